@@ -1,0 +1,74 @@
+"""The mathematics of SimAM (Yang et al., ICML 2021) as pure tensor functions.
+
+Shapes: ``x`` is (N, C, H, W); every function returns a tensor of that shape and dtype. For one channel of M = H·W
+neurons, μ and σ² are its mean and its variance over M − 1 (as in the authors' code; the paper divides by M), and
+d = t − μ for a neuron t. ``e_lambda`` is the paper's λ.
+
+bfloat16 and float16 inputs are computed in float32 and cast back: their squares would lose the small differences that
+the formula is about.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+IMPORTANCE_FLOOR = 0.5
+"""The least importance any neuron can have: 1/e* of a neuron that equals its channel's mean."""
+
+ATTENTION_FLOOR = 1.0 / (1.0 + math.exp(-IMPORTANCE_FLOOR))
+"""The least weight any neuron can have, σ(½) ≈ 0.622: SimAM favours some neurons and never closes one."""
+
+
+def check_e_lambda(e_lambda: float) -> float:
+    """Return λ as a float; raise ``ValueError`` unless it is finite and above zero."""
+    value = float(e_lambda)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"λ must be a number above 0, not {e_lambda!r}.")
+    return value
+
+
+def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean μ and variance σ² (over M − 1) of every channel, each (N, C, 1, 1), at least in float32.
+
+    A 1 × 1 map has one neuron and no spread: its variance is 0 by definition here.
+    """
+    if x.dim() != 4:
+        raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
+    x = _at_least_float32(x)
+    if x.shape[2] * x.shape[3] < 2:
+        return x, torch.zeros_like(x)
+    variance, mean = torch.var_mean(x, dim=(2, 3), correction=1, keepdim=True)
+    return mean, variance
+
+
+def energy(x: Tensor, e_lambda: float) -> Tensor:
+    """Minimal energy e_t* of every neuron (Eq. 5): 4(σ² + λ) / (d² + 2σ² + 2λ), in (0, 2]. Low means distinctive."""
+    e_lambda = check_e_lambda(e_lambda)
+    mean, variance = channel_statistics(x)
+    deviation = _at_least_float32(x) - mean
+    spread = variance + e_lambda
+    return (4 * spread / (deviation.square() + 2 * spread)).to(x.dtype)
+
+
+def importance(x: Tensor, e_lambda: float) -> Tensor:
+    """Importance 1/e_t* of every neuron: d² / (4(σ² + λ)) + ½, at least ½."""
+    return _importance(x, e_lambda).to(x.dtype)
+
+
+def attention(x: Tensor, e_lambda: float) -> Tensor:
+    """The 3-D attention weights: sigmoid(1/e_t*) (Eq. 6), in [0.622, 1]."""
+    return torch.sigmoid(_importance(x, e_lambda)).to(x.dtype)
+
+
+def _importance(x: Tensor, e_lambda: float) -> Tensor:
+    e_lambda = check_e_lambda(e_lambda)
+    mean, variance = channel_statistics(x)
+    deviation = _at_least_float32(x) - mean
+    return deviation.square() / (4 * (variance + e_lambda)) + IMPORTANCE_FLOOR
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
