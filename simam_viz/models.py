@@ -64,9 +64,7 @@ _BLOCKS = {
 }
 
 
-def create_model(
-    arch: str, attention: Attention = "simam", num_classes: int = 1000, e_lambda: float = 0.1
-) -> ResNet:
+def create_model(arch: str, attention: Attention = "simam", num_classes: int = 1000, e_lambda: float = 0.1) -> ResNet:
     """A freshly initialised network for images (N, 3, H, W) → logits (N, ``num_classes``), in training mode.
 
     Args:

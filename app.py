@@ -1,0 +1,65 @@
+"""Overview: the photo, what the network says, and every block at a glance."""
+
+import streamlit as st
+
+from simam_viz import charts, render
+from simam_viz.images import centre_square
+from simam_viz.ui import models_card, scene, widgets
+from simam_viz.ui.glossary import explain
+
+view = scene.page("app.py")
+analysis = view.analysis()
+target = widgets.short(analysis.categories[analysis.target])
+
+photo, answer = st.columns([1, 1], gap="large")
+with photo:
+    widgets.picture(
+        "photo",
+        render.framed_photo(view.image, centre_square(*view.image.size), 640),
+        alt=view.photo_alt,
+        caption=f"{view.photo_title}. The network sees the centre square, at "
+        f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
+    )
+with answer:
+    _, name, probability = analysis.top(1)[0]
+    st.markdown(f"#### The network says: {widgets.short(name)} ({probability:.0%})")
+    top = analysis.top(5)
+    st.echarts_chart(
+        charts.probabilities([widgets.short(name) for _, name, _ in top], [p for _, _, p in top]),
+        height=200,
+        key="top-5",
+    )
+    st.caption(
+        f"The five most probable of the {len(analysis.categories)} classes this network knows, at λ = {view.e_lambda:g}."
+    )
+    models_card.classes_known(view.loaded)
+
+st.subheader("Where attention is high, block by block", help=explain("attention weight"))
+own = scene.choose_own_range("Each block in its own colour range", default=True)
+with st.grid(4, min_column_width=130):
+    for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
+        scale = render.scale_for("attention weight", weights, own)
+        widgets.picture(
+            f"weights-{block.name}",
+            render.overlay(analysis.view, weights, scale, 320),
+            alt=f"Heat map of SimAM's mean weight over the photo at {block.name}",
+            caption=f"**{block.name}**",
+            scale=scale,
+        )
+st.caption(
+    "SimAM's weight at each position, averaged over the block's channels, over the photo in grey. A mean hides most of "
+    "what single channels do: see Attention maps." + view.hypothetical
+)
+
+st.subheader(f"Where Grad-CAM finds “{target}”", help=explain("Grad-CAM"))
+with st.grid(4, min_column_width=130):
+    for block in analysis.blocks:
+        empty = "" if block.cam_max > 0 else f": all zero, no position speaks for {target}"
+        widgets.picture(
+            f"cam-{block.name}",
+            render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320),
+            alt=f"Grad-CAM of {target} over the photo at {block.name}{empty}",
+            caption=f"**{block.name}**{empty}",
+            scale=render.CAM_SCALE,
+        )
+st.caption("Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum.")

@@ -1,0 +1,77 @@
+"""Attention maps: all channels of a block, and one channel large beside the photo."""
+
+import numpy as np
+import streamlit as st
+
+from simam_viz import render
+from simam_viz.ui import scene, state, widgets
+from simam_viz.ui.glossary import explain
+
+QUANTITIES = {
+    "attention weight": "attention",
+    "importance": "importance",
+    "energy": "energy",
+    "feature": "features",
+    "refined feature": "refined",
+}
+
+view = scene.page("pages/attention_maps.py")
+with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
+    block = scene.choose_block(view)
+    channel = scene.choose_channel(block)
+    quantity = state.control(
+        st.selectbox, "Show", list(QUANTITIES), name="show", default="attention weight",
+        parse=state.one_of({name: name for name in QUANTITIES}), help="\n\n".join(map(explain, QUANTITIES)),
+    )  # fmt: skip
+    own = scene.choose_own_range("Own colour range", default=False)
+
+channels, height, width = block.features.shape
+values = getattr(block, QUANTITIES[quantity])
+scale = render.scale_for(quantity, values, own)
+st.subheader(f"All {channels} channels of {block.name}")
+widgets.picture(
+    "mosaic",
+    render.mosaic(values, scale, tile=max(24, 1600 // render.mosaic_columns(channels)), selected=channel),
+    alt=f"The {quantity} of all {channels} channels of {block.name} as small maps; channel {channel} is framed",
+    caption=f"{quantity.capitalize()}, one tile a channel, {height} × {width} neurons each; channel 0 at the top left, "
+    f"{render.mosaic_columns(channels)} channels a row. Channel {channel} is framed in red.{view.hypothetical}",
+    scale=scale,
+)
+
+st.subheader(f"Channel {channel}")
+features, weights = block.features[channel], block.attention[channel]
+size = 480
+with st.grid(4, min_column_width=170):
+    widgets.picture(
+        "view",
+        render.enlarge(np.asarray(view.analysis().view), size, smooth=True),
+        alt=view.photo_alt,
+        caption="What the network sees.",
+    )
+    feature_scale = render.scale_for("feature", features)
+    widgets.picture(
+        "channel-features",
+        render.heat_map(features, feature_scale, size),
+        alt=f"Features of channel {channel}, {height} by {width} neurons",
+        caption=f"What enters SimAM: mean {features.mean():.3f}, variance {features.var():.3f}.",
+        scale=feature_scale,
+    )
+    weight_scale = render.scale_for("attention weight", weights, own)
+    widgets.picture(
+        "channel-weights",
+        render.heat_map(weights, weight_scale, size),
+        alt=f"Attention weights of channel {channel}, {height} by {width} neurons",
+        caption=f"The weight of each neuron: {weights.min():.3f} to {weights.max():.3f}.",
+        scale=weight_scale,
+    )
+    widgets.picture(
+        "channel-overlay",
+        render.overlay(view.analysis().view, weights, weight_scale, size),
+        alt=f"Attention weights of channel {channel} over the photo",
+        caption="The same weights, enlarged smoothly, over the photo in grey.",
+        scale=weight_scale,
+    )
+st.caption(
+    "SimAM favours a neuron by its distance from the channel's mean, on either side: one far below the mean is as bright "
+    "in the weight map as one as far above it."
+)

@@ -1,0 +1,187 @@
+"""Arrays → pixels: colour maps, overlays, mosaics, one PNG picture of a whole network.
+
+Pictures are uint8 arrays (H, W, 3). Colour maps are matplotlib's perceptually uniform ones, read from a table of 256
+colours, so a picture costs one look-up and no figure object.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from .formulas import ATTENTION_FLOOR
+
+if TYPE_CHECKING:
+    from .analysis import Analysis
+
+Pixels = NDArray[np.uint8]
+"""A picture, (H, W, 3)."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the colours of a picture mean: the value at either end, the colour map between them, and the quantity."""
+
+    low: float
+    high: float
+    colours: str
+    label: str
+
+
+WEIGHT_COLOURS = "viridis"
+CAM_COLOURS = "inferno"
+FEATURE_COLOURS = "RdBu_r"
+FRAME_COLOUR = (230, 30, 40)
+CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, "Grad-CAM, over its own maximum")
+
+
+def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
+    """The scale for maps of one quantity.
+
+    Attention weights share 0.622 to 1 in all pictures, unless ``own_range`` is asked for. Features have a sign: their
+    scale is symmetric about 0. Anything else runs from its least to its greatest value.
+    """
+    if quantity == "attention weight" and not own_range:
+        return Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, quantity)
+    if quantity in ("feature", "refined feature"):
+        reach = float(values.abs().max()) or 1.0
+        return Scale(-reach, reach, FEATURE_COLOURS, quantity)
+    low, high = float(values.min()), float(values.max())
+    colours = WEIGHT_COLOURS if quantity == "attention weight" else "cividis"
+    return Scale(low, high if high > low else low + 1e-6, colours, quantity)
+
+
+@functools.cache
+def colour_table(name: str) -> Pixels:
+    """The 256 colours of a matplotlib colour map, (256, 3)."""
+    return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def colourise(values: Tensor, scale: Scale) -> Pixels:
+    """Any (…) array of values as colours (…, 3); values outside the scale take its end colour."""
+    levels = (values.detach().float().numpy() - scale.low) * (255 / (scale.high - scale.low))
+    return colour_table(scale.colours)[levels.round().clip(0, 255).astype(np.uint8)]
+
+
+def enlarge(pixels: Pixels, size: int, smooth: bool = False) -> Pixels:
+    """Enlarge to ``size`` × ``size``: neurons stay visible as squares, or ``smooth`` for photos and overlays."""
+    method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize((size, size), method))
+
+
+def heat_map(values: Tensor, scale: Scale, size: int) -> Pixels:
+    """A map (h, w) as a picture of ``size`` × ``size``, one square a neuron."""
+    return enlarge(colourise(values, scale), size)
+
+
+def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Pixels:
+    """A map (h, w), enlarged smoothly, over the crop the network saw in grey; (size, size, 3)."""
+    photo = np.asarray(view.convert("L").resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)[..., None]
+    smooth = Image.fromarray(values.detach().float().numpy()).resize((size, size), Image.Resampling.BICUBIC)
+    colours = colourise(torch.from_numpy(np.array(smooth)), scale)
+    return (photo * (1 - opacity) + colours * opacity).round().clip(0, 255).astype(np.uint8)
+
+
+def mosaic_columns(channels: int) -> int:
+    """How many tiles stand in a row of a mosaic: twice as many as there are rows, or nearly."""
+    return 2 ** math.ceil(math.log2(max(channels, 1) * 2) / 2)
+
+
+def mosaic(maps: Tensor, scale: Scale, tile: int, selected: int | None = None, gap: int = 4) -> Pixels:
+    """All maps (C, h, w) as one picture, row by row, each ``tile`` pixels wide; ``selected`` is framed in red."""
+    channels, height, width = maps.shape
+    columns = mosaic_columns(channels)
+    rows = math.ceil(channels / columns)
+    step = tile + gap
+    nearest_row, nearest_column = np.arange(tile) * height // tile, np.arange(tile) * width // tile
+    cells = np.full((rows * columns, step, step, 3), 255, dtype=np.uint8)
+    cells[:channels, gap:, gap:] = colourise(maps, scale)[:, nearest_row[:, None], nearest_column]
+    canvas = np.full((rows * step + gap, columns * step + gap, 3), 255, dtype=np.uint8)
+    canvas[:-gap, :-gap] = (
+        cells.reshape(rows, columns, step, step, 3).swapaxes(1, 2).reshape(rows * step, columns * step, 3)
+    )
+    if selected is not None:
+        row, column = divmod(selected, columns)
+        frame = canvas[row * step : (row + 1) * step + gap, column * step : (column + 1) * step + gap]
+        frame[:gap] = frame[-gap:] = FRAME_COLOUR
+        frame[:, :gap] = frame[:, -gap:] = FRAME_COLOUR
+    return canvas
+
+
+def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+    """The whole photo, its longest side ``size``, dimmed outside ``box``, the crop that the network saw."""
+    ratio = size / max(image.size)
+    width, height = (max(1, round(side * ratio)) for side in image.size)
+    pixels = np.array(image.resize((width, height), Image.Resampling.LANCZOS))
+    left, top, right, bottom = (round(edge * ratio) for edge in box)
+    dimmed = (pixels * 0.35 + 255 * 0.65).astype(np.uint8)
+    dimmed[top:bottom, left:right] = pixels[top:bottom, left:right]
+    framed = Image.fromarray(dimmed)
+    line = max(2, size // 200)
+    ImageDraw.Draw(framed).rectangle(
+        (left, top, max(left, right - 1), max(top, bottom - 1)), outline="white", width=line
+    )
+    return np.asarray(framed)
+
+
+def png(pixels: Pixels) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def gradient(scale: Scale, width: int = 256, height: int = 12) -> Pixels:
+    """The scale's colours from low to high, (height, width, 3)."""
+    return np.broadcast_to(
+        colour_table(scale.colours)[np.linspace(0, 255, width).round().astype(int)], (height, width, 3)
+    ).copy()
+
+
+def mean_weights(analysis: Analysis) -> list[Tensor]:
+    """For every block, its weights' mean over channels, (H, W)."""
+    return [block.attention.mean(dim=0) for block in analysis.blocks]
+
+
+def overview(analysis: Analysis, size: int = 224) -> Pixels:
+    """One picture of the whole analysis: the crop, then mean weight and Grad-CAM of every block, with scales and text."""
+    margin, text = 12, 16
+    font = ImageFont.load_default(text)
+    maps = mean_weights(analysis)
+    top = "; ".join(f"{name.split(',')[0]} {probability:.1%}" for _, name, probability in analysis.top(3))
+    target = analysis.categories[analysis.target].split(",")[0]
+    row_height = size + 2 * text + 3 * margin
+    columns = len(maps) + 1
+    canvas = Image.new("RGB", (columns * (size + margin) + margin, 2 * text + margin + 2 * row_height), "white")
+    draw = ImageDraw.Draw(canvas)
+    hypothetical = "" if analysis.attends else " (hypothetical: this network has no SimAM)"
+    draw.text((margin, margin), f"{top}   |   lambda {analysis.e_lambda:g}{hypothetical}", "black", font)
+    rows = (
+        (
+            "Mean attention weight over channels, each block in its own range",
+            [scale_for("attention weight", m, own_range=True) for m in maps],
+            maps,
+        ),
+        (f"Grad-CAM of {target}", [CAM_SCALE] * len(maps), [block.cam for block in analysis.blocks]),
+    )
+    for row, (title, scales, values) in enumerate(rows):
+        y = 2 * text + margin + row * row_height
+        if row == 0:
+            canvas.paste(analysis.view.resize((size, size), Image.Resampling.BICUBIC), (margin, y + text + margin // 2))
+        draw.text((margin + (size + margin if row == 0 else 0), y), title, "black", font)
+        for column, (block, scale, map_) in enumerate(zip(analysis.blocks, scales, values, strict=True), start=1):
+            x, below = margin + column * (size + margin), y + text + margin // 2 + size
+            canvas.paste(Image.fromarray(overlay(analysis.view, map_, scale, size)), (x, y + text + margin // 2))
+            canvas.paste(Image.fromarray(gradient(scale, size, 6)), (x, below + 2))
+            draw.text((x, below + 10), f"{block.name}  {scale.low:.3f} to {scale.high:.3f}", "black", font)
+    return np.asarray(canvas)

@@ -1,0 +1,47 @@
+"""The field's terms, explained in English and Chinese where they appear."""
+
+from __future__ import annotations
+
+TERMS = {
+    "lambda": (
+        "λ is the one free number in SimAM's energy: a soft threshold on a channel's variance. Channels whose variance is "
+        "far below λ get nearly equal weights; far above, λ does nothing.",
+        "λ 是 SimAM 能量函数中唯一的自由参数，相当于通道方差的软阈值。",
+    ),
+    "attention weight": (
+        "sigmoid(1/e*): what SimAM multiplies a neuron by. Always between 0.622 and 1, so no neuron is ever closed.",
+        "注意力权重：SimAM 与神经元相乘的系数，取值 0.622 到 1。",
+    ),
+    "energy": (
+        "e*: how hard a neuron is to tell apart from the others of its channel, in (0, 2]. Low energy means distinctive.",
+        "能量：神经元与同通道其他神经元的可分程度，能量越低越重要。",
+    ),
+    "importance": ("1/e*, at least ½: the inverse of the energy.", "重要性：能量的倒数，至少为 ½。"),
+    "feature": (
+        "What the block's second convolution hands to SimAM. Blue is negative, red positive.",
+        "特征：该残差块第二个卷积的输出，即 SimAM 的输入。",
+    ),
+    "refined feature": ("Feature × attention weight: what leaves SimAM.", "加权后的特征：特征乘以注意力权重。"),
+    "Grad-CAM": (
+        "Where a block's output speaks for the target class: channels weighted by their mean gradient, summed, negative "
+        "parts cut (Selvaraju et al., 2017).",
+        "Grad-CAM：用平均梯度加权的类激活图。",
+    ),
+    "block": ("One residual block of the network; SimAM sits once in each.", "残差块：每个残差块中有一个 SimAM。"),
+    "channel": (
+        "One feature map among the many of a block. SimAM compares neurons within a channel only.",
+        "通道：SimAM 只在同一通道内比较神经元。",
+    ),
+    "target class": ("The class whose logit Grad-CAM explains.", "目标类别：Grad-CAM 所解释的类别。"),
+    "checkpoint": ("The trained weights in use.", "检查点：所用的预训练权重。"),
+    "input size": (
+        "Side of the square that the network sees, in pixels. Larger gives finer maps; the accuracy on the card says at "
+        "what sizes the network is at its best.",
+        "输入尺寸：网络所见正方形的边长（像素）。",
+    ),
+}
+
+
+def explain(term: str) -> str:
+    """The tooltip of one term."""
+    return "\n\n".join(TERMS[term])

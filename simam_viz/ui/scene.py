@@ -1,0 +1,330 @@
+"""The frame around every page: navigation, the shared sidebar, and the analysis they lead to."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+from streamlit.errors import StreamlitPageNotFoundError
+
+from .. import comparison
+from ..analysis import Analysis, Block, analyze
+from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint
+from ..comparison import Variant
+from ..images import MAX_BYTES, ImageError, open_image
+from ..samples import Sample, list_samples
+from . import state
+from .glossary import explain
+from .widgets import short
+
+PAGES = {
+    "app.py": ("Overview", ":material/visibility:"),
+    "pages/attention_maps.py": ("Attention maps", ":material/grid_view:"),
+    "pages/energy_histograms.py": ("Energy histograms", ":material/bar_chart:"),
+    "pages/gradcam_comparison.py": ("Grad-CAM comparison", ":material/compare:"),
+}
+
+ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
+
+_UPLOAD = "upload"
+_UPLOAD_ERROR = "upload-error"
+_UPLOAD_PREFIX = "upload-"
+_PREDICTED = -1
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A person's own photo; it lives in their session only."""
+
+    name: str
+    title: str
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a page shows: a photo, a network, and the settings of the sidebar."""
+
+    photo_name: str
+    photo_title: str
+    photo_alt: str
+    image: Image.Image
+    loaded: LoadedCheckpoint
+    e_lambda: float
+    target: int | None
+    input_size: int
+
+    def analysis(self, variant: Variant = "on") -> Analysis:
+        """The photo through the network; all variants explain the same class, that which attention on predicts."""
+        target = self.target
+        if target is None and variant != "on":
+            target = self.analysis("on").target
+        return _analyse(
+            self.loaded, self.image, self.photo_name, self.loaded.name, variant, self.e_lambda, target, self.input_size
+        )
+
+    @property
+    def hypothetical(self) -> str:
+        """A remark for captions where the network has no SimAM."""
+        return "" if self.analysis().attends else " Hypothetical: this network was run without SimAM."
+
+
+def page(path: str) -> Scene:
+    """Open a page whole: title, navigation, sidebar. To be called once, first thing, by every page.
+
+    Every page file stands alone (Streamlit's ``pages/`` scheme): a deep link to a fresh server runs that file and
+    nothing else, so whatever pages share is drawn here.
+    """
+    title, _ = PAGES[path]
+    st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ICON), layout="wide")
+    state.begin()
+    with st.sidebar:
+        st.markdown("### SimAM Viz")
+        _navigation()
+        scene = _sidebar()
+    st.title(title)
+    return scene
+
+
+def choose_block(scene: Scene, default: int = 0) -> Block:
+    """The block to look into; choosing another one returns to its first channel."""
+    blocks = {block.name: block for block in scene.analysis().blocks}
+    names = list(blocks)
+    name = state.control(
+        st.selectbox,
+        "Block",
+        names,
+        name="block",
+        default=names[default],
+        parse=state.one_of({name: name for name in names}),
+        on_change=lambda: state.put("channel", None),
+        format_func=lambda name: f"{name} ({' × '.join(map(str, blocks[name].features.shape))})",
+        help=explain("block") + "\n\nIn brackets: channels × rows × columns.",
+    )
+    return blocks[name]
+
+
+def choose_channel(block: Block) -> int:
+    """The channel to look at."""
+    last = block.features.shape[0] - 1
+
+    def parse(text: str) -> int:
+        channel = int(text)
+        if not 0 <= channel <= last:
+            raise ValueError(text)
+        return channel
+
+    return state.control(
+        st.number_input,
+        f"Channel (0 to {last})",
+        0,
+        last,
+        name="channel",
+        default=0,
+        parse=parse,
+        step=1,
+        help=explain("channel"),
+    )
+
+
+def choose_own_range(label: str, default: bool) -> bool:
+    """Whether weight maps are coloured from their own least to their own greatest value."""
+    return state.control(
+        st.toggle,
+        label,
+        name="range",
+        default=default,
+        parse=state.one_of({"own": True, "common": False}),
+        text=lambda own: "own" if own else "common",
+        help="Weights share one range, 0.622 to 1, so that pictures can be compared. Own: from least to greatest.",
+    )
+
+
+def lambda_stops(*more: float) -> list[float]:
+    """λ from 1e-6 to 10 on a log scale, six stops a decade, with ``more`` values among them."""
+    stops = {float(f"{mantissa}e{exponent}") for exponent in range(-6, 1) for mantissa in (1, 1.5, 2, 3, 5, 7)}
+    return sorted(stops | {10.0} | set(more))
+
+
+def _navigation() -> None:
+    # A page that is run as an app of its own (as tests do) has no other pages to lead to.
+    with contextlib.suppress(StreamlitPageNotFoundError):
+        for path, (label, symbol) in PAGES.items():
+            st.page_link(path, label=label, icon=symbol)
+    st.divider()
+
+
+def _sidebar() -> Scene:
+    name, title, alt, image = _choose_photo()
+    loaded = _choose_checkpoint()
+    e_lambda = _choose_lambda(loaded)
+    target = _choose_class(loaded)
+    sizes = loaded.card.get("input_sizes") or [128, 160, 192, 224, 288]
+    size = state.control(
+        st.selectbox,
+        "Input size",
+        sizes,
+        name="size",
+        default=loaded.transforms.input_size,
+        parse=state.one_of({str(size): size for size in sizes}),
+        format_func=lambda size: f"{size} × {size} px",
+        help=explain("input size"),
+    )
+    return Scene(name, title, alt, image, loaded, e_lambda, target, size)
+
+
+def _choose_photo() -> tuple[str, str, str, Image.Image]:
+    samples = {sample.name: sample for sample in list_samples()}
+    upload: Upload | None = st.session_state.get(_UPLOAD)
+    titles = {name: sample.title for name, sample in samples.items()}
+    asked = state.get("photo") or ""
+    missing = asked.startswith(_UPLOAD_PREFIX) and not (upload and upload.name == asked)
+    if missing:
+        titles[asked] = "The photo of this link"
+    if upload:
+        titles[upload.name] = upload.title
+    first = next(iter(samples))
+    name = state.control(
+        st.selectbox,
+        "Photo",
+        list(titles),
+        name="photo",
+        default=first,
+        parse=state.one_of({name: name for name in titles}),
+        on_change=lambda: st.session_state.pop(_UPLOAD_ERROR, None),
+        format_func=titles.__getitem__,
+    )
+    state.pin("photo", name)
+    st.file_uploader(
+        "Your own photo",
+        type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"],
+        max_upload_size=MAX_BYTES // 2**20,
+        key="uploader",
+        on_change=_accept,
+        args=("uploader",),
+        help="It stays in this session's memory and is gone when the session ends.",
+    )
+    if st.toggle("Use the camera", key="camera-on"):
+        st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
+    if error := st.session_state.get(_UPLOAD_ERROR):
+        st.error(error)
+    if upload and upload.name == name:
+        return name, upload.title, f"The uploaded photo {upload.title}", upload.image
+    if name not in samples:
+        st.info("This link shows somebody's own photo. Upload that photo to see the same view; until then, a sample.")
+        name = first
+    sample = samples[name]
+    return name, sample.title, sample.alt, _sample_image(sample)
+
+
+def _accept(key: str) -> None:
+    """Take a photo from an uploader or the camera; what is no photo leaves everything as it is."""
+    file = st.session_state[key]
+    st.session_state.pop(_UPLOAD_ERROR, None)
+    if file is None:
+        return
+    data = file.getvalue()
+    try:
+        image = open_image(data)
+    except ImageError as error:
+        st.session_state[_UPLOAD_ERROR] = f"{file.name}: {error}"
+        return
+    name = _UPLOAD_PREFIX + hashlib.sha256(data).hexdigest()[:16]
+    st.session_state[_UPLOAD] = Upload(name, file.name, image)
+    state.put("photo", name)
+
+
+def _choose_checkpoint() -> LoadedCheckpoint:
+    infos = {info.name: info for info in list_checkpoints()}
+    name = state.control(
+        st.selectbox,
+        "Checkpoint",
+        list(infos),
+        name="checkpoint",
+        default=next(iter(infos)),
+        parse=state.one_of({name: name for name in infos}),
+        format_func=lambda name: infos[name].card.get("title", name),
+        help=explain("checkpoint"),
+    )
+    return _load(name)
+
+
+def _choose_lambda(loaded: LoadedCheckpoint) -> float:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not (math.isfinite(value) and 1e-6 <= value <= 10):
+            raise ValueError(text)
+        return value
+
+    trained = loaded.e_lambda
+    asked = []
+    if text := state.get("lambda"):
+        with contextlib.suppress(ValueError):
+            asked = [parse(text)]  # a link may ask for any λ, not only for a stop
+    value = state.control(
+        st.select_slider,
+        "λ",
+        lambda_stops(trained, *asked),
+        name="lambda",
+        default=trained,
+        parse=parse,
+        text=lambda value: f"{value:g}",
+        format_func=lambda value: f"{value:g}" + (" (trained)" if value == trained else ""),
+        help=explain("lambda"),
+    )
+    st.button(
+        f"Back to the trained λ = {trained:g}",
+        on_click=state.put,
+        args=("lambda", None),
+        disabled=value == trained,
+        width="stretch",
+        key="trained-lambda",
+    )
+    return value
+
+
+def _choose_class(loaded: LoadedCheckpoint) -> int | None:
+    names = [short(category) for category in loaded.categories]
+    texts = {name: index for index, name in enumerate(names)}
+    chosen = state.control(
+        st.selectbox,
+        "Target class",
+        [_PREDICTED, *sorted(range(len(names)), key=lambda index: names[index].lower())],
+        name="class",
+        default=_PREDICTED,
+        parse=state.one_of(texts),
+        text=lambda index: None if index == _PREDICTED else names[index],
+        format_func=lambda index: "The predicted class" if index == _PREDICTED else loaded.categories[index],
+        help=explain("target class"),
+    )
+    return None if chosen == _PREDICTED else chosen
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the network…")
+def _load(name: str) -> LoadedCheckpoint:
+    return load_checkpoint(name)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _sample_image(sample: Sample) -> Image.Image:
+    return sample.image()
+
+
+# A session's own cache: nothing that comes from an upload is ever within another session's reach.
+@st.cache_resource(scope="session", max_entries=6, show_spinner="Looking at the photo…")
+def _analyse(
+    _loaded: LoadedCheckpoint,
+    _image: Image.Image,
+    photo_name: str,
+    checkpoint_name: str,
+    variant: Variant,
+    e_lambda: float,
+    target: int | None,
+    input_size: int,
+) -> Analysis:
+    return analyze(comparison.with_attention(_loaded, variant), _image, e_lambda, target, input_size)

@@ -1,0 +1,36 @@
+"""Parts that several pages show."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from .. import render
+from ..render import Pixels, Scale
+
+
+def short(category: str) -> str:
+    """The first of a class's synonyms."""
+    return category.split(",")[0]
+
+
+def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, scale: Scale | None = None) -> None:
+    """One picture with its colour scale and caption. ``name`` identifies it on the page (CSS class ``st-key-…``)."""
+    with st.container(key=f"picture-{name.replace('.', '-')}", gap="xsmall"):
+        st.image(render.png(pixels), alt=alt, width="stretch")
+        if scale is not None:
+            colour_scale(scale)
+        if caption:
+            st.caption(caption)
+
+
+def colour_scale(scale: Scale) -> None:
+    """The colours of a picture from low to high, with the values at both ends."""
+    table = render.colour_table(scale.colours)
+    stops = ", ".join("#{:02x}{:02x}{:02x}".format(*table[level]) for level in range(0, 256, 15))
+    st.html(
+        f'<div style="display:flex;align-items:center;gap:.5em;font-size:.8rem" role="img" '
+        f'aria-label="Colour scale: {scale.label}, from {scale.low:.3g} to {scale.high:.3g}">'
+        f"<span>{scale.low:.3g}</span>"
+        f'<span style="flex:1;height:.6em;border-radius:.3em;background:linear-gradient(to right, {stops})"></span>'
+        f"<span>{scale.high:.3g}</span></div>"
+    )

@@ -1,0 +1,326 @@
+"""Training on a tiny made-up data set: resuming, twins, batches, schedule, curves."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from simam_viz.training.command import register
+from simam_viz.training.curves import Epoch, write_csv, write_png
+from simam_viz.training.data import (
+    HELD_OUT_PER_CLASS,
+    ImageSet,
+    augment,
+    choose_held_out,
+    enlarge,
+    generator,
+    load_training_data,
+    load_validation,
+    normalise,
+    read_held_out,
+)
+from simam_viz.training.evaluation import evaluate, top_k_accuracy
+from simam_viz.training.recipe import Recipe
+from simam_viz.training.run import Run, compute_batch_norm_statistics
+
+REPOSITORY = Path(__file__).parents[1]
+CLASSES = ("n03", "n01", "n02")
+RECIPE = Recipe(stages=((32, 1), (48, 1)), batch_size=4, statistics_batches=2)
+
+TRAIN = """
+import sys
+from pathlib import Path
+import torch
+from simam_viz.training.data import load_training_data
+from simam_viz.training.recipe import Recipe
+from simam_viz.training.run import Run, train
+
+torch.set_num_threads(2)
+root, out = Path(sys.argv[1]), Path(sys.argv[2])
+data = load_training_data(root, root / "cache", root / "held_out.txt")
+recipe = Recipe(stages=((32, 1), (48, 1)), batch_size=4, statistics_batches=2)
+run = Run(data, recipe, "resnet18", "simam")
+train(run, out, save_every=0, report=lambda progress: print(run.step, flush=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set in Tiny ImageNet's layout: 3 classes of 12 images of 16 px, 2 of each held out, 4 for validation."""
+    root = tmp_path_factory.mktemp("data")
+    pixels = np.random.default_rng(0)
+
+    def save(path: Path, level: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = pixels.integers(0, 40, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(noise + np.uint8(level)).save(path, quality=95)
+
+    for number, wnid in enumerate(CLASSES):
+        for i in range(12):
+            save(root / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", 80 * number)
+    for i in range(4):
+        save(root / "val" / "images" / f"val_{i}.JPEG", 80 * (i % 3))
+    rows = [f"val_{i}.JPEG\t{CLASSES[i % 3]}\t0\t0\t9\t9\n" for i in range(4)]
+    (root / "val" / "val_annotations.txt").write_text("".join(rows))
+    (root / "wnids.txt").write_text("\n".join(CLASSES) + "\n")
+    (root / "words.txt").write_text("".join(f"{wnid}\tthing {wnid}\n" for wnid in sorted(CLASSES)))
+    (root / "held_out.txt").write_text("".join(f"{wnid} 3 10\n" for wnid in CLASSES))
+    return root
+
+
+@pytest.fixture(scope="module")
+def data(root: Path):
+    return load_training_data(root, root / "cache", root / "held_out.txt")
+
+
+def test_killed_and_resumed_equals_uninterrupted(root: Path, tmp_path: Path) -> None:
+    def start(out: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", TRAIN, str(root), str(tmp_path / out)]
+        return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+    whole, killed = start("whole"), start("killed")
+    # 7 steps an epoch: step 10 is in the middle of the second.
+    for line in killed.stdout:
+        if int(line) == 10:
+            killed.send_signal(signal.SIGKILL)
+            break
+    assert killed.wait(60) == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "final.safetensors").exists()
+    saved_step = torch.load(tmp_path / "killed" / "state.pt", weights_only=True)["step"]
+    assert 7 < saved_step < 14
+    resumed = start("killed")
+    steps, _ = resumed.communicate(timeout=60)
+    assert resumed.returncode == 0 and [int(step) for step in steps.split()] == list(range(saved_step + 1, 15))
+    whole.communicate(timeout=60)
+    assert whole.returncode == 0
+
+    ours, theirs = (torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("killed", "whole"))
+    for part in ("model", "average"):
+        assert all(torch.equal(ours[part][name], tensor) for name, tensor in theirs[part].items())
+    momenta = [state["optimizer"]["state"] for state in (ours, theirs)]
+    assert len(momenta[1]) == 62
+    assert all(torch.equal(momenta[0][i]["momentum_buffer"], momenta[1][i]["momentum_buffer"]) for i in momenta[1])
+    without_time = [[{**row, "seconds": 0} for row in state["epochs"]] for state in (ours, theirs)]
+    assert without_time[0] == without_time[1] and len(without_time[0]) == 2
+    finals = [(tmp_path / name / "final.safetensors").read_bytes() for name in ("killed", "whole")]
+    assert finals[0] == finals[1]
+
+    with (tmp_path / "killed" / "curves.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["epoch"], row["px"]) for row in rows] == [("1", "32"), ("2", "48")]
+    assert 0 < float(rows[0]["seconds"]) < float(rows[1]["seconds"])
+    with Image.open(tmp_path / "killed" / "curves.png") as image:
+        image.verify()
+    facts = json.loads((tmp_path / "killed" / "run.json").read_text())
+    assert facts["categories"] == ["thing n03", "thing n01", "thing n02"] and facts["recipe"]["seed"] == 0
+    assert len(facts["hardware"]) == 1 and facts["seconds"] >= float(rows[1]["seconds"]) - 1e-3
+
+
+def test_a_state_of_another_run_is_refused(data) -> None:
+    state = Run(data, RECIPE, "resnet18", "simam").state()
+    with pytest.raises(ValueError, match="another run"):
+        Run(data, RECIPE, "resnet18", "none").load_state(state)
+    with pytest.raises(ValueError, match="another run"):
+        Run(data, replace(RECIPE, weight_decay=0.0), "resnet18", "simam").load_state(state)
+
+
+def test_twins_start_alike_and_see_the_same(data) -> None:
+    simam, plain = (Run(data, RECIPE, "resnet18", attention) for attention in ("simam", "none"))
+    for (name, ours), (other, theirs) in zip(
+        simam.model.state_dict().items(), plain.model.state_dict().items(), strict=True
+    ):
+        assert name == other and torch.equal(ours, theirs)
+    seen: dict[str, list[torch.Tensor]] = {"simam": [], "none": []}
+    for run in (simam, plain):
+        run.model.register_forward_pre_hook(lambda _, inputs, log=seen[run.attention]: log.append(inputs[0].clone()))
+        for _ in range(8):
+            torch.rand(run.step + (run is plain))  # Other users of the global random numbers make no difference.
+            run.take_step()
+    assert [x.shape[-1] for x in seen["simam"]] == [32] * 7 + [48]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(seen["simam"], seen["none"], strict=True))
+    assert not torch.equal(seen["simam"][0], seen["simam"][1])
+    assert not torch.equal(simam.model.conv1.weight, plain.model.conv1.weight)
+    other_seed = Run(data, replace(RECIPE, seed=1), "resnet18", "simam")
+    assert not torch.equal(other_seed.batch(0)[0], seen["simam"][0])
+
+
+def test_an_epoch_shows_every_image_once_and_none_held_out(data) -> None:
+    run = Run(data, replace(RECIPE, batch_size=5, crop_area=(1.0, 1.0), crop_aspect=(1.0, 1.0)), "resnet18", "none")
+    shown = [image.mean(dim=(1, 2)) for step in range(run.steps_an_epoch) for image in run.batch(step)[0]]
+    every = enlarge(data.training.take(np.arange(30))[0], 32).mean(dim=(2, 3))
+    nearest = (torch.stack(shown)[:, None] - every).abs().amax(dim=2).min(dim=1)
+    assert nearest.values.max() < 1e-3
+    assert sorted(nearest.indices.tolist()) == list(range(30))
+    assert [run.batch(step)[1].tolist() for step in range(6)] != [run.batch(6 + step)[1].tolist() for step in range(6)]
+
+
+def test_data_is_read_in_the_official_order(root: Path, data) -> None:
+    assert data.wnids == CLASSES
+    assert Counter(data.training.labels.tolist()) == {0: 10, 1: 10, 2: 10}
+    assert data.held_out.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    for images in (data.training, data.held_out):
+        levels = images.take(np.arange(len(images)))[0].double().mean(dim=(1, 2, 3))
+        assert ((levels - 20) / 80).round().long().tolist() == images.labels.tolist()
+    held = {path: np.asarray(Image.open(root / "train" / "n01" / "images" / path)) for path in ("n01_3.JPEG", "n01_10.JPEG")}
+    assert sorted(image.tobytes() for image in held.values()) == sorted(i.tobytes() for i in data.held_out.images[2:4])
+    validation = load_validation(root, root / "cache")
+    assert validation.labels.tolist() == [0, 1, 2, 0]
+    again = load_training_data(root, root / "cache", root / "held_out.txt")
+    assert np.array_equal(again.held_out.images, data.held_out.images)
+
+
+def test_a_held_out_image_that_does_not_exist_is_an_error(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("n01 3 99\n")
+    with pytest.raises(FileNotFoundError, match="n01_99"):
+        load_training_data(root, root / "cache", tmp_path / "list.txt")
+
+
+def test_the_committed_list_holds_out_25_of_every_class() -> None:
+    held_out = read_held_out()
+    assert len(held_out) == 200
+    for wnid, numbers in held_out.items():
+        assert len(set(numbers)) == len(numbers) == HELD_OUT_PER_CLASS == 25
+        assert all(0 <= number < 500 for number in numbers)
+        assert numbers == choose_held_out(wnid)
+    assert len({tuple(numbers) for numbers in held_out.values()}) == 200
+
+
+def test_augmentation_depends_on_its_key_alone_and_stays_in_range() -> None:
+    images = torch.randint(0, 256, (64, 16, 16, 3), dtype=torch.uint8, generator=generator(5))
+
+    def crop(*key: int) -> torch.Tensor:
+        return augment(images, 24, (0.35, 1.0), (3 / 4, 4 / 3), generator(*key))
+
+    x = crop(0, 1, 7)
+    assert x.shape == (64, 3, 24, 24) and x.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(x, crop(0, 1, 7))
+    assert not torch.equal(x, crop(0, 1, 8)) and not torch.equal(x, crop(1, 1, 7))
+    inputs = normalise(images)
+    assert (x.amin(dim=(2, 3)) >= inputs.amin(dim=(2, 3)) - 1e-5).all()
+    assert (x.amax(dim=(2, 3)) <= inputs.amax(dim=(2, 3)) + 1e-5).all()
+
+
+def test_crops_are_of_the_asked_area_and_half_of_them_flipped() -> None:
+    # The red channel rises from left to right, the green one from top to bottom: their slopes give the crop's size.
+    ramp = torch.arange(64, dtype=torch.uint8) * 3
+    image = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), torch.zeros(64, 64, dtype=torch.uint8)], -1)
+    count = 400
+    x = augment(image.expand(count, -1, -1, -1), 32, (0.35, 0.6), (3 / 4, 4 / 3), generator(3))
+    step = torch.tensor(3 / 255)
+    width = (x[:, 0, 16, 17] - x[:, 0, 16, 16]) * 0.229 / step / 2
+    height = (x[:, 1, 17, 16] - x[:, 1, 16, 16]) * 0.224 / step / 2
+    area, aspect = (width * height).abs(), (width / height).abs()
+    assert 0.34 < area.min() < 0.38 and 0.57 < area.max() < 0.61
+    assert 0.74 < aspect.min() < 0.78 and 1.28 < aspect.max() < 1.35
+    assert 0.4 < (width < 0).double().mean() < 0.6 and (height > 0).all()
+
+
+def test_a_crop_of_everything_is_the_image_or_its_mirror_image() -> None:
+    images = torch.randint(0, 256, (40, 16, 16, 3), dtype=torch.uint8, generator=generator(6))
+    x = augment(images, 40, (1.0, 1.0), (1.0, 1.0), generator(0))
+    straight = enlarge(images, 40)
+    inner = (slice(None), slice(None), slice(3, -3), slice(3, -3))  # At the border reflection and clamping differ.
+    as_is, flipped = ((x - y)[inner].abs().amax(dim=(1, 2, 3)) < 1e-4 for y in (straight, straight.flip(3)))
+    assert (as_is ^ flipped).all() and as_is.any() and flipped.any()
+
+
+def test_learning_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+    recipe = Recipe(peak_rate=0.4, warm_up=0.15)
+    rates = [recipe.learning_rate(step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.4 / 150) and rates[149] == max(rates) == 0.4
+    assert all(a < b for a, b in zip(rates[:149], rates[1:150], strict=True))
+    assert all(a > b for a, b in zip(rates[150:], rates[151:], strict=False))
+    assert rates[575] == pytest.approx(0.2, abs=1e-3) and 0 < rates[-1] < 1e-5
+
+
+def test_stages_and_averaging() -> None:
+    recipe = Recipe(stages=((64, 2), (96, 1)), averaging=0.99)
+    assert recipe.epochs == 3 and [recipe.px(epoch) for epoch in range(3)] == [64, 64, 96]
+    with pytest.raises(IndexError):
+        recipe.px(3)
+    assert recipe.averaging_at(0) == 0.1 and recipe.averaging_at(10_000) == 0.99
+
+
+def test_weight_decay_spares_biases_and_norms(data) -> None:
+    run = Run(data, RECIPE, "resnet18", "simam")
+    decay = {id(p): group["weight_decay"] for group in run.optimizer.param_groups for p in group["params"]}
+    for name, parameter in run.model.named_parameters():
+        is_weight = ("conv" in name or "downsample.0" in name or "fc" in name) and name.endswith("weight")
+        assert decay[id(parameter)] == (RECIPE.weight_decay if is_weight else 0.0), name
+
+
+def test_averaged_weights_follow_the_trained_ones(data) -> None:
+    run = Run(data, RECIPE, "resnet18", "simam")
+    expected = run.model.fc.weight.detach().clone()
+    for step in range(3):
+        run.take_step()
+        expected.lerp_(run.model.fc.weight.detach(), 1 - RECIPE.averaging_at(step))
+    assert torch.allclose(run.average.fc.weight, expected, atol=1e-6)
+    assert not torch.allclose(run.average.fc.weight, run.model.fc.weight, atol=1e-6)
+
+
+def test_batch_norm_statistics_are_those_of_the_given_batches() -> None:
+    norm = nn.BatchNorm2d(3)
+    norm.running_mean.fill_(7)
+    batches = [torch.randn(8, 3, 5, 5, generator=generator(i)) * 2 + i for i in range(3)]
+    compute_batch_norm_statistics(norm, batches)
+    assert torch.allclose(norm.running_mean, torch.stack([batch.mean(dim=(0, 2, 3)) for batch in batches]).mean(0))
+    assert torch.allclose(norm.running_var, torch.stack([batch.var(dim=(0, 2, 3)) for batch in batches]).mean(0))
+    assert norm.momentum == 0.1 and not norm.training
+
+
+def test_accuracy_counts_the_right_answers() -> None:
+    logits = torch.tensor([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    labels = torch.tensor([0, 1, 2, 0])
+    assert [top_k_accuracy(logits, labels, k) for k in (1, 2, 5)] == [50.0, 75.0, 100.0]
+
+    class MeanColour(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean(dim=(2, 3))
+
+    colours = np.zeros((3, 8, 8, 3), dtype=np.uint8)
+    for i in range(3):
+        colours[i, ..., i] = 255
+    top1, top5 = evaluate(MeanColour(), ImageSet(colours, np.array([0, 1, 0])), 12)
+    assert (top1, top5) == (pytest.approx(200 / 3), 100.0)
+
+
+def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
+    for epochs in ([], [Epoch(1, 64, 10.0, 5.0, 7.125, 20.0), Epoch(2, 96, 20.0, 4.0, 15.0, 30.0)]):
+        write_csv(epochs, tmp_path / "curves.csv")
+        write_png(epochs, "title", tmp_path / "curves.png")
+        assert len((tmp_path / "curves.csv").read_text().splitlines()) == 1 + len(epochs)
+        with Image.open(tmp_path / "curves.png") as image:
+            image.verify()
+    assert "1,64,10.0,5.0,7.125,20.0" in (tmp_path / "curves.csv").read_text()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.csv", "curves.png"]
+
+
+def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("simam_viz.training.command.Recipe", lambda seed: replace(RECIPE, stages=((32, 1),), seed=seed))
+    monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+    words = ["train", "--data", root, "--out", tmp_path, "--cache", root / "cache", "--held-out", root / "held_out.txt"]
+    arguments = parser.parse_args([*map(str, words), "--attention", "none", "--seed", "4"])
+    begun = time.monotonic()
+    assert arguments.run(arguments) == 0
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert (facts["attention"], facts["recipe"]["seed"]) == ("none", 4)
+    assert 0 < facts["seconds"] < time.monotonic() - begun
+    printed = capsys.readouterr().out
+    assert "epoch 1/1 · 32 px · step 7/7" in printed and "min left" in printed and "top-1" in printed
