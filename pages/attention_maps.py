@@ -15,6 +15,9 @@ QUANTITIES = {
     "refined feature": "refined",
 }
 
+# The widest picture that Streamlit shows without resampling it.
+WIDTH = 1460
+
 view = scene.page("pages/attention_maps.py")
 with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
     block = scene.choose_block(view)
@@ -31,7 +34,7 @@ scale = render.scale_for(quantity, values, own)
 st.subheader(f"All {channels} channels of {block.name}")
 widgets.picture(
     "mosaic",
-    render.mosaic(values, scale, tile=max(24, 1600 // render.mosaic_columns(channels)), selected=channel),
+    render.mosaic(values, scale, WIDTH, channel),
     alt=f"The {quantity} of all {channels} channels of {block.name} as small maps; channel {channel} is framed",
     caption=f"{quantity.capitalize()}, one tile a channel, {height} × {width} neurons each; channel 0 at the top left, "
     f"{render.mosaic_columns(channels)} channels a row. Channel {channel} is framed in red.{view.hypothetical}",

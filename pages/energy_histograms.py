@@ -13,7 +13,7 @@ with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
     whole = state.control(
         st.segmented_control, "Neurons of", ["block", "channel"], name="of", default="block", required=True,
         parse=state.one_of({"block": "block", "channel": "channel"}),
-        format_func={"block": "the whole block", "channel": "one channel"}.__getitem__,
+        format_func={"block": "whole block", "channel": "channel"}.__getitem__,
     ) == "block"  # fmt: skip
     channel = None if whole else scene.choose_channel(block)
     log_counts = st.toggle("Counts on a log axis", value=True, key="log-counts")

@@ -10,6 +10,7 @@ from . import export
 from .analysis import analyze
 from .checkpoints import CheckpointError, list_checkpoints, load_checkpoint
 from .images import ImageError, open_image
+from .training import command as training
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("checkpoints", help="list what can be loaded by name")
     command.set_defaults(run=_checkpoints)
+
+    training.register(commands)
     return parser
 
 

@@ -27,7 +27,7 @@ def histogram(
     centres = [round(low + (index + 0.5) * width, 4) for index in range(bins)]
     return {
         "animation": False,
-        "grid": {"left": 56, "right": 16, "top": 12, "bottom": 44},
+        "grid": {"left": 24, "right": 16, "top": 12, "bottom": 24},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {
             "type": "value",
@@ -45,6 +45,7 @@ def histogram(
             "nameGap": 42,
             # Half a neuron: so that a bin of one still has a height.
             "min": 0.5 if log_counts else 0,
+            "startValue": 0.5 if log_counts else 0,
             "axisLabel": {"showMinLabel": not log_counts},
         },
         "series": [

@@ -66,7 +66,7 @@ def square_view(image: Image.Image, size: int) -> Image.Image:
 
     It is cropped before it is resized, so a very long image costs no more than a square one.
     """
-    return image.resize((size, size), Image.Resampling.BICUBIC, box=centre_square(*image.size))
+    return image.crop(centre_square(*image.size)).resize((size, size), Image.Resampling.BICUBIC)
 
 
 def _read(source: bytes | str | os.PathLike[str] | BinaryIO) -> bytes:

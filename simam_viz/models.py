@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from .formulas import check_e_lambda
 from .simam import SimAM
 
 Attention = Literal["simam", "none"]
@@ -87,7 +88,8 @@ def create_model(arch: str, attention: Attention = "simam", num_classes: int = 1
 
 
 def set_e_lambda(model: nn.Module, e_lambda: float) -> None:
-    """Give every SimAM module of ``model`` this λ."""
+    """Give every SimAM module of ``model`` this λ; ``ValueError`` unless it is above 0."""
+    e_lambda = check_e_lambda(e_lambda)
     for module in model.modules():
         if isinstance(module, SimAM):
             module.e_lambda = e_lambda

@@ -97,13 +97,14 @@ def mosaic_columns(channels: int) -> int:
     return 2 ** math.ceil(math.log2(max(channels, 1) * 2) / 2)
 
 
-def mosaic(maps: Tensor, scale: Scale, tile: int, selected: int | None = None, gap: int = 4) -> Pixels:
-    """All maps (C, h, w) as one picture, row by row, each ``tile`` pixels wide; ``selected`` is framed in red."""
-    channels, height, width = maps.shape
+def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, gap: int = 4) -> Pixels:
+    """All maps (C, h, w) as tiles of one picture, row by row, at most ``width`` pixels; ``selected`` is framed in red."""
+    channels, map_height, map_width = maps.shape
     columns = mosaic_columns(channels)
     rows = math.ceil(channels / columns)
-    step = tile + gap
-    nearest_row, nearest_column = np.arange(tile) * height // tile, np.arange(tile) * width // tile
+    step = (width - gap) // columns
+    tile = step - gap
+    nearest_row, nearest_column = np.arange(tile) * map_height // tile, np.arange(tile) * map_width // tile
     cells = np.full((rows * columns, step, step, 3), 255, dtype=np.uint8)
     cells[:channels, gap:, gap:] = colourise(maps, scale)[:, nearest_row[:, None], nearest_column]
     canvas = np.full((rows * step + gap, columns * step + gap, 3), 255, dtype=np.uint8)

@@ -82,11 +82,14 @@ def page(path: str) -> Scene:
     """
     title, _ = PAGES[path]
     st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ICON), layout="wide")
-    state.begin()
+    state.begin(path)
     with st.sidebar:
         st.markdown("### SimAM Viz")
-        _navigation()
+        navigation = st.container()
+        st.divider()
         scene = _sidebar()
+    with navigation:
+        _navigation()
     st.title(title)
     return scene
 
@@ -155,8 +158,7 @@ def _navigation() -> None:
     # A page that is run as an app of its own (as tests do) has no other pages to lead to.
     with contextlib.suppress(StreamlitPageNotFoundError):
         for path, (label, symbol) in PAGES.items():
-            st.page_link(path, label=label, icon=symbol)
-    st.divider()
+            st.page_link(path, label=label, icon=symbol, query_params=state.current())
 
 
 def _sidebar() -> Scene:
@@ -199,7 +201,6 @@ def _choose_photo() -> tuple[str, str, str, Image.Image]:
         on_change=lambda: st.session_state.pop(_UPLOAD_ERROR, None),
         format_func=titles.__getitem__,
     )
-    state.pin("photo", name)
     st.file_uploader(
         "Your own photo",
         type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"],

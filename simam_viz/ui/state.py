@@ -16,19 +16,29 @@ NAMES = ("photo", "checkpoint", "size", "lambda", "class", "block", "channel", "
 T = TypeVar("T")
 
 _VIEW = "view"
+_BEFORE = "view-before-the-last-change"
 _CHANGED = "view-changed"
+_PAGE = "page"
 
 
-def begin() -> None:
-    """Take over what the URL asks for: at the start of a session, and when the person goes back or forward.
+def begin(page: str) -> None:
+    """Take over what the address asks for: at the start of a session, after a link, and after going back or forward.
 
-    An address without parameters is a change of page, and changes nothing else. In a run that a control started, the
-    browser may still send the address from before, so the control wins.
+    The address may be older than the view: in a run that a control started, and after a click on a link of the
+    navigation that was drawn before the last change. Then the view stays.
     """
     asked = {name: text for name, text in st.query_params.to_dict().items() if name in NAMES}
-    changed_here = st.session_state.pop(_CHANGED, False)
-    if _VIEW not in st.session_state or (asked and not changed_here):
-        st.session_state[_VIEW] = asked
+    session = st.session_state
+    changed_here = session.pop(_CHANGED, False)
+    moved = session.get(_PAGE) != page
+    session[_PAGE] = page
+    if _VIEW not in session or not (changed_here or (moved and asked == session.get(_BEFORE))):
+        session[_VIEW] = asked
+
+
+def current() -> dict[str, str]:
+    """The whole view, for links that keep it."""
+    return dict(st.session_state[_VIEW])
 
 
 def get(name: str) -> str | None:
@@ -38,17 +48,13 @@ def get(name: str) -> str | None:
 
 def put(name: str, text: str | None) -> None:
     """Set one entry, from a callback; ``None`` returns to the default."""
-    view = st.session_state[_VIEW]
+    session = st.session_state
+    if not session.get(_CHANGED):
+        session[_BEFORE], session[_CHANGED] = current(), True
     if text is None:
-        view.pop(name, None)
+        session[_VIEW].pop(name, None)
     else:
-        view[name] = text
-    st.session_state[_CHANGED] = True
-
-
-def pin(name: str, text: str) -> None:
-    """Put an entry that is not there yet: with one entry at least, no address of ours is ever without parameters."""
-    st.session_state[_VIEW].setdefault(name, text)
+        session[_VIEW][name] = text
 
 
 def write_url() -> None:
@@ -87,7 +93,7 @@ def control(
         try:
             value = parse(asked)
         except (ValueError, KeyError):
-            put(name, None)
+            st.session_state[_VIEW].pop(name)
             st.caption(f":orange[The link asks for {name} “{asked[:40]}”, which does not exist here.]")
     key = f"control-{name}"
 

@@ -16,7 +16,8 @@ def short(category: str) -> str:
 def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, scale: Scale | None = None) -> None:
     """One picture with its colour scale and caption. ``name`` identifies it on the page (CSS class ``st-key-…``)."""
     with st.container(key=f"picture-{name.replace('.', '-')}", gap="xsmall"):
-        st.image(render.png(pixels), alt=alt, width="stretch")
+        # As PNG: a JPEG would blur neurons into each other.
+        st.image(render.png(pixels), alt=alt, width="stretch", output_format="PNG")
         if scale is not None:
             colour_scale(scale)
         if caption:

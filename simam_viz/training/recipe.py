@@ -1,0 +1,53 @@
+"""The recipe: every number that shapes a training run, fixed before it starts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with Nesterov momentum over stages of growing image size; the rate warms up, then falls along a cosine."""
+
+    stages: tuple[tuple[int, int], ...] = ((64, 14), (96, 8), (128, 4), (160, 2))
+    """Pairs of image size in pixels and epochs."""
+    batch_size: int = 256
+    peak_rate: float = 0.4
+    warm_up: float = 0.15
+    """Share of all steps over which the learning rate rises to its peak."""
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    """Not applied to biases and norms."""
+    label_smoothing: float = 0.1
+    crop_area: tuple[float, float] = (0.35, 1.0)
+    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    averaging: float = 0.998
+    """What the running average of the weights, which is what is kept in the end, holds on to at each step."""
+    statistics_batches: int = 20
+    """Training batches from which the averaged network's batch-norm statistics are computed."""
+    e_lambda: float = 0.1
+    seed: int = 0
+
+    @property
+    def epochs(self) -> int:
+        return sum(epochs for _, epochs in self.stages)
+
+    def px(self, epoch: int) -> int:
+        """Image size in epoch 0, 1, …"""
+        for px, epochs in self.stages:
+            if epoch < epochs:
+                return px
+            epoch -= epochs
+        raise IndexError("The recipe has no such epoch.")
+
+    def learning_rate(self, step: int, steps: int) -> float:
+        """The rate of step 0, 1, … of ``steps`` in all."""
+        warm_up_steps = max(round(self.warm_up * steps), 1)
+        if step < warm_up_steps:
+            return self.peak_rate * (step + 1) / warm_up_steps
+        return self.peak_rate * (1 + math.cos(math.pi * (step - warm_up_steps) / (steps - warm_up_steps))) / 2
+
+    def averaging_at(self, step: int) -> float:
+        """The running average's memory at step 0, 1, …: short at first, so that it forgets the random start."""
+        return min(self.averaging, (step + 1) / (step + 10))

@@ -1,0 +1,285 @@
+"""A training run that can be killed at any time and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..models import Attention, create_model
+from .curves import Epoch, write_csv, write_png
+from .data import TrainingData, augment, generator
+from .evaluation import evaluate
+from .recipe import Recipe
+
+# Streams of random numbers, so that no two uses share any.
+_ORDER, _AUGMENTATION = 0, 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is, for whoever shows it."""
+
+    epoch: int
+    epochs: int
+    px: int
+    step: int
+    steps: int
+    loss: float
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass
+class Run:
+    """One network in training. Its whole state is :meth:`state`; everything random depends on seed and step alone."""
+
+    data: TrainingData
+    recipe: Recipe
+    arch: str
+    attention: Attention
+    step: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    """Sum of the losses of the steps taken in this epoch."""
+    epochs: list[Epoch] = field(default_factory=list)
+    hardware: list[dict[str, Any]] = field(default_factory=list)
+    """One entry for each kind of machine that the run has been on."""
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.recipe.seed)
+        model = create_model(self.arch, self.attention, len(self.data.categories), self.recipe.e_lambda)
+        self.model = model.to(memory_format=torch.channels_last)
+        self.average = deepcopy(self.model).requires_grad_(False)
+        decayed = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
+        others = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
+        self.optimizer = torch.optim.SGD(
+            [{"params": decayed, "weight_decay": self.recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=self.recipe.peak_rate,
+            momentum=self.recipe.momentum,
+            nesterov=True,
+        )
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return len(self.data.training) // self.recipe.batch_size
+
+    @property
+    def steps(self) -> int:
+        return self.steps_an_epoch * self.recipe.epochs
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Input (batch, 3, px, px) and labels (batch,) of a step: a pure function of the seed and the step."""
+        epoch, position = divmod(step, self.steps_an_epoch)
+        order = torch.randperm(len(self.data.training), generator=generator(self.recipe.seed, _ORDER, epoch))
+        start = position * self.recipe.batch_size
+        images, labels = self.data.training.take(order[start : start + self.recipe.batch_size].numpy())
+        random_numbers = generator(self.recipe.seed, _AUGMENTATION, step)
+        px, area, aspect = self.recipe.px(epoch), self.recipe.crop_area, self.recipe.crop_aspect
+        return augment(images, px, area, aspect, random_numbers), labels
+
+    def take_step(self) -> float:
+        """Train on the next batch and return the loss."""
+        begun = time.monotonic()
+        x, labels = self.batch(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate(self.step, self.steps)
+        self.model.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = self.model(x)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        with torch.no_grad():
+            averages, parameters = list(self.average.parameters()), list(self.model.parameters())
+            torch._foreach_lerp_(averages, parameters, 1 - self.recipe.averaging_at(self.step))
+        self.step += 1
+        self.loss_sum += loss.item()
+        self.seconds += time.monotonic() - begun
+        return loss.item()
+
+    def finish_epoch(self) -> Epoch:
+        """Measure the averaged network on the held-out images and begin a new epoch's account."""
+        begun = time.monotonic()
+        epoch = self.step // self.steps_an_epoch - 1
+        px = self.recipe.px(epoch)
+        first = epoch * self.steps_an_epoch
+        steps = range(first, first + min(self.recipe.statistics_batches, self.steps_an_epoch))
+        compute_batch_norm_statistics(self.average, (self.batch(step)[0] for step in steps))
+        top1, top5 = evaluate(self.average, self.data.held_out, px, bfloat16=True)
+        self.seconds += time.monotonic() - begun
+        row = Epoch(epoch + 1, px, self.seconds, self.loss_sum / self.steps_an_epoch, top1, top5)
+        self.epochs.append(row)
+        self.loss_sum = 0.0
+        return row
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on, of plain types and tensors."""
+        return {
+            "identity": self._identity(),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "loss_sum": self.loss_sum,
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "hardware": self.hardware,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``.
+
+        Raises:
+            ValueError: it belongs to another network or another recipe.
+        """
+        if state["identity"] != self._identity():
+            raise ValueError(f"The state there belongs to another run: {state['identity']}, not {self._identity()}.")
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.seconds = state["seconds"]
+        self.loss_sum = state["loss_sum"]
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        self.hardware = state["hardware"]
+
+    def _identity(self) -> str:
+        """What must be the same for a state to fit."""
+        network = {"arch": self.arch, "attention": self.attention, "classes": len(self.data.categories)}
+        return json.dumps({**network, **asdict(self.recipe)}, sort_keys=True)
+
+
+def train(
+    run: Run, out: Path, save_every: float = 240.0, report: Callable[[Progress], None] = lambda progress: None
+) -> None:
+    """Train ``run`` to its end, going on from the state in ``out`` if there is one.
+
+    Leaves in ``out``: ``state.pt``, written at least every ``save_every`` seconds; ``curves.csv`` and ``curves.png``
+    after every epoch; at the end ``final.safetensors``, the averaged weights, and ``run.json``, how they came about.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    state_file = out / "state.pt"
+    if state_file.exists():
+        run.load_state(torch.load(state_file, weights_only=True))
+    machine = describe_hardware()
+    if machine not in run.hardware:
+        run.hardware.append(machine)
+    _write_curves(run, out)
+    saved = time.monotonic()
+    pace = _Pace()
+    while run.step < run.steps:
+        before = run.seconds
+        loss = run.take_step()
+        report(pace.progress(run, loss, run.seconds - before))
+        at_end = run.step % run.steps_an_epoch == 0
+        if at_end:
+            run.finish_epoch()
+        if at_end or time.monotonic() - saved >= save_every:
+            _save(run.state(), state_file)
+            saved = time.monotonic()
+        if at_end:
+            _write_curves(run, out)
+    _write_result(run, out)
+
+
+@torch.no_grad()
+def compute_batch_norm_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace the running statistics of every batch norm by plain averages over ``batches`` of inputs.
+
+    Averaged weights need it: the statistics that were collected in training belong to other weights.
+    """
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    model.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for batch in batches:
+            model(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.eval()
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Processor, threads and PyTorch version, for the card."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        processor = names[0] if names else processor
+    return {"processor": processor, "threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+
+
+class _Pace:
+    """How fast this session goes. A step's cost is taken as growing with the pixels of its images."""
+
+    def __init__(self) -> None:
+        self.seconds_a_pixel = 0.0
+
+    def progress(self, run: Run, loss: float, seconds: float) -> Progress:
+        """``run`` after a step that took so many ``seconds`` and had this ``loss``."""
+        recipe = run.recipe
+        epoch, position = divmod(run.step - 1, run.steps_an_epoch)
+        px = recipe.px(epoch)
+        cost = seconds / px**2
+        self.seconds_a_pixel = 0.95 * self.seconds_a_pixel + 0.05 * cost if self.seconds_a_pixel else cost
+        epochs_left = sum(recipe.px(number) ** 2 for number in range(epoch + 1, recipe.epochs))
+        pixels_left = epochs_left * run.steps_an_epoch + px**2 * (run.steps_an_epoch - position - 1)
+        return Progress(
+            epoch=epoch + 1,
+            epochs=recipe.epochs,
+            px=px,
+            step=position + 1,
+            steps=run.steps_an_epoch,
+            loss=loss,
+            images_per_second=recipe.batch_size / (self.seconds_a_pixel * px**2),
+            seconds_left=self.seconds_a_pixel * pixels_left,
+        )
+
+
+def _save(state: dict[str, Any], file: Path) -> None:
+    """Write ``file`` in one go: whoever is killed meanwhile finds the old one."""
+    unfinished = file.with_suffix(f".{os.getpid()}.tmp")
+    with unfinished.open("wb") as stream:
+        torch.save(state, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(file)
+
+
+def _write_curves(run: Run, out: Path) -> None:
+    write_csv(run.epochs, out / "curves.csv")
+    write_png(run.epochs, f"{run.arch}, attention: {run.attention}", out / "curves.png")
+
+
+def _write_result(run: Run, out: Path) -> None:
+    weights = {name: tensor.contiguous() for name, tensor in run.average.state_dict().items()}
+    save_file(weights, out / "final.safetensors")
+    facts = {
+        "arch": run.arch,
+        "attention": run.attention,
+        "recipe": asdict(run.recipe),
+        "wnids": run.data.wnids,
+        "categories": run.data.categories,
+        "training_images": len(run.data.training),
+        "held_out_images": len(run.data.held_out),
+        "seconds": run.seconds,
+        "hardware": run.hardware,
+        "curves": [asdict(epoch) for epoch in run.epochs],
+    }
+    (out / "run.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,179 @@
+"""analyze: the right numbers, from one pass each way, and a model that is left as it was."""
+
+from __future__ import annotations
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+import simam_viz
+from simam_viz.analysis import grad_cam
+from simam_viz.checkpoints import LoadedCheckpoint, Transforms
+from simam_viz.comparison import VARIANTS, with_attention
+from simam_viz.models import residual_blocks
+
+
+def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
+    torch.manual_seed(0)
+    model = simam_viz.create_model(arch, attention, num_classes=6).eval()
+    return LoadedCheckpoint("small", model, Transforms(64), tuple("abcdef"), 0.1)
+
+
+@pytest.fixture(scope="module")
+def noise() -> Image.Image:
+    pixels = torch.randint(0, 256, (90, 120, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
+    return Image.fromarray(pixels.numpy())
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+def test_blocks_hold_what_an_independent_pass_computes(arch: str, noise: Image.Image) -> None:
+    """Features, logits and Grad-CAM against a deep copy, retained gradients and one backward a layer."""
+    loaded = small(arch)
+    analysis = simam_viz.analyze(loaded, noise, e_lambda=0.02, target=3)
+    model = copy.deepcopy(loaded.model)
+    simam_viz.models.set_e_lambda(model, 0.02)
+    seen: dict[str, dict[str, torch.Tensor]] = {}
+    for name, block in residual_blocks(model).items():
+        seen[name] = {}
+        block.simam.register_forward_hook(
+            lambda m, i, o, s=seen[name]: s.update(features=i[0].detach(), refined=o.detach())
+        )
+        block.register_forward_hook(lambda m, i, o, s=seen[name]: (o.retain_grad(), s.update(output=o))[0])
+    logits = model(loaded.transforms(noise)[None])[0]
+    logits[3].backward()
+    torch.testing.assert_close(analysis.logits, logits.detach())
+    assert [block.name for block in analysis.blocks] == list(seen)
+    for block in analysis.blocks:
+        expected = seen[block.name]
+        features = expected["features"]
+        torch.testing.assert_close(block.features, features[0])
+        torch.testing.assert_close(block.energy, simam_viz.energy(features, 0.02)[0])
+        torch.testing.assert_close(block.importance, simam_viz.importance(features, 0.02)[0])
+        torch.testing.assert_close(block.attention, simam_viz.attention(features, 0.02)[0])
+        torch.testing.assert_close(block.refined, expected["refined"][0])
+        output = expected["output"]
+        cam = F.relu((output.grad.mean(dim=(2, 3), keepdim=True) * output).sum(dim=1))[0].detach()
+        assert block.cam_max == pytest.approx(float(cam.max()), rel=1e-4)
+        torch.testing.assert_close(block.cam, cam / cam.max() if cam.max() > 0 else cam, rtol=1e-3, atol=1e-4)
+
+
+def test_top_target_and_view(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    analysis = simam_viz.analyze(loaded, photo)
+    assert analysis.attends and analysis.e_lambda == loaded.e_lambda
+    assert analysis.view.size == (loaded.transforms.input_size,) * 2
+    assert analysis.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    top = analysis.top(5)
+    assert [p for *_, p in top] == sorted((p for *_, p in top), reverse=True)
+    assert analysis.target == top[0][0] == int(analysis.logits.argmax())
+    assert top[0][1] == loaded.categories[top[0][0]]
+    assert len(analysis.top(10_000)) == 200
+    other = simam_viz.analyze(loaded, photo, target=7, input_size=96)
+    assert other.target == 7 and other.view.size == (96, 96)
+    assert analysis.block("layer4.1").features.shape[0] == 512
+    with pytest.raises(KeyError):
+        analysis.block("layer9.9")
+
+
+def test_a_plain_network_gets_hypothetical_attention(noise: Image.Image) -> None:
+    loaded = small("resnet18", "none")
+    analysis = simam_viz.analyze(loaded, noise)
+    assert not analysis.attends
+    seen = []
+    loaded.model.layer1[0].conv2.register_forward_hook(lambda m, i, o: seen.append(o))
+    with torch.no_grad():
+        torch.testing.assert_close(analysis.logits, loaded.model(loaded.transforms(noise)[None])[0])
+    torch.testing.assert_close(analysis.blocks[0].features, seen[0][0])
+    torch.testing.assert_close(analysis.blocks[0].attention, simam_viz.attention(seen[0], 0.1)[0])
+
+
+def snapshot(model: torch.nn.Module) -> dict[str, object]:
+    return {
+        "state": {k: v.clone() for k, v in model.state_dict().items()},
+        "training": [m.training for m in model.modules()],
+        "lambda": [getattr(m, "e_lambda", None) for m in model.modules()],
+        "requires_grad": [p.requires_grad for p in model.parameters()],
+        "grad": [p.grad is None for p in model.parameters()],
+        "hooks": [len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules()],
+    }
+
+
+def same(before: dict, after: dict) -> bool:
+    states = before.pop("state"), after.pop("state")
+    return before == after and all(torch.equal(v, states[1][k]) for k, v in states[0].items())
+
+
+def test_the_model_is_left_as_it_was(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    loaded.model.train()
+    before = snapshot(loaded.model)
+    simam_viz.analyze(loaded, noise, e_lambda=3.0)
+    simam_viz.compare(loaded, noise, e_lambda=3.0)
+    assert same(before, snapshot(loaded.model))
+
+
+def test_the_model_is_left_as_it_was_when_something_raises(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    before = snapshot(loaded.model)
+    with pytest.raises(ValueError, match="no class 99"):
+        simam_viz.analyze(loaded, noise, target=99)
+    loaded.model.layer4[1].conv2.stride = (1, -1)  # the last block raises, after all other hooks have run
+    with pytest.raises(RuntimeError):
+        simam_viz.analyze(loaded, noise)
+    loaded.model.layer4[1].conv2.stride = (1, 1)
+    assert same(before, snapshot(loaded.model))
+
+
+def test_wrong_arguments(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    with pytest.raises(ValueError, match="above 0"):
+        simam_viz.analyze(loaded, noise, e_lambda=0)
+    with pytest.raises(ValueError, match="32 pixels"):
+        simam_viz.analyze(loaded, noise, input_size=8)
+    with pytest.raises(ValueError, match="no class -1"):
+        simam_viz.analyze(loaded, noise, target=-1)
+
+
+def test_eight_threads_with_eight_lambdas_give_the_serial_numbers(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    lambdas = [10.0**exponent for exponent in range(-6, 2)]
+
+    def run(e_lambda: float) -> simam_viz.Analysis:
+        return simam_viz.analyze(loaded, photo, e_lambda=e_lambda, target=5, input_size=96)
+
+    serial = [run(e_lambda) for e_lambda in lambdas]
+    with ThreadPoolExecutor(8) as pool:
+        parallel = list(pool.map(run, lambdas * 3))
+    for index, got in enumerate(parallel):
+        expected = serial[index % 8]
+        torch.testing.assert_close(got.logits, expected.logits)
+        for mine, theirs in zip(got.blocks, expected.blocks, strict=True):
+            torch.testing.assert_close(mine.attention, theirs.attention)
+            torch.testing.assert_close(mine.cam, theirs.cam, rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(serial[0].logits, serial[-1].logits)
+
+
+def test_grad_cam_without_a_positive_value_stays_zero() -> None:
+    cam, maximum = grad_cam(torch.ones(2, 3, 3), -torch.ones(2, 3, 3))
+    assert maximum == 0 and torch.equal(cam, torch.zeros(3, 3))
+
+
+def test_variants(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    analyses = simam_viz.compare(loaded, photo, e_lambda=0.3, input_size=96)
+    assert tuple(analyses) == VARIANTS
+    assert len({a.target for a in analyses.values()}) == 1
+    on, uniform, off = (analyses[variant] for variant in VARIANTS)
+    assert on.attends and uniform.attends and not off.attends
+    torch.testing.assert_close(on.logits, simam_viz.analyze(loaded, photo, 0.3, input_size=96).logits)
+    first = uniform.blocks[0]
+    torch.testing.assert_close(first.features, on.blocks[0].features)
+    mean = on.blocks[0].attention.mean(dim=(1, 2), keepdim=True)
+    torch.testing.assert_close(first.attention, mean.expand_as(first.features))
+    plain = simam_viz.create_model("resnet18", "none", 200).eval()
+    plain.load_state_dict(loaded.model.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(off.logits, plain(loaded.transforms.tensor(off.view)[None])[0], rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="variant"):
+        with_attention(loaded, "sideways")

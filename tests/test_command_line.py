@@ -1,0 +1,76 @@
+"""python -m simam_viz: files that hold what analyze says, and one sentence for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import simam_viz
+from simam_viz.__main__ import main
+from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.samples import list_samples
+
+from .conftest import ROOT
+
+
+def test_analyze_writes_the_picture_the_weights_and_the_answer(tmp_path: Path, loaded: LoadedCheckpoint) -> None:
+    sample = list_samples()[0]
+    result = subprocess.run(
+        [sys.executable, "-m", "simam_viz", "analyze", sample.path, "--out", tmp_path / "a" / "b"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    analysis = simam_viz.analyze(loaded, sample.image())
+    assert analysis.top(1)[0][1] in result.stdout
+    folder = tmp_path / "a" / "b"
+    assert {path.name for path in folder.iterdir()} == {"overview.png", "attention.npz", "top5.json"}
+    weights = np.load(folder / "attention.npz")
+    assert weights.files == [block.name for block in analysis.blocks]
+    for block in analysis.blocks:
+        np.testing.assert_allclose(weights[block.name], block.attention, rtol=1e-4, atol=1e-5)
+    answer = json.loads((folder / "top5.json").read_text(encoding="utf-8"))
+    assert [entry["index"] for entry in answer["top5"]] == [index for index, *_ in analysis.top(5)]
+    assert answer["e_lambda"] == 0.1 and answer["checkpoint"] == loaded.name
+    assert Image.open(folder / "overview.png").width > 1000
+
+
+def test_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = str(list_samples()[0].path)
+    assert (
+        main(["analyze", sample, "--out", str(tmp_path), "--lambda", "0.5", "--target", "Lemon", "--size", "96"]) == 0
+    )
+    answer = json.loads((tmp_path / "top5.json").read_text(encoding="utf-8"))
+    assert (answer["e_lambda"], answer["target"]["name"], answer["input_size"]) == (0.5, "lemon", 96)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [__file__],
+        ["no-such-photo.jpg"],
+        ["PHOTO", "--target", "unicorn"],
+        ["PHOTO", "--target", "200"],
+        ["PHOTO", "--lambda", "0"],
+        ["PHOTO", "--checkpoint", "nothing"],
+        ["PHOTO", "--size", "5"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_what_went_wrong_is_one_sentence(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(list_samples()[0].path) if a == "PHOTO" else a for a in arguments]
+    assert main(["analyze", *arguments, "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("simam_viz: ") and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["checkpoints"]) == 0
+    assert simam_viz.list_checkpoints()[0].name in capsys.readouterr().out

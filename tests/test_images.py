@@ -1,0 +1,106 @@
+"""Images nobody can trust: every kind that is offered opens, everything else is one plain sentence."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simam_viz import ImageError, open_image
+from simam_viz.images import MAX_BYTES, centre_square, square_view
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    ramp = np.linspace(0, 255, 40 * 30 * 3).reshape(30, 40, 3)
+    return Image.fromarray(ramp.astype(np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_formats(kind: str, picture: Image.Image, tmp_path: Path) -> None:
+    data = encoded(picture, kind)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    for source in (data, path, str(path), io.BytesIO(data)):
+        image = open_image(source)
+        assert image.mode == "RGB" and image.size == (40, 30)
+    assert np.abs(np.asarray(image, int) - np.asarray(picture, int)).mean() < 8
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I", "I;16", "F"])
+def test_modes(mode: str, picture: Image.Image) -> None:
+    source = picture.convert("L").convert(mode) if mode in ("I", "I;16", "F") else picture.convert(mode)
+    kind = "TIFF" if mode in ("CMYK", "YCbCr", "LAB", "F", "I") else "PNG"
+    image = open_image(encoded(source, kind))
+    assert image.mode == "RGB" and image.size == (40, 30)
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    grey = Image.fromarray(np.array([[0, 32896, 65535]], dtype=np.uint16))
+    assert np.asarray(open_image(encoded(grey, "PNG")))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_upright_by_exif() -> None:
+    image = Image.new("RGB", (40, 20), "blue")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert open_image(encoded(image, "JPEG", exif=exif)).size == (20, 40)
+
+
+def test_transparency_lies_over_white() -> None:
+    assert open_image(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "PNG")).getpixel((1, 1)) == (255, 255, 255)
+    assert open_image(encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 255)), "PNG")).getpixel((1, 1)) == (255, 0, 0)
+
+
+def test_first_frame_of_an_animation() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert open_image(data).getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "empty"),
+        (b"hello, this is a text", "not an image"),
+        (b"\x89PNG\r\n\x1a\n", "(not an image|damaged)"),
+        (b"\x00" * (MAX_BYTES + 1), "larger than 20 MB"),
+        (encoded(Image.new("1", (10_000, 6_000)), "PNG"), "50 million"),
+        (encoded(Image.new("RGB", (60, 60)), "PPM"), "not an image"),
+    ],
+    ids=["empty", "text", "header only", "too large", "too many pixels", "format not offered"],
+)
+def test_what_is_no_photo_is_one_sentence(data: bytes, sentence: str) -> None:
+    with pytest.raises(ImageError, match=sentence) as caught:
+        open_image(data)
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_a_truncated_file_is_refused(kind: str) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    data = encoded(noise, kind)
+    with pytest.raises(ImageError):
+        open_image(data[: len(data) // 2])
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="cannot be read"):
+        open_image(tmp_path / "nothing.png")
+
+
+def test_the_centre_square_is_cropped_before_it_is_enlarged() -> None:
+    assert centre_square(100, 40) == (30, 0, 70, 40)
+    assert square_view(Image.new("RGB", (1, 30_000), "red"), 224).size == (224, 224)
+    halves = Image.new("RGB", (90, 30), "red")
+    halves.paste("blue", (30, 0, 60, 30))
+    assert np.asarray(square_view(halves, 60)).reshape(-1, 3).min(axis=0).tolist() == [0, 0, 255]

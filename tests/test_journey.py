@@ -1,0 +1,232 @@
+"""Whole journeys in a real Chromium against a freshly started app, down to the pixels of the pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+import simam_viz
+from simam_viz import render
+from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.comparison import VARIANTS
+from simam_viz.render import Pixels
+from simam_viz.samples import list_samples
+from simam_viz.ui.scene import PAGES
+
+TITLES = [title for title, _ in PAGES.values()]
+
+
+class App:
+    """One visitor's browser tab, and what went wrong in it."""
+
+    def __init__(self, page: Page, address: str, screenshot: Path) -> None:
+        self.page, self.address, self.screenshot = page, address, screenshot
+        self.problems: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._asked)
+
+    def _heard(self, message) -> None:
+        # Before it knows where the app lies, Streamlit's page looks for the server beside a deep link's own path.
+        looking = "/_stcore/" in message.location.get("url", "") and "404" in message.text
+        if message.type == "error" and not looking:
+            self.problems.append(message.text)
+
+    def _asked(self, request) -> None:
+        if not request.url.startswith((self.address, self.address.replace("http", "ws"), "data:", "blob:")):
+            self.problems.append(f"asked the network for {request.url}")
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.address}/{path}")
+
+    def go(self, title: str) -> None:
+        self.page.get_by_test_id("stSidebar").get_by_role("link", name=title, exact=True).click()
+        self.settled(title)
+
+    def settled(self, title: str) -> None:
+        expect(self.page.get_by_test_id("stMain").get_by_role("heading", name=title, exact=True)).to_be_visible(
+            timeout=60_000
+        )
+        self.idle()
+
+    def idle(self) -> None:
+        expect(self.page.locator("[data-test-script-state=notRunning]")).to_have_count(1, timeout=60_000)
+        assert self.page.get_by_test_id("stException").count() == 0
+
+    def pixels(self, name: str) -> Pixels:
+        """The picture called ``name`` as the browser received it."""
+        image = self.page.locator(f".st-key-picture-{name.replace('.', '-')} img")
+        assert image.get_attribute("alt")
+        response = self.page.request.get(urljoin(self.address, image.get_attribute("src")))
+        return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
+
+    def shows(self, name: str, expected: Pixels) -> None:
+        """Wait until the picture called ``name`` is ``expected``, but for rounding between two runs of the network."""
+        self._until(lambda: alike(self.pixels(name), expected), f"{name} is not the picture that analyze's arrays give")
+
+    def _until(self, condition: Callable[[], bool], message: str) -> None:
+        end = time.monotonic() + 30
+        trouble: object = ""
+        while time.monotonic() < end:
+            try:
+                if condition():
+                    return
+            except Exception as error:  # the picture is being replaced
+                trouble = error
+            self.page.wait_for_timeout(100)
+        self.page.screenshot(path=self.screenshot)
+        pytest.fail(f"{message}; see {self.screenshot}. {trouble}")
+
+    def parameters(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def move_lambda(self, key: str) -> None:
+        self.page.get_by_test_id("stSidebar").get_by_role("slider").press(key)
+
+
+def alike(a: Pixels, b: Pixels) -> bool:
+    if a.shape != b.shape:
+        return False
+    difference = np.abs(a.astype(int) - b.astype(int)).max(axis=2)
+    return bool(difference.mean() < 0.5 and (difference > 8).mean() < 0.002)
+
+
+@pytest.fixture
+def app(browser: Browser, server: str, tmp_path: Path) -> Iterator[App]:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    visitor = App(page, server, tmp_path / "failure.png")
+    yield visitor
+    page.close()
+    assert visitor.problems == []
+
+
+def test_alike_tells_pictures_apart(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    block, other = (simam_viz.analyze(loaded, photo, e_lambda=e).blocks[0] for e in (0.1, 1.0))
+    pictures = [
+        render.heat_map(b.attention[0], render.scale_for("attention weight", b.attention), 480) for b in (block, other)
+    ]
+    assert alike(pictures[0], pictures[0]) and not alike(*pictures)
+
+
+def test_from_a_shared_link_to_ones_own_photo(app: App, loaded: LoadedCheckpoint, tmp_path: Path) -> None:
+    # A deep link to a fresh server opens the page whole.
+    sample = list_samples()[1]
+    app.open(f"attention_maps?photo={sample.name}&lambda=1&block=layer2.0&channel=5&size=128")
+    app.settled("Attention maps")
+    assert [link.inner_text().split("\n")[-1] for link in app.page.get_by_test_id("stPageLink").all()] == TITLES
+    analysis = simam_viz.analyze(loaded, sample.image(), e_lambda=1, input_size=128)
+    shows_channel(app, analysis, "layer2.0", 5)
+
+    # A photo from disk.
+    path = tmp_path / "my photo.png"
+    list_samples()[0].image().transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((400, 300)).save(path)
+    app.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(path)
+    image = simam_viz.open_image(path)
+    analysis = simam_viz.analyze(loaded, image, e_lambda=1, input_size=128)
+    shows_channel(app, analysis, "layer2.0", 5)
+    app.idle()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    view = {"photo": f"upload-{digest}", "lambda": "1", "block": "layer2.0", "channel": "5", "size": "128"}
+    assert app.parameters() == view
+
+    # λ changes every picture that depends on it.
+    before = {name: app.pixels(name) for name in ("mosaic", "channel-weights", "channel-overlay")}
+    unchanged = app.pixels("view")
+    app.move_lambda("ArrowLeft")
+    analysis = simam_viz.analyze(loaded, image, e_lambda=0.7, input_size=128)
+    shows_channel(app, analysis, "layer2.0", 5)
+    for name, picture in before.items():
+        assert not alike(app.pixels(name), picture), name
+    assert np.array_equal(app.pixels("view"), unchanged)
+    view["lambda"] = "0.7"
+
+    # What is no photo: one sentence; the page and the last good result stay.
+    bad = tmp_path / "notes.png"
+    bad.write_bytes(b"these are notes")
+    app.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(bad)
+    expect(app.page.get_by_text("This file is not an image that can be read here")).to_be_visible(timeout=20_000)
+    app.idle()
+    shows_channel(app, analysis, "layer2.0", 5)
+    assert app.parameters() == view
+
+    # Every page, with the same photo, λ, block and channel.
+    app.go("Overview")
+    for block in analysis.blocks:
+        weights = block.attention.mean(dim=0)
+        scale = render.scale_for("attention weight", weights, own_range=True)
+        app.shows(f"weights-{block.name}", render.overlay(analysis.view, weights, scale, 320))
+        app.shows(f"cam-{block.name}", render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320))
+    expect(app.page.get_by_text("The network says")).to_be_visible()
+
+    app.go("Energy histograms")
+    expect(app.page.get_by_test_id("stMain").locator("canvas").first).to_be_visible(timeout=20_000)
+    weights = analysis.block("layer2.0").attention
+    expect(app.page.get_by_text(f"{weights.numel():,}", exact=True)).to_be_visible()
+    expect(app.page.get_by_text(f"{weights.mean():.4f}", exact=True)).to_be_visible()
+
+    app.go("Grad-CAM comparison")
+    analyses = simam_viz.compare(loaded, image, e_lambda=0.7, input_size=128)
+    for variant in VARIANTS:
+        cam = analyses[variant].block("layer2.0").cam
+        app.shows(f"cam-{variant}", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
+    before_cam = app.pixels("cam-on")
+    app.move_lambda("Home")
+    cam = simam_viz.analyze(loaded, image, e_lambda=1e-6, input_size=128).block("layer2.0").cam
+    app.shows("cam-on", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
+    assert not alike(app.pixels("cam-on"), before_cam)
+    view["lambda"] = "1e-06"
+
+    app.go("Attention maps")
+    assert app.parameters() == view
+    app.page.go_back()
+    app.settled("Grad-CAM comparison")
+    assert app.parameters() == view
+
+
+def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, channel: int) -> None:
+    """The named pictures of the Attention maps page are those of ``analysis``."""
+    block = analysis.block(block_name)
+    scale = render.scale_for("attention weight", block.attention)
+    app.shows("mosaic", render.mosaic(block.attention, scale, 1460, channel))
+    weights, features = block.attention[channel], block.features[channel]
+    app.shows("channel-weights", render.heat_map(weights, scale, 480))
+    app.shows("channel-overlay", render.overlay(analysis.view, weights, scale, 480))
+    app.shows("channel-features", render.heat_map(features, render.scale_for("feature", features), 480))
+    app.shows("view", render.enlarge(np.asarray(analysis.view), 480, smooth=True))
+
+
+def test_leaving_a_page_before_it_is_ready_loses_nothing(app: App) -> None:
+    view = {"photo": list_samples()[2].name, "lambda": "3", "block": "layer3.0", "channel": "11", "class": "lemon"}
+    app.open("attention_maps?" + "&".join(f"{name}={text}" for name, text in view.items()))
+    app.page.get_by_test_id("stSidebar").get_by_role("link", name="Energy histograms").click(timeout=60_000)
+    app.settled("Energy histograms")
+    app.go("Attention maps")
+    assert app.parameters() == view
+
+
+def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoint) -> None:
+    sample = list_samples()[0]
+    app.open("attention_maps")
+    app.settled("Attention maps")
+    shows_channel(app, simam_viz.analyze(loaded, sample.image()), "layer1.0", 0)
+    app.move_lambda("End")
+    shows_channel(app, simam_viz.analyze(loaded, sample.image(), e_lambda=10), "layer1.0", 0)
+    app.idle()
+    assert app.parameters() == {"lambda": "10"}
+    app.go("Overview")
+    app.page.go_back()
+    app.settled("Attention maps")
+    assert app.parameters() == {"lambda": "10"}
+    app.page.go_back()
+    shows_channel(app, simam_viz.analyze(loaded, sample.image()), "layer1.0", 0)
+    app.idle()
+    assert app.parameters() == {}

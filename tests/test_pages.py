@@ -1,0 +1,157 @@
+"""Every page through Streamlit's own test harness: alone, from the front door, and with garbage in the address."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import simam_viz
+from simam_viz.samples import list_samples
+from simam_viz.ui.scene import PAGES, lambda_stops
+
+from .conftest import ROOT
+
+TITLES = {path: title for path, (title, _) in PAGES.items()}
+
+
+def open_page(path: str, **parameters: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / path), default_timeout=120)
+    for name, text in parameters.items():
+        app.query_params[name] = text
+    return checked(app.run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception, [e.message for e in app.exception]
+    return app
+
+
+def title(app: AppTest) -> str:
+    return app.title[0].value
+
+
+@pytest.fixture(autouse=True)
+def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_runs_on_its_own(path: str) -> None:
+    app = open_page(path)
+    assert title(app) == TITLES[path] and not app.error
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_a_shared_view_whole(path: str) -> None:
+    view = {
+        "photo": list_samples()[1].name,
+        "lambda": "0.003",
+        "class": "lemon",
+        "size": "128",
+        "block": "layer3.1",
+        "channel": "9",
+    }
+    app = open_page(path, **view)
+    assert app.selectbox(key="control-photo").value == view["photo"]
+    assert app.select_slider(key="control-lambda").value == 0.003
+    assert simam_viz.load_checkpoint(simam_viz.list_checkpoints()[0].name).categories[
+        app.selectbox(key="control-class").value
+    ] == "lemon"  # fmt: skip
+    assert app.selectbox(key="control-size").value == 128
+    if path != "app.py":
+        assert app.selectbox(key="control-block").value == "layer3.1"
+    if path == "pages/attention_maps.py":
+        assert app.number_input(key="control-channel").value == 9
+    assert app.session_state["view"] == view
+
+
+def test_changing_page_loses_nothing() -> None:
+    app = open_page("app.py")
+    sample = list_samples()[2].name
+    checked(app.selectbox(key="control-photo").select(sample).run())
+    checked(app.select_slider(key="control-lambda").set_value(1.0).run())
+    checked(app.selectbox(key="control-class").select(14).run())
+    checked(app.switch_page("pages/attention_maps.py").run())
+    checked(app.selectbox(key="control-block").select("layer2.1").run())
+    checked(app.number_input(key="control-channel").set_value(77).run())
+    for path in ("pages/gradcam_comparison.py", "app.py", "pages/energy_histograms.py", "pages/attention_maps.py"):
+        checked(app.switch_page(path).run())
+        assert title(app) == TITLES[path]
+        assert app.selectbox(key="control-photo").value == sample
+        assert app.select_slider(key="control-lambda").value == 1.0
+        assert app.selectbox(key="control-class").value == 14
+        view = app.session_state["view"]
+        assert (view["block"], view["channel"], view["lambda"]) == ("layer2.1", "77", "1")
+    assert app.selectbox(key="control-block").value == "layer2.1"
+    assert app.number_input(key="control-channel").value == 77
+    checked(app.selectbox(key="control-block").select("layer1.1").run())
+    assert app.number_input(key="control-channel").value == 0, "another block begins at its first channel"
+
+
+@pytest.mark.parametrize("trained", [0.1, 1e-4, 0.0123])
+def test_lambda_runs_from_1e_6_to_10_and_stops_at_the_trained_value(trained: float) -> None:
+    stops = lambda_stops(trained)
+    assert stops[0] == 1e-6 and stops[-1] == 10 and trained in stops and stops == sorted(set(stops))
+    assert max(b / a for a, b in itertools.pairwise(stops)) < 1.7
+
+
+def test_one_click_back_to_the_trained_lambda() -> None:
+    app = open_page("app.py", **{"lambda": "5"})
+    assert not app.button(key="trained-lambda").disabled
+    checked(app.button(key="trained-lambda").click().run())
+    assert app.select_slider(key="control-lambda").value == 0.1
+    assert app.button(key="trained-lambda").disabled
+    assert "lambda" not in app.session_state["view"]
+
+
+def test_a_link_may_ask_for_a_lambda_between_the_stops() -> None:
+    assert open_page("app.py", **{"lambda": "0.0371"}).select_slider(key="control-lambda").value == 0.0371
+
+
+def test_lambda_changes_what_the_page_says() -> None:
+    app = open_page("pages/energy_histograms.py", block="layer2.0")
+    before = [metric.value for metric in app.metric]
+    checked(app.select_slider(key="control-lambda").set_value(10.0).run())
+    after = [metric.value for metric in app.metric]
+    assert before[0] == after[0] and before[1] != after[1] and before[3] != after[3]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lambda", "nan"), ("lambda", "-1"), ("lambda", "1e99"), ("lambda", "soft"), ("block", "layer9.9"), ("channel", "64"),
+        ("channel", "-1"), ("channel", "x" * 10_000), ("class", "unicorn"), ("photo", "../../etc/passwd"), ("size", "7"),
+        ("checkpoint", "none"), ("range", "?"), ("unheard-of", "1"),
+    ],
+)  # fmt: skip
+def test_garbage_in_the_address_opens_the_page_all_the_same(path: str, name: str, text: str) -> None:
+    app = open_page(path, **{name: text})
+    assert title(app) == TITLES[path]
+    assert name not in app.session_state["view"] or app.session_state["view"][name] != text or path not in shows(name)
+    if path in shows(name):
+        assert any("does not exist here" in caption.value for caption in app.caption)
+
+
+def shows(name: str) -> set[str]:
+    """The pages on which a parameter means something."""
+    return {
+        "block": set(PAGES) - {"app.py"},
+        "channel": {"pages/attention_maps.py"},
+        "range": {"app.py", "pages/attention_maps.py"},
+        "unheard-of": set(),
+    }.get(name, set(PAGES))
+
+
+def test_somebody_elses_upload_is_asked_for() -> None:
+    app = open_page("app.py", photo="upload-0123456789abcdef", **{"lambda": "1"})
+    assert "Upload that photo" in app.info[0].value
+    assert app.session_state["view"] == {"photo": "upload-0123456789abcdef", "lambda": "1"}
+
+
+def test_the_classes_it_knows_are_on_screen() -> None:
+    app = open_page("app.py")
+    text = " ".join(markdown.value for markdown in app.expander[0].markdown)
+    assert all(name in text for name in ("lemon", "espresso", "school bus")) and "49.7 %" in text

@@ -1,0 +1,85 @@
+"""Pixels mean what the scales beside them say."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from simam_viz import charts, render
+from simam_viz.formulas import ATTENTION_FLOOR
+
+
+def test_colours_run_from_low_to_high() -> None:
+    scale = render.Scale(-1.0, 3.0, "viridis", "x")
+    pixels = render.colourise(torch.tensor([-9.0, -1.0, 1.0, 3.0, 9.0]), scale)
+    expected = [matplotlib.colormaps["viridis"](v)[:3] for v in (0.0, 0.0, 0.5, 1.0, 1.0)]
+    np.testing.assert_allclose(pixels / 255, expected, atol=0.012)
+
+
+def test_weights_share_one_scale_unless_their_own_is_asked_for() -> None:
+    values = torch.tensor([[0.63, 0.7]])
+    assert (render.scale_for("attention weight", values).low, render.scale_for("attention weight", values).high) == (
+        ATTENTION_FLOOR,
+        1.0,
+    )
+    own = render.scale_for("attention weight", values, own_range=True)
+    assert (own.low, own.high) == pytest.approx((0.63, 0.7))
+    features = render.scale_for("feature", torch.tensor([[-4.0, 1.0]]))
+    assert (features.low, features.high) == (-4, 4)
+    flat = render.scale_for("energy", torch.full((2, 2), 2.0))
+    assert flat.low < flat.high
+
+
+@pytest.mark.parametrize("channels", [1, 3, 64, 128, 512, 1024])
+def test_every_channel_has_its_tile(channels: int) -> None:
+    maps = torch.arange(channels, dtype=torch.float32)[:, None, None].expand(channels, 3, 3)
+    scale = render.Scale(0, max(channels - 1, 1), "viridis", "x")
+    width, gap = 1460, 4
+    picture = render.mosaic(maps, scale, width, selected=channels - 1, gap=gap)
+    columns = render.mosaic_columns(channels)
+    assert width - columns < picture.shape[1] <= width
+    tile = (picture.shape[1] - gap) // columns - gap
+    for channel in (0, channels // 2, channels - 1):
+        row, column = divmod(channel, columns)
+        y, x = gap + row * (tile + gap) + tile // 2, gap + column * (tile + gap) + tile // 2
+        assert picture[y, x].tolist() == render.colourise(maps[channel, 0, 0], scale).tolist()
+    assert picture[y - tile // 2 - 1, x].tolist() == list(render.FRAME_COLOUR)
+
+
+def test_a_map_is_enlarged_without_mixing_neurons() -> None:
+    values = torch.rand(5, 5)
+    scale = render.Scale(0, 1, "viridis", "x")
+    picture = render.heat_map(values, scale, 50)
+    assert np.array_equal(picture[5::10, 5::10], render.colourise(values, scale))
+
+
+def test_overlay_shows_the_photo_where_opacity_is_none() -> None:
+    view = Image.new("RGB", (8, 8), (90, 90, 90))
+    assert (render.overlay(view, torch.rand(2, 2), render.CAM_SCALE, 16, opacity=0) == 90).all()
+    bright = render.overlay(view, torch.ones(2, 2), render.CAM_SCALE, 16, opacity=1)
+    assert (bright == render.colour_table(render.CAM_COLOURS)[255]).all()
+
+
+def test_photo_is_dimmed_outside_what_the_network_sees() -> None:
+    picture = render.framed_photo(Image.new("RGB", (100, 50), "black"), (25, 0, 75, 50), 100)
+    assert picture.shape == (50, 100, 3) and picture[25, 50].max() == 0 and picture[25, 5].min() > 150
+
+
+def test_png_round_trip() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(render.png(pixels)))), pixels)
+
+
+def test_histogram_counts_every_neuron() -> None:
+    values = torch.rand(4, 10, 10) * 2
+    spec = charts.histogram(values, "energy", 0.0, 2.0, log_counts=False)
+    data = spec["series"][0]["data"]
+    assert sum(count for _, count in data) == 400
+    expected, _ = np.histogram(values.numpy(), bins=len(data), range=(0, 2))
+    assert [count for _, count in data] == expected.tolist()
+    assert all(c is None or c > 0 for _, c in charts.histogram(torch.zeros(3), "x", 0, 1)["series"][0]["data"])
