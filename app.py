@@ -27,6 +27,7 @@ with answer:
     st.echarts_chart(
         charts.probabilities([widgets.short(name) for _, name, _ in top], [p for _, _, p in top]),
         height=200,
+        alt="The five most probable classes as bars",
         key="top-5",
     )
     st.caption(

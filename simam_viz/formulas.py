@@ -63,6 +63,58 @@ def attention(x: Tensor, e_lambda: float) -> Tensor:
     return torch.sigmoid(_importance(x, e_lambda)).to(x.dtype)
 
 
+def exact_energy(x: Tensor, e_lambda: float) -> Tensor:
+    """Energy of every neuron at the true minimum of Eq. 2, without sharing statistics; 1 / :func:`exact_importance`."""
+    return (1 / _exact_importance(x, e_lambda)).to(x.dtype)
+
+
+def exact_importance(x: Tensor, e_lambda: float) -> Tensor:
+    """1/e* of every neuron where μ_t and σ_t² are those of the *others*, as Eqs. 3 and 4 have it; one pass all the same.
+
+    1/e* = ½ + (M/(M − 1))²·d² / (4(σ² − M·d²/(M − 1)² + λ)). It orders the neurons of a channel as :func:`importance`
+    does, and lets a lone spike rise much higher.
+    """
+    return _exact_importance(x, e_lambda).to(x.dtype)
+
+
+def labelling_error(
+    w: Tensor, b: Tensor, target: Tensor, others: Tensor, y_target: float = 1.0, y_others: float = -1.0
+) -> Tensor:
+    """Eq. 1: how badly the line w·x + b sends the target to ``y_target`` and the others to ``y_others``.
+
+    Args:
+        w, b: slope and offset of the line, of any shapes that broadcast with each other.
+        target: the target neuron t, one value.
+        others: the M − 1 other neurons x_i of its channel, (M − 1,).
+
+    Returns:
+        (y_t − t̂)² + the mean of (y_o − x̂_i)², of the broadcast shape of ``w`` and ``b``.
+    """
+    w, b = torch.broadcast_tensors(torch.as_tensor(w), torch.as_tensor(b))
+    on_target = (y_target - (w * target + b)).square()
+    on_others = (y_others - (w[..., None] * others + b[..., None])).square().mean(dim=-1)
+    return on_others + on_target
+
+
+def energy_landscape(w: Tensor, b: Tensor, target: Tensor, others: Tensor, e_lambda: float) -> Tensor:
+    """Eq. 2, the energy of the line w·x + b: its :func:`labelling_error` with labels 1 and −1, plus λw²."""
+    return labelling_error(w, b, target, others) + check_e_lambda(e_lambda) * torch.as_tensor(w).square()
+
+
+def optimal_line(target: Tensor, others: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The line of least energy in closed form (Eqs. 3 and 4): w*, b* and the energy e* there.
+
+    With μ_t and σ_t² (over their number, M − 1) of the others: w* = 2(t − μ_t) / ((t − μ_t)² + 2σ_t² + 2λ) and
+    b* = −½(t + μ_t)·w*. The paper prints w* with a minus sign, which is a slip that its author has confirmed.
+    """
+    e_lambda = check_e_lambda(e_lambda)
+    mean, variance = others.mean(), others.var(correction=0)
+    difference = target - mean
+    denominator = difference.square() + 2 * variance + 2 * e_lambda
+    w = 2 * difference / denominator
+    return w, -(target + mean) * w / 2, 4 * (variance + e_lambda) / denominator
+
+
 def _importance(x: Tensor, e_lambda: float) -> Tensor:
     e_lambda = check_e_lambda(e_lambda)
     mean, variance = channel_statistics(x)
@@ -72,3 +124,15 @@ def _importance(x: Tensor, e_lambda: float) -> Tensor:
 
 def _at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _exact_importance(x: Tensor, e_lambda: float) -> Tensor:
+    e_lambda = check_e_lambda(e_lambda)
+    mean, variance = channel_statistics(x)
+    neurons = x.shape[2] * x.shape[3]
+    if neurons < 2:
+        return torch.full_like(mean, IMPORTANCE_FLOOR)
+    squares = (_at_least_float32(x) - mean).square()
+    # The difference is a variance: rounding must not take it below zero.
+    others = (variance - squares * neurons / (neurons - 1) ** 2).clamp_min(0)
+    return squares * (neurons / (neurons - 1)) ** 2 / (4 * (others + e_lambda)) + IMPORTANCE_FLOOR

@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
+from simam_viz.models import create_model
 from simam_viz.training.command import register
 from simam_viz.training.curves import Epoch, write_csv, write_png
 from simam_viz.training.data import (
@@ -35,7 +37,7 @@ from simam_viz.training.data import (
     normalise,
     read_held_out,
 )
-from simam_viz.training.evaluation import evaluate, top_k_accuracy
+from simam_viz.training.evaluation import accuracy, predict, top_k_accuracy
 from simam_viz.training.recipe import Recipe
 from simam_viz.training.run import Run, compute_batch_norm_statistics
 
@@ -306,8 +308,9 @@ def test_accuracy_counts_the_right_answers() -> None:
     colours = np.zeros((3, 8, 8, 3), dtype=np.uint8)
     for i in range(3):
         colours[i, ..., i] = 255
-    top1, top5 = evaluate(MeanColour(), ImageSet(colours, np.array([0, 1, 0])), 12)
-    assert (top1, top5) == (pytest.approx(200 / 3), 100.0)
+    images = ImageSet(colours, np.array([0, 1, 0]))
+    logits = predict(MeanColour(), images, lambda batch: enlarge(batch, 12))
+    assert accuracy(logits, images) == (pytest.approx(200 / 3), 100.0)
 
 
 def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
@@ -321,7 +324,7 @@ def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.csv", "curves.png"]
 
 
-def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr("simam_viz.training.command.Recipe", lambda seed: replace(RECIPE, stages=((32, 1),), seed=seed))
     monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
     parser = argparse.ArgumentParser()
@@ -329,9 +332,35 @@ def test_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     words = ["train", "--data", root, "--out", tmp_path, "--cache", root / "cache", "--held-out", root / "held_out.txt"]
     arguments = parser.parse_args([*map(str, words), "--attention", "none", "--seed", "4"])
     begun = time.monotonic()
-    assert arguments.run(arguments) == 0
+    arguments.run(arguments)
     facts = json.loads((tmp_path / "run.json").read_text())
     assert (facts["attention"], facts["recipe"]["seed"]) == ("none", 4)
     assert 0 < facts["seconds"] < time.monotonic() - begun
     printed = capsys.readouterr().out
     assert "epoch 1/1 · 32 px · step 5/5" in printed and "min left" in printed and "top-1" in printed
+
+
+def test_evaluate_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
+    model = create_model("resnet18", "simam", num_classes=3)
+    nn.init.zeros_(model.fc.weight)
+    model.fc.bias.data = torch.tensor([1.0, 2.0, 0.0])  # always the second class, which one validation image in four is
+    save_file(model.state_dict(), tmp_path / "constant.safetensors")
+    card = {"arch": "resnet18", "attention": "simam", "categories": list("abc"), "wnids": CLASSES, "input_size": 40}
+    (tmp_path / "constant.json").write_text(json.dumps(card))
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+
+    def evaluate(*words: str) -> str:
+        places = ["--data", root, "--cache", root / "cache", "--held-out", root / "held_out.txt"]
+        checkpoint = ["--checkpoint", tmp_path / "constant.safetensors"]
+        arguments = parser.parse_args(["evaluate", *map(str, places + checkpoint), *words])
+        arguments.run(arguments)
+        return capsys.readouterr().out
+
+    assert evaluate() == "constant, 4 validation images at 40 px: top-1 25.00 %, top-5 100.00 %\n"
+    lines = evaluate("--split", "held-out", "--size", "32", "48").splitlines()
+    assert lines == [f"constant, 6 held-out images at {px} px: top-1 33.33 %, top-5 100.00 %" for px in (32, 48)]
+    (tmp_path / "constant.json").write_text(json.dumps({**card, "wnids": CLASSES[::-1]}))
+    with pytest.raises(ValueError, match="classes"):
+        evaluate()

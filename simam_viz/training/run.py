@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from ..models import Attention, create_model
 from .curves import Epoch, write_csv, write_png
-from .data import TrainingData, augment, generator
-from .evaluation import evaluate
+from .data import TrainingData, augment, enlarge, generator
+from .evaluation import accuracy, predict
 from .recipe import Recipe
 
 # Streams of random numbers, so that no two uses share any.
@@ -118,7 +118,8 @@ class Run:
         first = epoch * self.steps_an_epoch
         steps = range(first, first + min(self.recipe.statistics_batches, self.steps_an_epoch))
         compute_batch_norm_statistics(self.average, (self.batch(step)[0] for step in steps))
-        top1, top5 = evaluate(self.average, self.data.held_out, px, bfloat16=True)
+        logits = predict(self.average, self.data.held_out, lambda batch: enlarge(batch, px), bfloat16=True)
+        top1, top5 = accuracy(logits, self.data.held_out)
         self.seconds += time.monotonic() - begun
         row = Epoch(epoch + 1, px, self.seconds, self.loss_sum / self.steps_an_epoch, top1, top5)
         self.epochs.append(row)

@@ -1,0 +1,343 @@
+"""The energy function on one neuron: channels to play with, and every step from Eq. 1 to Eq. 6 with its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from . import formulas
+
+SIDE = 9
+
+
+def _grid() -> tuple[Tensor, Tensor]:
+    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    return rows.double(), columns.double()
+
+
+def _ripple() -> Tensor:
+    """A small texture without chance in it: no two neighbours are quite equal."""
+    rows, columns = _grid()
+    return 0.2 * torch.sin(2.1 * rows + 0.7) * torch.cos(1.7 * columns)
+
+
+def _blob(row: int, column: int) -> Tensor:
+    rows, columns = _grid()
+    return torch.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 2)
+
+
+def _spot(background: float, value: float) -> Tensor:
+    channel = background + _ripple()
+    channel[4, 4] = value
+    return channel
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A channel to begin with, and the neuron to look at first."""
+
+    title: str
+    make: Callable[[], Tensor]
+    target: tuple[int, int]
+
+
+PRESETS = {
+    "spike": Preset("One spike", lambda: _spot(0.0, 3.0), (4, 4)),
+    "edge": Preset("An edge", lambda: torch.where(_grid()[1] < 5, 0.0, 2.0) + _ripple(), (4, 5)),
+    "noise": Preset(
+        "Noise",
+        lambda: torch.randn(SIDE, SIDE, dtype=torch.float64, generator=torch.Generator().manual_seed(3)),
+        (2, 6),
+    ),
+    "flat": Preset("A flat map", lambda: torch.full((SIDE, SIDE), 0.5, dtype=torch.float64), (4, 4)),
+    "blobs": Preset("Two blobs", lambda: 2 * _blob(2, 2) + 3 * _blob(6, 6), (6, 6)),
+    "dark-spot": Preset("A dark spot", lambda: _spot(1.5, -1.5), (4, 4)),
+}
+
+
+def preset_channel(name: str, edits: dict[tuple[int, int], float] | None = None) -> Tensor:
+    """The 9 × 9 channel of a preset, float64, every value rounded to one decimal, with single values replaced."""
+    channel = (PRESETS[name].make() * 10).round() / 10
+    for (row, column), value in (edits or {}).items():
+        channel[row, column] = value
+    return channel + 0.0  # no negative zeros on screen
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line w·x + b and its energy (Eq. 2)."""
+
+    w: float
+    b: float
+    energy: float
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Every number on the way from one neuron of one channel to its weight, in double precision.
+
+    Names follow the paper: t is the target neuron, x_i the M − 1 others; a trailing ``_others`` means statistics of the
+    others alone (μ_t, σ_t²), without it those of the whole channel (μ, σ²).
+    """
+
+    channel: Tensor
+    """(H, W), at least two neurons."""
+    row: int
+    column: int
+    e_lambda: float
+
+    def __post_init__(self) -> None:
+        formulas.check_e_lambda(self.e_lambda)
+        if self.channel.dim() != 2 or self.channel.numel() < 2:
+            raise ValueError("A channel of at least two neurons is needed: with one alone there are no others.")
+
+    @cached_property
+    def t(self) -> float:
+        return float(self.channel[self.row, self.column])
+
+    @cached_property
+    def others(self) -> Tensor:
+        """(M − 1,), in reading order."""
+        keep = torch.ones(self.channel.numel(), dtype=torch.bool)
+        keep[self.row * self.channel.shape[1] + self.column] = False
+        return self.channel.double().flatten()[keep]
+
+    @property
+    def neurons(self) -> int:
+        """M."""
+        return self.channel.numel()
+
+    @cached_property
+    def mean_others(self) -> float:
+        return float(self.others.mean())
+
+    @cached_property
+    def variance_others(self) -> float:
+        return float(self.others.var(correction=0))
+
+    @cached_property
+    def mean(self) -> float:
+        return float(self.channel.double().mean())
+
+    @cached_property
+    def variance(self) -> float:
+        """σ² over M − 1, as in the authors' code."""
+        return float(self.channel.double().var())
+
+    @property
+    def variance_as_printed(self) -> float:
+        """σ² over M, as the paper prints it."""
+        return self.variance * (self.neurons - 1) / self.neurons
+
+    @property
+    def difference(self) -> float:
+        """t − μ_t."""
+        return self.t - self.mean_others
+
+    @property
+    def deviation(self) -> float:
+        """d = t − μ."""
+        return self.t - self.mean
+
+    @property
+    def z(self) -> float:
+        """d/σ, 0 on a flat map."""
+        return self.deviation / math.sqrt(self.variance) if self.variance > 0 else 0.0
+
+    def _map(self, function: Callable[[Tensor, float], Tensor]) -> Tensor:
+        return function(self.channel.double()[None, None], self.e_lambda)[0, 0]
+
+    @cached_property
+    def energies(self) -> Tensor:
+        """e* of every neuron of the channel (Eq. 5), (H, W)."""
+        return self._map(formulas.energy)
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """sigmoid(1/e*) of every neuron, (H, W)."""
+        return self._map(formulas.attention)
+
+    @cached_property
+    def energy(self) -> float:
+        """e* by Eq. 5, with shared statistics."""
+        return float(self.energies[self.row, self.column])
+
+    @cached_property
+    def importance(self) -> float:
+        return float(self._map(formulas.importance)[self.row, self.column])
+
+    @cached_property
+    def exact_importance(self) -> float:
+        """1/e* without sharing."""
+        return float(self._map(formulas.exact_importance)[self.row, self.column])
+
+    @cached_property
+    def weight(self) -> float:
+        return float(self.weights[self.row, self.column])
+
+    @property
+    def refined(self) -> float:
+        """What leaves SimAM (Eq. 6)."""
+        return self.t * self.weight
+
+    @property
+    def rank(self) -> int:
+        """Place of the neuron in its channel by weight, 1 for the highest."""
+        return int((self.energies < self.energy).sum()) + 1
+
+    def energy_of(self, w: float, b: float) -> float:
+        """Eq. 2 at one line."""
+        place = (torch.tensor(v, dtype=torch.float64) for v in (w, b, self.t))
+        return float(formulas.energy_landscape(*place, self.others, self.e_lambda))
+
+    @cached_property
+    def closed_form(self) -> Line:
+        """The minimum by Eqs. 3 and 4."""
+        target = torch.tensor(self.t, dtype=torch.float64)
+        return Line(*(float(value) for value in formulas.optimal_line(target, self.others, self.e_lambda)))
+
+    @cached_property
+    def as_printed(self) -> Line:
+        """The point with the minus sign that the paper prints before w*, and b* from it."""
+        w = -self.closed_form.w
+        b = -(self.t + self.mean_others) * w / 2
+        return Line(w, b, self.energy_of(w, b))
+
+    @cached_property
+    def numerical(self) -> Line:
+        """The minimum found by a search that knows Eq. 2 alone (L-BFGS from the flat line w = b = 0)."""
+        line = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        target = torch.tensor(self.t, dtype=torch.float64)
+        search = torch.optim.LBFGS(
+            [line], max_iter=200, tolerance_grad=1e-12, tolerance_change=1e-15, line_search_fn="strong_wolfe"
+        )
+
+        def step() -> Tensor:
+            search.zero_grad()
+            energy = formulas.energy_landscape(line[0], line[1], target, self.others, self.e_lambda)
+            energy.backward()
+            return energy
+
+        search.step(step)
+        w, b = line.tolist()
+        return Line(w, b, self.energy_of(w, b))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the derivation: what it does, the formula, and the same with this neuron's numbers (KaTeX)."""
+
+    title: str
+    words: str
+    formula: str
+    numbers: str
+
+
+def number(value: float) -> str:
+    """A number as KaTeX, four significant digits."""
+    text = f"{value:.4g}"
+    if "e" in text:
+        digits, exponent = text.split("e")
+        return rf"{digits} \times 10^{{{int(exponent)}}}"
+    return text
+
+
+def signed(value: float) -> str:
+    """The same in brackets where it is negative, to stand after an operator."""
+    return f"({number(value)})" if value < 0 else number(value)
+
+
+def steps(d: Derivation) -> list[Step]:
+    """The derivation of SimAM's weight for one neuron, no step left out."""
+    t, mu_t, var_t, lam = signed(d.t), signed(d.mean_others), number(d.variance_others), number(d.e_lambda)
+    delta, spread = signed(d.difference), number(d.variance_others + d.e_lambda)
+    line, half = d.closed_form, d.difference / 2
+    residual = 1 - half * line.w
+    shared = d.variance + d.e_lambda
+    return [
+        Step(
+            "The neurons",
+            "$t$ is the target neuron, $x_i$ are the $M-1$ others of its channel; $\\mu_t$ and $\\sigma_t^2$ are the mean "
+            "and the variance of the others.",
+            r"\mu_t=\frac{1}{M-1}\sum_i x_i \qquad \sigma_t^2=\frac{1}{M-1}\sum_i (x_i-\mu_t)^2",
+            rf"t={number(d.t)} \quad M={d.neurons} \quad \mu_t={number(d.mean_others)} \quad \sigma_t^2={var_t}",
+        ),
+        Step(
+            "Eq. 1: can a line tell the target from the others?",
+            "A line with slope $w$ and offset $b$ sends the target to $\\hat t = wt+b$ and the others to $\\hat x_i = wx_i+b$. "
+            "It should send the target to $y_t$ and every other neuron to $y_o$; the energy is by how much it fails.",
+            r"e(w,b,y)=(y_t-\hat t)^2+\frac{1}{M-1}\sum_{i}(y_o-\hat x_i)^2",
+            rf"\hat t = w\cdot {t} + b \qquad \text{{mean of the }}\hat x_i = w\cdot {mu_t} + b",
+        ),
+        Step(
+            "Eq. 2: labels 1 and −1, and λ",
+            "Take $y_t=1$ and $y_o=-1$, and add $\\lambda w^2$ so that steep lines cost something. The mean over the others is "
+            "a variance and a squared mean, so three numbers say all about the channel: $t$, $\\mu_t$, $\\sigma_t^2$.",
+            r"e(w,b)=\underbrace{w^2\sigma_t^2+(1+w\mu_t+b)^2}_{\frac{1}{M-1}\sum_i(-1-(wx_i+b))^2}"
+            r"+(1-(wt+b))^2+\lambda w^2",
+            rf"e(w,b)=w^2\cdot {var_t}+(1+w\cdot {mu_t}+b)^2+(1-w\cdot {t}-b)^2+{lam}\,w^2",
+        ),
+        Step(
+            "The derivative by b",
+            "At the minimum it is zero. That fixes $b$: halfway between target and others, the line crosses zero.",
+            r"\frac{\partial e}{\partial b}=2(1+w\mu_t+b)-2(1-wt-b)=0 \;\Rightarrow\; b^*=-\tfrac12(t+\mu_t)\,w",
+            rf"b^*=-\tfrac12({number(d.t)}+{mu_t})\,w={number(-(d.t + d.mean_others) / 2)}\,w",
+        ),
+        Step(
+            "The derivative by w",
+            "With that $b$, target and others miss their labels by the same amount, $1-\\tfrac12(t-\\mu_t)w$. Put it in: one "
+            "linear equation for $w$ is left.",
+            r"\frac{\partial e}{\partial w}=2w\sigma_t^2+2\mu_t(1+w\mu_t+b)-2t(1-wt-b)+2\lambda w=0"
+            r"\;\Rightarrow\; w(\sigma_t^2+\lambda)=(t-\mu_t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)",
+            rf"w\cdot {spread}={delta}\,\bigl(1-\tfrac12\cdot {delta}\,w\bigr)",
+        ),
+        Step(
+            "Eqs. 3 and 4: the best line",
+            "Solve for $w$. (The paper prints a minus sign before this $w^*$; its author has confirmed the slip. The surface "
+            "below shows where that sign would lead.)",
+            r"w^*=\frac{2(t-\mu_t)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda} \qquad b^*=-\tfrac12(t+\mu_t)\,w^*",
+            rf"w^*=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {var_t}+2\cdot {lam}}}={number(line.w)}"
+            rf"\qquad b^*={number(line.b)}",
+        ),
+        Step(
+            "The least energy",
+            "Put $w^*$ and $b^*$ back into Eq. 2. Both misses are $r=1-\\tfrac12(t-\\mu_t)w^*$, so $e^*=2r^2+(\\sigma_t^2+\\lambda)"
+            "w^{*2}$, which is one fraction.",
+            r"e^*=\frac{4(\sigma_t^2+\lambda)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda}",
+            rf"r={number(residual)} \qquad e^*=2\cdot {signed(residual)}^2+{spread}\cdot {signed(line.w)}^2={number(line.energy)}",
+        ),
+        Step(
+            "Eq. 5: one mean and one variance for the whole channel",
+            "Every neuron has its own $\\mu_t$ and $\\sigma_t^2$. In a big channel they hardly differ, so SimAM shares the "
+            "channel's $\\mu$ and $\\sigma^2$: one pass serves all neurons. The order of the neurons stays; a lone spike is "
+            f"valued less: $1/e^*$ is {d.importance:.4g} shared, {d.exact_importance:.4g} exact.",
+            r"e^*\approx\frac{4(\sigma^2+\lambda)}{(t-\mu)^2+2\sigma^2+2\lambda} \qquad \sigma^2=\frac{1}{M-1}\sum (x-\mu)^2",
+            rf"\mu={number(d.mean)} \quad \sigma^2={number(d.variance)}"
+            rf"\;\text{{(over }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}} \qquad e^*="
+            rf"\frac{{4\cdot {number(shared)}}}{{{signed(d.deviation)}^2+2\cdot {number(shared)}}}={number(d.energy)}",
+        ),
+        Step(
+            "Importance",
+            "Low energy means that a line separates the neuron well: it stands out. So its importance is the inverse. The ½ is "
+            "a floor: a neuron at the mean has it, none has less.",
+            r"\frac{1}{e^*}=\frac{(t-\mu)^2}{4(\sigma^2+\lambda)}+\frac12",
+            rf"\frac{{1}}{{e^*}}=\frac{{{signed(d.deviation)}^2}}{{4\cdot {number(shared)}}}+\frac12={number(d.importance)}",
+        ),
+        Step(
+            "The weight",
+            "The sigmoid only keeps the weight below 1. It is rising, so the order of the neurons stays.",
+            r"\text{weight}=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)=\frac{1}{1+\exp(-1/e^*)}",
+            rf"\frac{{1}}{{1+\exp(-{number(d.importance)})}}={number(d.weight)}",
+        ),
+        Step(
+            "Eq. 6: scaling",
+            "The neuron is multiplied by its weight.",
+            r"\tilde t=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)\cdot t",
+            rf"\tilde t={number(d.weight)}\cdot {t}={number(d.refined)}",
+        ),
+    ]
