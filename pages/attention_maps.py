@@ -4,16 +4,10 @@ import numpy as np
 import streamlit as st
 
 from simam_viz import render
-from simam_viz.ui import scene, state, widgets
+from simam_viz.analysis import QUANTITIES
+from simam_viz.lesson import Derivation
+from simam_viz.ui import lesson_parts, scene, state, widgets
 from simam_viz.ui.glossary import explain
-
-QUANTITIES = {
-    "attention weight": "attention",
-    "importance": "importance",
-    "energy": "energy",
-    "feature": "features",
-    "refined feature": "refined",
-}
 
 # The widest picture that Streamlit shows without resampling it.
 WIDTH = 1460
@@ -29,7 +23,7 @@ with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
     own = scene.choose_own_range("Own colour range", default=False)
 
 channels, height, width = block.features.shape
-values = getattr(block, QUANTITIES[quantity])
+values = block.quantity(quantity)
 scale = render.scale_for(quantity, values, own)
 st.subheader(f"All {channels} channels of {block.name}")
 widgets.picture(
@@ -78,3 +72,14 @@ st.caption(
     "SimAM favours a neuron by its distance from the channel's mean, on either side: one far below the mean is as bright "
     "in the weight map as one as far above it."
 )
+
+st.subheader("Pick a neuron", help="Its whole computation, with its own numbers.")
+chart, numbers = st.columns([5, 4], gap="large")
+with chart:
+    place = lesson_parts.pick_neuron(f"pick-{block.name}-{channel}", block, channel, "attention weight", own)
+    st.caption("The channel's weights again: point at a neuron to read its weight, click it to choose it.")
+with numbers:
+    neuron = Derivation(features, *place, view.e_lambda)
+    lesson_parts.results(neuron)
+    st.caption(f"Row {place[0]}, column {place[1]} of channel {channel}.{view.hypothetical}")
+    scene.link("pages/energy_function.py", "Step by step: how it gets this weight", neuron="photo")

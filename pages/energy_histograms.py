@@ -49,6 +49,8 @@ with st.grid(3, min_column_width=260):
         with st.container():
             st.subheader(quantity.capitalize(), help=explain(quantity))
             chart = charts.histogram(values, quantity, low, high, log_counts)
-            st.echarts_chart(chart, height=280, alt=f"Histogram of {quantity}", key=f"histogram-{quantity.replace(' ', '-')}")
+            st.echarts_chart(
+                chart, height=280, alt=f"Histogram of {quantity}", key=f"histogram-{quantity.replace(' ', '-')}"
+            )
             st.caption(note)
 st.caption(f"{neurons:,} neurons of {where} at λ = {view.e_lambda:g}; how many have which value.{view.hypothetical}")

@@ -14,6 +14,9 @@ from .checkpoints import LoadedCheckpoint
 from .models import residual_blocks, set_e_lambda, shared_copy
 from .simam import SimAM
 
+QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
+"""What a block can show of its neurons, by the names that stand on screen."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -52,6 +55,11 @@ class Block:
     def refined(self) -> Tensor:
         """What leaves SimAM: features × attention (Eq. 6)."""
         return self.features * self.attention
+
+    def quantity(self, name: str) -> Tensor:
+        """One of :data:`QUANTITIES`; ``ValueError`` for any other name."""
+        attributes = ("attention", "importance", "energy", "features", "refined")
+        return getattr(self, attributes[QUANTITIES.index(name)])
 
 
 @dataclass(frozen=True)

@@ -238,9 +238,9 @@ class Step:
     numbers: str
 
 
-def number(value: float) -> str:
-    """A number as KaTeX, four significant digits."""
-    text = f"{value:.4g}"
+def number(value: float, digits: int = 4) -> str:
+    """A number as KaTeX, with so many significant digits."""
+    text = f"{value:.{digits}g}"
     if "e" in text:
         digits, exponent = text.split("e")
         return rf"{digits} \times 10^{{{int(exponent)}}}"
@@ -250,6 +250,20 @@ def number(value: float) -> str:
 def signed(value: float) -> str:
     """The same in brackets where it is negative, to stand after an operator."""
     return f"({number(value)})" if value < 0 else number(value)
+
+
+def plus(value: float) -> str:
+    """The same with its sign before it, to be added."""
+    return number(value) if value < 0 else f"+{number(value)}"
+
+
+def times(value: float) -> str:
+    """The same with its sign before it, as a factor of what follows."""
+    return plus(value) + r"\,"
+
+
+def _lines(*lines: str) -> str:
+    return r"\begin{aligned}" + r"\\[4pt]".join(lines) + r"\end{aligned}"
 
 
 def steps(d: Derivation) -> list[Step]:
@@ -278,22 +292,29 @@ def steps(d: Derivation) -> list[Step]:
             "Eq. 2: labels 1 and −1, and λ",
             "Take $y_t=1$ and $y_o=-1$, and add $\\lambda w^2$ so that steep lines cost something. The mean over the others is "
             "a variance and a squared mean, so three numbers say all about the channel: $t$, $\\mu_t$, $\\sigma_t^2$.",
-            r"e(w,b)=\underbrace{w^2\sigma_t^2+(1+w\mu_t+b)^2}_{\frac{1}{M-1}\sum_i(-1-(wx_i+b))^2}"
-            r"+(1-(wt+b))^2+\lambda w^2",
-            rf"e(w,b)=w^2\cdot {var_t}+(1+w\cdot {mu_t}+b)^2+(1-w\cdot {t}-b)^2+{lam}\,w^2",
+            _lines(
+                r"e(w,b)&=\frac{1}{M-1}\sum_i(-1-(wx_i+b))^2+(1-(wt+b))^2+\lambda w^2",
+                r"&=w^2\sigma_t^2+(1+w\mu_t+b)^2+(1-wt-b)^2+\lambda w^2",
+            ),
+            rf"e(w,b)={var_t}\,w^2+(1{times(d.mean_others)}w+b)^2+(1{times(-d.t)}w-b)^2+{lam}\,w^2",
         ),
         Step(
             "The derivative by b",
             "At the minimum it is zero. That fixes $b$: halfway between target and others, the line crosses zero.",
-            r"\frac{\partial e}{\partial b}=2(1+w\mu_t+b)-2(1-wt-b)=0 \;\Rightarrow\; b^*=-\tfrac12(t+\mu_t)\,w",
-            rf"b^*=-\tfrac12({number(d.t)}+{mu_t})\,w={number(-(d.t + d.mean_others) / 2)}\,w",
+            _lines(
+                r"\frac{\partial e}{\partial b}&=2(1+w\mu_t+b)-2(1-wt-b)=0",
+                r"&\Rightarrow\; b^*=-\tfrac12(t+\mu_t)\,w",
+            ),
+            rf"b^*=-\tfrac12({number(d.t)}{plus(d.mean_others)})\,w={number(-(d.t + d.mean_others) / 2)}\,w",
         ),
         Step(
             "The derivative by w",
             "With that $b$, target and others miss their labels by the same amount, $1-\\tfrac12(t-\\mu_t)w$. Put it in: one "
             "linear equation for $w$ is left.",
-            r"\frac{\partial e}{\partial w}=2w\sigma_t^2+2\mu_t(1+w\mu_t+b)-2t(1-wt-b)+2\lambda w=0"
-            r"\;\Rightarrow\; w(\sigma_t^2+\lambda)=(t-\mu_t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)",
+            _lines(
+                r"\frac{\partial e}{\partial w}&=2w\sigma_t^2+2\mu_t(1+w\mu_t+b)-2t(1-wt-b)+2\lambda w=0",
+                r"&\Rightarrow\; w(\sigma_t^2+\lambda)=(t-\mu_t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)",
+            ),
             rf"w\cdot {spread}={delta}\,\bigl(1-\tfrac12\cdot {delta}\,w\bigr)",
         ),
         Step(
@@ -301,15 +322,18 @@ def steps(d: Derivation) -> list[Step]:
             "Solve for $w$. (The paper prints a minus sign before this $w^*$; its author has confirmed the slip. The surface "
             "below shows where that sign would lead.)",
             r"w^*=\frac{2(t-\mu_t)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda} \qquad b^*=-\tfrac12(t+\mu_t)\,w^*",
-            rf"w^*=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {var_t}+2\cdot {lam}}}={number(line.w)}"
-            rf"\qquad b^*={number(line.b)}",
+            _lines(
+                rf"w^*&=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {var_t}+2\cdot {lam}}}={number(line.w)}",
+                rf"b^*&=-\tfrac12({number(d.t)}{plus(d.mean_others)})\cdot {signed(line.w)}={number(line.b)}",
+            ),
         ),
         Step(
             "The least energy",
-            "Put $w^*$ and $b^*$ back into Eq. 2. Both misses are $r=1-\\tfrac12(t-\\mu_t)w^*$, so $e^*=2r^2+(\\sigma_t^2+\\lambda)"
-            "w^{*2}$, which is one fraction.",
+            "Put $w^*$ and $b^*$ back into Eq. 2. Both misses are $r=1-\\tfrac12(t-\\mu_t)w^*$, so "
+            "$e^*=2r^2+(\\sigma_t^2+\\lambda)w^{*2}$, which is one fraction.",
             r"e^*=\frac{4(\sigma_t^2+\lambda)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda}",
-            rf"r={number(residual)} \qquad e^*=2\cdot {signed(residual)}^2+{spread}\cdot {signed(line.w)}^2={number(line.energy)}",
+            rf"r={number(residual)} \qquad "
+            rf"e^*=2\cdot {signed(residual)}^2+{spread}\cdot {signed(line.w)}^2={number(line.energy)}",
         ),
         Step(
             "Eq. 5: one mean and one variance for the whole channel",
@@ -317,9 +341,11 @@ def steps(d: Derivation) -> list[Step]:
             "channel's $\\mu$ and $\\sigma^2$: one pass serves all neurons. The order of the neurons stays; a lone spike is "
             f"valued less: $1/e^*$ is {d.importance:.4g} shared, {d.exact_importance:.4g} exact.",
             r"e^*\approx\frac{4(\sigma^2+\lambda)}{(t-\mu)^2+2\sigma^2+2\lambda} \qquad \sigma^2=\frac{1}{M-1}\sum (x-\mu)^2",
-            rf"\mu={number(d.mean)} \quad \sigma^2={number(d.variance)}"
-            rf"\;\text{{(over }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}} \qquad e^*="
-            rf"\frac{{4\cdot {number(shared)}}}{{{signed(d.deviation)}^2+2\cdot {number(shared)}}}={number(d.energy)}",
+            _lines(
+                rf"\mu&={number(d.mean)} \quad \sigma^2={number(d.variance)}"
+                rf"\;\text{{(divided by }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}}",
+                rf"e^*&=\frac{{4\cdot {number(shared)}}}{{{signed(d.deviation)}^2+2\cdot {number(shared)}}}={number(d.energy)}",
+            ),
         ),
         Step(
             "Importance",
@@ -338,6 +364,103 @@ def steps(d: Derivation) -> list[Step]:
             "Eq. 6: scaling",
             "The neuron is multiplied by its weight.",
             r"\tilde t=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)\cdot t",
-            rf"\tilde t={number(d.weight)}\cdot {t}={number(d.refined)}",
+            rf"\tilde t={number(d.weight, 6)}\cdot {t}={number(d.refined)}",
         ),
     ]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an exercise says to an answer."""
+
+    right: bool
+    words: str
+
+
+def check_lowest_energy(d: Derivation) -> Verdict:
+    """Exercise: make the neuron of lowest energy the target."""
+    if d.rank == 1:
+        return Verdict(
+            True,
+            f"Yes: its energy is {d.energy:.4g}, the lowest of all {d.neurons}. Being farthest from the mean {d.mean:.4g} is all "
+            "it takes; that a second blob is there only raises the variance.",
+        )
+    return Verdict(
+        False, f"Not this one: {d.rank - 1} of the {d.neurons} neurons have a lower energy than {d.energy:.4g}."
+    )
+
+
+def check_halving_lambda(d: Derivation, answer: float) -> Verdict:
+    """Exercise: the λ that halves the advantage 1/e* − ½ a neuron has at λ → 0."""
+    if d.variance == 0:
+        return Verdict(False, "On a flat map no neuron has an advantage to halve: choose another channel.")
+    if abs(answer / d.variance - 1) <= 0.05:
+        return Verdict(
+            True, f"Yes: λ = σ² = {d.variance:.4g}. The advantage is z²/4 · σ²/(σ² + λ), whatever the neuron's own z."
+        )
+    kept = d.variance / (d.variance + answer) if answer > 0 else 1.0
+    return Verdict(False, f"Not quite: at λ = {answer:.4g} it keeps {kept:.0%}. Look at σ² in the step “Eq. 5”.")
+
+
+def check_floor(answer: float) -> Verdict:
+    """Exercise: the weight of every neuron of a flat map."""
+    if abs(answer - formulas.ATTENTION_FLOOR) < 6e-4:
+        return Verdict(
+            True,
+            f"Yes: every d is 0, so 1/e* = ½ and the weight is sigmoid(½) = {formulas.ATTENTION_FLOOR:.4f}. No neuron is closed.",
+        )
+    return Verdict(False, "Not quite: choose the flat map and read the last steps, or compute sigmoid(½).")
+
+
+DARK_SPOT_ANSWERS = {
+    "It has the highest value.": Verdict(False, "No: it has the lowest value of its channel."),
+    "It is as far from the mean as a bright spot would be.": Verdict(
+        True,
+        "Yes: the importance depends on (t − μ)², so the side does not matter. A ReLU that follows may still cut the neuron.",
+    ),
+    "λ is too small.": Verdict(False, "No: λ changes how much it stands out, and it comes first at every λ. Try."),
+}
+
+
+def check_new_favourite(d: Derivation, preset: str) -> Verdict:
+    """Exercise: in the channel with one spike, make another neuron the most emphasised."""
+    if preset != "spike":
+        return Verdict(False, "Choose the channel with one spike first.")
+    if (d.row, d.column) == PRESETS["spike"].target:
+        return Verdict(False, "The target is still the spike: click another neuron and change its value.")
+    if d.rank > 1:
+        return Verdict(
+            False, f"Not yet: {d.rank - 1} neurons still have a lower energy. Go farther from the mean {d.mean:.4g}."
+        )
+    return Verdict(
+        True,
+        f"Yes: at {d.t:.4g} it lies farther from the mean than the spike. The spike lost weight without being touched: σ² is "
+        f"now {d.variance:.4g}, and importance is relative to it.",
+    )
+
+
+FAQ = {
+    "How does Eq. 5 follow from Eq. 2?": (
+        "Set both derivatives of Eq. 2 to zero. The one by b says that the line crosses zero halfway between the target and the "
+        "mean of the others; put in, the one by w becomes linear and gives w\\*. Put back, Eq. 2 becomes a single fraction in t, "
+        "μ_t, σ_t² and λ. Eq. 5 then shares one μ and σ² over the channel. Every step stands above with numbers, and in "
+        "docs/derivation.md with its checks. The minus sign before w\\* in the paper is a misprint."
+    ),
+    "Why does minimum energy mean important?": (
+        "The energy is how badly the best line fails to tell the neuron from the rest of its channel. The lower it is, the more "
+        "the neuron stands out. That standing out means importance is borrowed from neuroscience (spatial suppression); it is an "
+        "assumption, not a theorem. The weights are not learnt, the features under them are."
+    ),
+    "Why is 1/e* never below one half, and a weight never below 0.622?": (
+        "Because the flat line w = b = 0 is always there, with energy 2: the least energy is at most 2, so 1/e* is at least ½ and "
+        "sigmoid(½) = 0.622. SimAM never closes a neuron, it only favours some."
+    ),
+    "Are the heat maps in the paper these weights?": (
+        "No: they are Grad-CAM, which shows where a class is decided, computed on networks trained with SimAM. The weights "
+        "themselves are on the page Attention maps, and both side by side on Overview."
+    ),
+    "Why are channels hardly ranked?": (
+        "SimAM compares a neuron with its own channel only. Divided by the variance, every channel has the same mean of z², so "
+        "every channel's mean weight lies between 0.622 and 0.6792."
+    ),
+}

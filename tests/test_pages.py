@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import simam_viz
+from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.samples import list_samples
 from simam_viz.ui.scene import PAGES, lambda_stops
 
@@ -60,7 +62,7 @@ def test_every_page_opens_a_shared_view_whole(path: str) -> None:
         app.selectbox(key="control-class").value
     ] == "lemon"  # fmt: skip
     assert app.selectbox(key="control-size").value == 128
-    if path != "app.py":
+    if path not in ("app.py", "pages/energy_function.py"):
         assert app.selectbox(key="control-block").value == "layer3.1"
     if path == "pages/attention_maps.py":
         assert app.number_input(key="control-channel").value == 9
@@ -137,8 +139,9 @@ def test_garbage_in_the_address_opens_the_page_all_the_same(path: str, name: str
 
 def shows(name: str) -> set[str]:
     """The pages on which a parameter means something."""
+    lesson = "pages/energy_function.py"
     return {
-        "block": set(PAGES) - {"app.py"},
+        "block": set(PAGES) - {"app.py", lesson},
         "channel": {"pages/attention_maps.py"},
         "range": {"app.py", "pages/attention_maps.py"},
         "unheard-of": set(),
@@ -155,3 +158,59 @@ def test_the_classes_it_knows_are_on_screen() -> None:
     app = open_page("app.py")
     text = " ".join(markdown.value for markdown in app.expander[0].markdown)
     assert all(name in text for name in ("lemon", "espresso", "school bus")) and "49.7 %" in text
+
+
+def steps(app: AppTest) -> str:
+    return " ".join(formula.value for formula in app.latex)
+
+
+def test_the_lesson_follows_preset_value_and_lambda() -> None:
+    app = open_page("pages/energy_function.py")
+    first = steps(app)
+    assert r"M=81" in first and "t=3 " in first
+    checked(app.slider(key="toy-value").set_value(2.0).run())
+    assert "t=2 " in steps(app) and app.session_state["view"]["edits"] == "4,4,2"
+    checked(app.select_slider(key="control-lambda").set_value(1.0).run())
+    assert steps(app) != first
+    checked(app.selectbox(key="control-toy").select("dark-spot").run())
+    assert "t=-1.5 " in steps(app) and "edits" not in app.session_state["view"]
+    checked(app.selectbox(key="control-toy").select("flat").run())
+    assert r"\frac{1}{e^*}=\frac{0^2}" in steps(app) and any("sign does not matter" in c.value for c in app.caption)
+
+
+def test_the_lesson_opens_on_a_neuron_of_the_photo(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    view = {"neuron": "photo", "block": "layer3.0", "channel": "17", "row": "2", "column": "8", "lambda": "0.5"}
+    app = open_page("pages/energy_function.py", **view)
+    block = simam_viz.analyze(loaded, photo, e_lambda=0.5).block("layer3.0")
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert metrics["Weight"] == f"{block.attention[17, 2, 8]:.5f}"
+    assert float(metrics["Energy e*"]) == pytest.approx(float(block.energy[17, 2, 8]), rel=1e-3)
+    assert float(metrics["Target t"]) == pytest.approx(float(block.features[17, 2, 8]), rel=1e-3)
+    assert rf"M={block.features[0].numel()}" in steps(app)
+
+
+def test_a_shared_toy_channel() -> None:
+    app = open_page("pages/energy_function.py", toy="noise", at="0,3", edits="0,3,4.2;8,8,-1")
+    assert app.slider(key="toy-value").value == 4.2 and "t=4.2 " in steps(app)
+    checked(app.button(key="toy-reset").click().run())
+    assert "edits" not in app.session_state["view"] and "t=4.2 " not in steps(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("toy", "x"), ("at", "9,0"), ("at", "1"), ("edits", "0,0,99"), ("edits", "a;b"), ("neuron", "?")]
+)
+def test_garbage_in_the_lessons_address(name: str, text: str) -> None:
+    app = open_page("pages/energy_function.py", **{name: text})
+    assert "t=3 " in steps(app) and any("does not exist here" in caption.value for caption in app.caption)
+    assert name not in app.session_state["view"]
+
+
+def test_exercises_answer() -> None:
+    app = open_page("pages/energy_function.py")
+    checked(app.button(key="check-lowest").click().run())
+    assert "Two blobs" in app.info[0].value
+    checked(app.selectbox(key="control-toy").select("blobs").run())
+    checked(app.button(key="check-lowest").click().run())
+    assert app.success[0].value.startswith("Yes")
+    checked(app.number_input(key="check-floor").set_value(0.6225).run())
+    assert app.success[0].value.startswith("Yes")

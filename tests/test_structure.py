@@ -23,6 +23,7 @@ ORDER = [
     "checkpoints",
     "analysis",
     "comparison",
+    "lesson",
     "render",
     "charts",
     "export",

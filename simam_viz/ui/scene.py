@@ -7,6 +7,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 from PIL import Image
@@ -24,6 +25,7 @@ from .widgets import short
 
 PAGES = {
     "app.py": ("Overview", ":material/visibility:"),
+    "pages/energy_function.py": ("Energy function", ":material/function:"),
     "pages/attention_maps.py": ("Attention maps", ":material/grid_view:"),
     "pages/energy_histograms.py": ("Energy histograms", ":material/bar_chart:"),
     "pages/gradcam_comparison.py": ("Grad-CAM comparison", ":material/compare:"),
@@ -105,33 +107,45 @@ def choose_block(scene: Scene, default: int = 0) -> Block:
         name="block",
         default=names[default],
         parse=state.one_of({name: name for name in names}),
-        on_change=lambda: state.put("channel", None),
+        on_change=_forget_the_neuron,
         format_func=lambda name: f"{name} ({' × '.join(map(str, blocks[name].features.shape))})",
         help=explain("block") + "\n\nIn brackets: channels × rows × columns.",
     )
     return blocks[name]
 
 
+def _forget_the_neuron() -> None:
+    for name in ("channel", "row", "column"):
+        state.put(name, None)
+
+
 def choose_channel(block: Block) -> int:
     """The channel to look at."""
-    last = block.features.shape[0] - 1
+    return _choose_index("Channel", "channel", block.features.shape[0], help=explain("channel"))
 
+
+def choose_position(name: Literal["row", "column"], size: int) -> int:
+    """The row or column of a neuron in a map that has ``size`` of them; the middle one to begin with."""
+    return _choose_index(name.capitalize(), name, size, default=size // 2)
+
+
+def _choose_index(label: str, name: str, size: int, default: int = 0, help: str | None = None) -> int:
     def parse(text: str) -> int:
-        channel = int(text)
-        if not 0 <= channel <= last:
+        index = int(text)
+        if not 0 <= index < size:
             raise ValueError(text)
-        return channel
+        return index
 
     return state.control(
         st.number_input,
-        f"Channel (0 to {last})",
+        f"{label} (0 to {size - 1})",
         0,
-        last,
-        name="channel",
-        default=0,
+        size - 1,
+        name=name,
+        default=default,
         parse=parse,
         step=1,
-        help=explain("channel"),
+        help=help,
     )
 
 
@@ -154,11 +168,18 @@ def lambda_stops(*more: float) -> list[float]:
     return sorted(stops | {10.0} | set(more))
 
 
-def _navigation() -> None:
-    # A page that is run as an app of its own (as tests do) has no other pages to lead to.
+def link(path: str, label: str, **changes: str) -> None:
+    """A link to another page of the same view, with some entries of it changed.
+
+    A page that is run as an app of its own (as tests do) has no other pages to lead to.
+    """
     with contextlib.suppress(StreamlitPageNotFoundError):
-        for path, (label, symbol) in PAGES.items():
-            st.page_link(path, label=label, icon=symbol, query_params=state.current())
+        st.page_link(path, label=label, icon=PAGES[path][1], query_params=state.current() | changes)
+
+
+def _navigation() -> None:
+    for path, (label, _) in PAGES.items():
+        link(path, label)
 
 
 def _sidebar() -> Scene:

@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-NAMES = ("photo", "checkpoint", "size", "lambda", "class", "block", "channel", "show", "range", "of")
+NAMES = (
+    *("photo", "checkpoint", "size", "lambda", "class"),
+    *("block", "channel", "row", "column", "show", "range", "of"),
+    *("neuron", "toy", "at", "edits"),
+)
 T = TypeVar("T")
 
 _VIEW = "view"
@@ -57,6 +61,22 @@ def put(name: str, text: str | None) -> None:
         session[_VIEW][name] = text
 
 
+def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
+    """The value of one entry, or ``default`` where there is none.
+
+    An entry that does not parse (``ValueError`` or ``KeyError``) is dropped, and the person is told.
+    """
+    text = get(name)
+    if text is None:
+        return default
+    try:
+        return parse(text)
+    except (ValueError, KeyError):
+        st.session_state[_VIEW].pop(name)
+        st.caption(f":orange[The link asks for {name} “{text[:40]}”, which does not exist here.]")
+        return default
+
+
 def write_url() -> None:
     """Make the address bar show the view."""
     view = st.session_state[_VIEW]
@@ -86,15 +106,9 @@ def control(
         on_change: called after the view has changed.
 
     Returns:
-        The value now. An entry that does not parse is dropped, and the person is told.
+        The value now.
     """
-    asked, value = get(name), default
-    if asked is not None:
-        try:
-            value = parse(asked)
-        except (ValueError, KeyError):
-            st.session_state[_VIEW].pop(name)
-            st.caption(f":orange[The link asks for {name} “{asked[:40]}”, which does not exist here.]")
+    value = parsed(name, parse, default)
     key = f"control-{name}"
 
     def changed() -> None:

@@ -1,0 +1,239 @@
+"""The parts of the Energy function page: choosing a neuron, and showing what the formula makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from .. import charts, lesson, render
+from ..analysis import Block
+from ..lesson import PRESETS, SIDE, Derivation, Verdict
+from . import scene, state, widgets
+from .scene import Scene
+
+Place = tuple[int, int]
+
+
+def clickable_map(key: str, values: Tensor, scale: render.Scale, target: Place, pick: Callable[[Place], None]) -> None:
+    """A channel whose neurons can be clicked; ``pick`` gets (row, column) of the one that was."""
+    width = values.shape[1]
+
+    def clicked() -> None:
+        for series in st.session_state[key].selection.selected:
+            if series["seriesIndex"] == 0 and series["dataIndex"]:
+                pick(divmod(series["dataIndex"][-1], width))
+
+    st.echarts_chart(
+        charts.clickable_map(values, scale, target),
+        height=400,
+        key=key,
+        on_select=clicked,
+        alt=f"Heat map of a channel; the chosen neuron, row {target[0]}, column {target[1]}, is framed in red",
+    )
+
+
+def toy_neuron(e_lambda: float) -> Derivation:
+    """A neuron of the small channel, as the person has set it; draws the controls."""
+    with st.grid(2, min_column_width=150, vertical_alignment="bottom"):
+        name = state.control(
+            st.selectbox,
+            "Channel",
+            list(PRESETS),
+            name="toy",
+            default="spike",
+            parse=state.one_of({name: name for name in PRESETS}),
+            on_change=_forget_edits,
+            format_func=lambda name: PRESETS[name].title,
+        )
+        edits = state.parsed("edits", _parse_edits, {})
+        place = state.parsed("at", _parse_place, PRESETS[name].target)
+        channel = lesson.preset_channel(name, edits)
+
+        def set_value() -> None:
+            changed = {**edits, place: st.session_state["toy-value"]}
+            state.put("edits", ";".join(f"{row},{column},{value:g}" for (row, column), value in changed.items()))
+
+        st.session_state["toy-value"] = float(channel[place])
+        st.slider("Value of the target", -5.0, 5.0, step=0.1, key="toy-value", on_change=set_value)
+    clickable_map(
+        f"toy-{name}",
+        channel,
+        render.scale_for("feature", channel),
+        place,
+        lambda chosen: state.put("at", "{},{}".format(*chosen)),
+    )
+    st.caption("The channel: 9 × 9 values, blue below 0, red above. Click a neuron to make it the target.")
+    if edits:
+        st.button("Undo all changes of values", on_click=state.put, args=("edits", None), key="toy-reset")
+    state.write_url()
+    return Derivation(channel, *place, e_lambda)
+
+
+def photo_neuron(view: Scene) -> Derivation:
+    """A neuron of the current analysis; draws the controls."""
+    with st.grid(2, min_column_width=150):
+        block = scene.choose_block(view)
+        channel = scene.choose_channel(block)
+    place = pick_neuron(f"photo-{block.name}-{channel}", block, channel, "feature")
+    st.caption(
+        f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target."
+        + view.hypothetical
+    )
+    return Derivation(block.features[channel], *place, view.e_lambda)
+
+
+def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: bool = False) -> Place:
+    """Choose a neuron of a channel, by its row and column or by a click on the channel's map."""
+    _, height, width = block.features.shape
+    with st.grid(2, min_column_width=110):
+        place = scene.choose_position("row", height), scene.choose_position("column", width)
+
+    def pick(chosen: Place) -> None:
+        for name, index in zip(("row", "column"), chosen, strict=True):
+            state.put(name, str(index))
+
+    values = block.quantity(quantity)[channel]
+    clickable_map(key, values, render.scale_for(quantity, values, own_range), place, pick)
+    return place
+
+
+def results(d: Derivation) -> None:
+    """What comes out, in six numbers."""
+    side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
+    with st.grid(3, min_column_width=110):
+        st.metric("Target t", f"{d.t:.4g}", help=f"Row {d.row}, column {d.column}; it lies {side} its channel's mean.")
+        st.metric("z = (t − μ)/σ", f"{d.z:.3g}")
+        st.metric("Energy e*", f"{d.energy:.4g}")
+        st.metric("Importance 1/e*", f"{d.importance:.4g}")
+        st.metric("Weight", f"{d.weight:.5f}")
+        st.metric("Rank in the channel", f"{d.rank} of {d.neurons}")
+
+
+def derivation(d: Derivation) -> None:
+    """Every step with its formula and this neuron's numbers."""
+    for index, step in enumerate(lesson.steps(d)):
+        with st.container(border=True, key=f"step-{index}"):
+            st.markdown(f"**{step.title}** {step.words}")
+            st.latex(step.formula)
+            st.latex(step.numbers)
+
+
+def surface(d: Derivation) -> None:
+    """Eq. 2 over (w, b), its minimum found both ways, and the line that belongs to it."""
+    widgets.picture(
+        "surface",
+        _surface(d.t, tuple(d.others.tolist()), d.e_lambda),
+        alt="The energy of Eq. 2 over slope and offset, as contours and in three dimensions, with three points marked",
+        caption="The energy of every line w·x + b for this neuron, colours from low (dark blue) to high (yellow). The closed form "
+        "(red circle) and a search that knows nothing but Eq. 2 (black cross) meet at the bottom of the bowl. "
+        + (
+            "The sign that the paper prints (orange triangle) leads up the wall: a worse energy than that of the flat line "
+            "w = b = 0, which is 2."
+            if d.as_printed.energy > d.closed_form.energy + 1e-9
+            else "This neuron equals the mean of the others, so w* is 0 and its sign does not matter."
+        ),
+    )
+    st.table(
+        {
+            "point": ["closed form", "numerical search", "sign as printed"],
+            **{
+                name: [f"{getattr(line, field):.6g}" for line in (d.closed_form, d.numerical, d.as_printed)]
+                for name, field in (("w", "w"), ("b", "b"), ("energy", "energy"))
+            },
+        }
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner=False, scope="session")
+def _surface(t: float, others: tuple[float, ...], e_lambda: float) -> render.Pixels:
+    # The surface depends on the target and the others alone, wherever in the map they lie.
+    channel = torch.tensor([[t, *others]], dtype=torch.float64)
+    return charts.figure_pixels(charts.energy_surface(Derivation(channel, 0, 0, e_lambda)))
+
+
+def lambda_player(d: Derivation) -> None:
+    """The channel's weights as λ runs from 1e-6 to 10."""
+    stops = scene.lambda_stops()
+    playing = st.toggle("Play", key="lesson-playing", help="λ runs from 1e-6 to 10, again and again.")
+
+    @st.fragment(run_every=0.5 if playing else None)
+    def frame() -> None:
+        now = st.session_state.get("lesson-lambda", 0.1)
+        if playing:
+            now = stops[(stops.index(now) + 1) % len(stops)]
+        st.session_state["lesson-lambda"] = now
+        st.select_slider("λ of this picture", stops, key="lesson-lambda", format_func=lambda value: f"{value:g}")
+        weights = Derivation(d.channel, d.row, d.column, now).weights
+        scale = render.scale_for("attention weight", weights)
+        widgets.picture(
+            "lambda-weights",
+            render.heat_map(weights, scale, 360),
+            alt=f"The weights of the channel at λ = {now:g}",
+            caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (never above "
+            f"0.6792). λ/σ² = {now / d.variance if d.variance else float('inf'):.3g}.",
+            scale=scale,
+        )
+
+    frame()
+
+
+def exercises(d: Derivation, preset: str, toy: bool) -> None:
+    """Five questions that playing answers; each is checked against the channel in hand."""
+    with st.container(border=True):
+        st.markdown("**1.** Choose the channel *Two blobs*. Which neuron has the lowest energy? Make it the target.")
+        if st.button("Check", key="check-lowest"):
+            ready = toy and preset == "blobs"
+            _say(lesson.check_lowest_energy(d) if ready else Verdict(False, "Choose the channel Two blobs first."))
+    with st.container(border=True):
+        st.markdown("**2.** Choose *A dark spot*. Why is the spot emphasised although its value is the lowest?")
+        choice = st.radio("Your answer", list(lesson.DARK_SPOT_ANSWERS), index=None, key="check-dark")
+        if choice:
+            _say(lesson.DARK_SPOT_ANSWERS[choice])
+    with st.container(border=True):
+        st.markdown(
+            "**3.** What λ halves the advantage 1/e* − ½ that the target of the channel above has when λ is nearly 0?"
+        )
+        answer = st.number_input("λ", min_value=0.0, value=None, format="%.5f", step=0.01, key="check-lambda")
+        if answer is not None:
+            _say(lesson.check_halving_lambda(d, answer))
+    with st.container(border=True):
+        st.markdown("**4.** On *A flat map*, what weight does every neuron get?")
+        answer = st.number_input("Weight", min_value=0.0, value=None, format="%.4f", step=0.01, key="check-floor")
+        if answer is not None:
+            _say(lesson.check_floor(answer))
+    with st.container(border=True):
+        st.markdown(
+            "**5.** In *One spike*, click a neuron other than the spike and change its value until it is emphasised most."
+        )
+        if st.button("Check", key="check-favourite"):
+            _say(lesson.check_new_favourite(d, preset if toy else ""))
+
+
+def _say(result: Verdict) -> None:
+    (st.success if result.right else st.info)(result.words)
+
+
+def _forget_edits() -> None:
+    state.put("edits", None)
+    state.put("at", None)
+
+
+def _parse_place(text: str) -> Place:
+    row, column = (int(part) for part in text.split(","))
+    if not (0 <= row < SIDE and 0 <= column < SIDE):
+        raise ValueError(text)
+    return row, column
+
+
+def _parse_edits(text: str) -> dict[Place, float]:
+    edits = {}
+    for entry in text.split(";"):
+        row, column, value = entry.split(",")
+        number = float(value)
+        if not -5 <= number <= 5:
+            raise ValueError(text)
+        edits[_parse_place(f"{row},{column}")] = number
+    return edits

@@ -1,0 +1,159 @@
+"""The lesson: every number on the page, and the exercises' verdicts."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+import torch
+
+from simam_viz import charts, formulas, lesson
+from simam_viz.lesson import PRESETS, Derivation, preset_channel
+
+LAMBDAS = (1e-6, 0.1, 10.0)
+
+
+def derivation(name: str, e_lambda: float = 0.1) -> Derivation:
+    return Derivation(preset_channel(name), *PRESETS[name].target, e_lambda)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("e_lambda", LAMBDAS)
+def test_closed_form_and_search_meet_and_the_printed_sign_does_not(name: str, e_lambda: float) -> None:
+    d = derivation(name, e_lambda)
+    best, found = d.closed_form, d.numerical
+    assert (found.w, found.b, found.energy) == pytest.approx((best.w, best.b, best.energy), rel=1e-5, abs=1e-6)
+    assert d.energy_of(best.w, best.b) == pytest.approx(best.energy)
+    assert 1 / d.exact_importance == pytest.approx(best.energy)
+    if d.difference:
+        assert d.as_printed.energy > 2 >= best.energy
+    else:
+        assert d.as_printed.energy == best.energy == pytest.approx(2)
+
+
+def test_search_finds_the_minimum_of_random_channels() -> None:
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(50):
+        channel = (
+            torch.randn(7, 8, generator=generator, dtype=torch.float64) * float(torch.rand(1, generator=generator)) * 20
+        )
+        d = Derivation(channel, 3, 2, 0.01)
+        assert d.numerical.energy == pytest.approx(d.closed_form.energy, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_numbers_are_those_of_the_public_functions(name: str) -> None:
+    d = derivation(name)
+    x = preset_channel(name)[None, None]
+    place = (0, 0, *PRESETS[name].target)
+    assert d.energy == float(formulas.energy(x, 0.1)[place])
+    assert d.importance == float(formulas.importance(x, 0.1)[place])
+    assert d.weight == float(formulas.attention(x, 0.1)[place])
+    assert d.refined == pytest.approx(d.t * d.weight)
+    values = x.flatten().tolist()
+    assert d.mean == pytest.approx(sum(values) / 81)
+    assert d.variance == pytest.approx(sum((v - d.mean) ** 2 for v in values) / 80)
+    assert d.variance_as_printed == pytest.approx(sum((v - d.mean) ** 2 for v in values) / 81)
+    assert len(d.others) == 80 and d.mean_others == pytest.approx((sum(values) - d.t) / 80)
+    assert d.variance_others == pytest.approx(sum((v - d.mean_others) ** 2 for v in d.others.tolist()) / 80)
+    assert d.z == pytest.approx(d.deviation / math.sqrt(d.variance) if d.variance else 0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("e_lambda", LAMBDAS)
+def test_a_reader_can_recompute_the_results_from_what_is_on_screen(name: str, e_lambda: float) -> None:
+    """Read t, μ_t, σ_t² from the first step as a person would, and follow the formulas to w*, b* and e*."""
+    d = derivation(name, e_lambda)
+    steps = {step.title: step.numbers for step in lesson.steps(d)}
+    assert len(steps) == 11
+
+    def read(text: str, symbol: str) -> float:
+        found = re.search(re.escape(symbol) + r"&?=(-?[\d.]+)(?: \\times 10\^\{(-?\d+)\})?", text)
+        assert found, (symbol, text)
+        return float(found[1]) * 10 ** int(found[2] or 0)
+
+    first = steps["The neurons"]
+    t, mean, variance = (read(first, symbol) for symbol in ("t", r"\mu_t", r"\sigma_t^2"))
+    delta = t - mean
+    w = 2 * delta / (delta**2 + 2 * variance + 2 * e_lambda)
+    energy = 4 * (variance + e_lambda) / (delta**2 + 2 * variance + 2 * e_lambda)
+    line = steps["Eqs. 3 and 4: the best line"]
+    assert float(line.split(r"\\")[0].rsplit("=", 1)[1]) == pytest.approx(w, rel=5e-3, abs=1e-3)
+    assert float(steps["The least energy"].rsplit("=", 1)[1]) == pytest.approx(energy, rel=5e-3, abs=1e-4)
+    shared = steps["Eq. 5: one mean and one variance for the whole channel"]
+    mu, sigma = read(shared, r"\mu"), read(shared, r"\sigma^2")
+    importance = (t - mu) ** 2 / (4 * (sigma + e_lambda)) + 0.5
+    assert float(steps["Importance"].rsplit("=", 1)[1]) == pytest.approx(importance, rel=5e-3)
+    weight = 1 / (1 + math.exp(-importance))
+    assert float(steps["The weight"].rsplit("=", 1)[1]) == pytest.approx(weight, rel=2e-3)
+    assert float(steps["Eq. 6: scaling"].rsplit("=", 1)[1]) == pytest.approx(weight * t, rel=5e-3, abs=1e-3)
+
+
+def test_numbers_in_katex() -> None:
+    assert lesson.number(0.5) == "0.5" and lesson.number(1e-6) == r"1 \times 10^{-6}" and lesson.signed(-2.0) == "(-2)"
+    assert lesson.plus(3.0) == "+3" and lesson.plus(-3.0) == "-3"
+
+
+def test_edits_replace_single_values() -> None:
+    plain, edited = preset_channel("spike"), preset_channel("spike", {(0, 1): 4.5})
+    assert edited[0, 1] == 4.5 and int((plain != edited).sum()) == 1
+
+
+def test_one_neuron_has_no_others() -> None:
+    with pytest.raises(ValueError, match="two neurons"):
+        Derivation(torch.zeros(1, 1), 0, 0, 0.1)
+
+
+def test_exercise_lowest_energy() -> None:
+    assert lesson.check_lowest_energy(derivation("blobs")).right
+    assert not lesson.check_lowest_energy(Derivation(preset_channel("blobs"), 2, 2, 0.1)).right
+
+
+@pytest.mark.parametrize("name", ["spike", "noise", "blobs"])
+def test_exercise_halving_lambda_accepts_the_lambda_that_halves(name: str) -> None:
+    def advantage(e_lambda: float) -> float:
+        return derivation(name, e_lambda).importance - 0.5
+
+    whole, low, high = advantage(1e-12), 1e-9, 1e3
+    for _ in range(80):  # bisection on what SimAM computes, not on σ²
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if advantage(middle) > whole / 2 else (low, middle)
+    d = derivation(name)
+    assert lesson.check_halving_lambda(d, low).right
+    assert not lesson.check_halving_lambda(d, low * 1.2).right and not lesson.check_halving_lambda(d, 0).right
+    assert not lesson.check_halving_lambda(derivation("flat"), 0.1).right
+
+
+def test_exercise_floor() -> None:
+    assert lesson.check_floor(round(derivation("flat").weight, 3)).right
+    assert not lesson.check_floor(0.5).right
+
+
+def test_exercise_dark_spot_has_one_right_answer() -> None:
+    assert [v.right for v in lesson.DARK_SPOT_ANSWERS.values()].count(True) == 1
+    assert derivation("dark-spot").rank == 1 and derivation("dark-spot").deviation < 0
+
+
+def test_exercise_new_favourite() -> None:
+    edited = Derivation(preset_channel("spike", {(0, 0): -4.0}), 0, 0, 0.1)
+    assert lesson.check_new_favourite(edited, "spike").right
+    assert not lesson.check_new_favourite(edited, "noise").right
+    assert not lesson.check_new_favourite(derivation("spike"), "spike").right
+    assert not lesson.check_new_favourite(Derivation(preset_channel("spike", {(0, 0): -1.0}), 0, 0, 0.1), "spike").right
+
+
+def test_charts_show_the_derivation() -> None:
+    d = derivation("edge")
+    map_ = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (d.row, d.column))
+    cells = map_["series"][0]["data"]
+    assert len(cells) == 81 and cells[d.row * 9 + d.column]["value"] == [d.column, d.row, round(d.t, 4)]
+    assert len({cell["name"] for cell in cells}) == 81, "cells of one name would be highlighted together"
+    line = charts.number_line(d)["series"]
+    assert line[1]["data"] == [[d.t, 1]] and len(line[0]["data"]) == 80
+    (x0, y0), (x1, y1) = line[2]["data"]
+    assert (y1 - y0) / (x1 - x0) == pytest.approx(d.closed_form.w)
+    curves = charts.importance_curves((0.0, 1.0), d.z, d.e_lambda / d.variance)["series"]
+    assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
+    picture = charts.figure_pixels(charts.energy_surface(d))
+    assert picture.shape[2] == 3 and picture.std() > 20
