@@ -260,12 +260,13 @@ def energy_surface(derivation: Derivation) -> Figure:
     )
     target = torch.tensor(derivation.t, dtype=torch.float64)
     energy = energy_landscape(w, b, target, derivation.others, derivation.e_lambda).numpy()
-    # Contours at equal steps of the root: the bowl's floor shows as well as its rim.
-    levels = np.linspace(0, float(energy.max()) ** 0.5, 22) ** 2
+    # Contours at equal steps of the root above the floor: the bottom of the bowl shows as well as its rim.
+    floor = derivation.closed_form.energy
+    levels = floor + np.linspace(0, float(energy.max() - floor) ** 0.5, 22) ** 2
     # Places are set by hand: matplotlib's layout engines would double the time.
     figure = Figure(figsize=(11, 4.6), dpi=110)
     flat = figure.add_axes((0.06, 0.12, 0.38, 0.84))
-    drawn = flat.contourf(w, b, energy, levels=levels, cmap="cividis")
+    drawn = flat.contourf(w, b, np.maximum(energy, floor), levels=levels, cmap="cividis")
     flat.contour(w, b, energy, levels=levels, colors="white", linewidths=0.4)
     figure.colorbar(drawn, cax=figure.add_axes((0.455, 0.12, 0.012, 0.84)), label="energy e(w, b)", format="%.2g")
     deep = figure.add_axes((0.55, 0.02, 0.41, 0.96), projection="3d")

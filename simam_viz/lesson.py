@@ -293,10 +293,15 @@ def steps(d: Derivation) -> list[Step]:
             "Take $y_t=1$ and $y_o=-1$, and add $\\lambda w^2$ so that steep lines cost something. The mean over the others is "
             "a variance and a squared mean, so three numbers say all about the channel: $t$, $\\mu_t$, $\\sigma_t^2$.",
             _lines(
-                r"e(w,b)&=\frac{1}{M-1}\sum_i(-1-(wx_i+b))^2+(1-(wt+b))^2+\lambda w^2",
-                r"&=w^2\sigma_t^2+(1+w\mu_t+b)^2+(1-wt-b)^2+\lambda w^2",
+                r"e(w,b)&=\frac{1}{M-1}\sum_i(-1-(wx_i+b))^2",
+                r"&\quad+(1-(wt+b))^2+\lambda w^2",
+                r"&=w^2\sigma_t^2+(1+w\mu_t+b)^2",
+                r"&\quad+(1-wt-b)^2+\lambda w^2",
             ),
-            rf"e(w,b)={var_t}\,w^2+(1{times(d.mean_others)}w+b)^2+(1{times(-d.t)}w-b)^2+{lam}\,w^2",
+            _lines(
+                rf"e(w,b)&={var_t}\,w^2+(1{times(d.mean_others)}w+b)^2",
+                rf"&\quad+(1{times(-d.t)}w-b)^2+{lam}\,w^2",
+            ),
         ),
         Step(
             "The derivative by b",
@@ -312,7 +317,8 @@ def steps(d: Derivation) -> list[Step]:
             "With that $b$, target and others miss their labels by the same amount, $1-\\tfrac12(t-\\mu_t)w$. Put it in: one "
             "linear equation for $w$ is left.",
             _lines(
-                r"\frac{\partial e}{\partial w}&=2w\sigma_t^2+2\mu_t(1+w\mu_t+b)-2t(1-wt-b)+2\lambda w=0",
+                r"\frac{\partial e}{\partial w}&=2w\sigma_t^2+2\mu_t(1+w\mu_t+b)",
+                r"&\quad-2t(1-wt-b)+2\lambda w=0",
                 r"&\Rightarrow\; w(\sigma_t^2+\lambda)=(t-\mu_t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)",
             ),
             rf"w\cdot {spread}={delta}\,\bigl(1-\tfrac12\cdot {delta}\,w\bigr)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
-from simam_viz import render
+from simam_viz import charts, render
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.comparison import VARIANTS
+from simam_viz.lesson import Derivation, preset_channel
 from simam_viz.render import Pixels
 from simam_viz.samples import list_samples
 from simam_viz.ui.scene import PAGES
@@ -71,9 +73,9 @@ class App:
 
     def shows(self, name: str, expected: Pixels) -> None:
         """Wait until the picture called ``name`` is ``expected``, but for rounding between two runs of the network."""
-        self._until(lambda: alike(self.pixels(name), expected), f"{name} is not the picture that analyze's arrays give")
+        self.until(lambda: alike(self.pixels(name), expected), f"{name} is not the picture that analyze's arrays give")
 
-    def _until(self, condition: Callable[[], bool], message: str) -> None:
+    def until(self, condition: Callable[[], bool], message: str) -> None:
         end = time.monotonic() + 30
         trouble: object = ""
         while time.monotonic() < end:
@@ -232,3 +234,56 @@ def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoin
     shows_channel(app, simam_viz.analyze(loaded, sample.image()), "layer1.0", 0)
     app.idle()
     assert app.parameters() == {}
+
+
+def cell(app: App, key: str, row: int, column: int, side: int) -> None:
+    """Click one neuron of a clickable map, by where its axes' labels say it is."""
+    canvas = app.page.locator(f".st-key-{key} canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    left, right, top, bottom = 24, 8, 8, 65
+    x = left + (column + 0.5) * (box["width"] - left - right) / side
+    y = top + (row + 0.5) * (box["height"] - top - bottom) / side
+    app.page.mouse.click(box["x"] + x, box["y"] + y)  # a second canvas lies on top of the first
+
+
+def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoint) -> None:
+    app.open("energy_function")
+    app.settled("Energy function")
+    cell(app, "toy-spike", 1, 7, 9)
+    expect(app.page).to_have_url(re.compile(r"at=1(%2C|,)7"), timeout=20_000)
+    app.idle()
+    neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
+    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
+    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron)))
+    app.page.get_by_test_id("stMain").get_by_role("slider").first.press("ArrowRight")
+    expect(app.page).to_have_url(re.compile("edits="), timeout=20_000)
+    row, column, value = app.parameters()["edits"].split(",")
+    assert (row, column, float(value)) == ("1", "7", pytest.approx(neuron.t + 0.1))
+    neuron = Derivation(preset_channel("spike", {(1, 7): float(value)}), 1, 7, 0.1)
+    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron)))
+
+    # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
+    app.go("Attention maps")
+    app.page.get_by_role("combobox", name="Block").click()
+    app.page.get_by_role("option", name=re.compile("^layer3.1")).click()
+    expect(app.page).to_have_url(re.compile("block=layer3.1"), timeout=20_000)
+    app.idle()
+    cell(app, "pick-layer3-1-0", 2, 6, 10)
+    expect(app.page).to_have_url(re.compile("row=2&column=6"), timeout=20_000)
+    app.idle()
+    app.page.get_by_role("link", name="Step by step").click()
+    app.settled("Energy function")
+    block = simam_viz.analyze(loaded, list_samples()[0].image()).block("layer3.1")
+    expect(app.page.get_by_text(f"{block.attention[0, 2, 6]:.5f}", exact=True).first).to_be_visible(timeout=20_000)
+    assert app.parameters()["neuron"] == "photo"
+
+    # λ plays by itself, and stops.
+    app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
+    shown = app.page.locator(".st-key-picture-lambda-weights img")
+    first = shown.get_attribute("alt")
+    app.until(lambda: shown.get_attribute("alt") != first, "λ does not play")
+    app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
+    app.idle()
+    # While it plays, pictures are replaced faster than the browser asks for them.
+    app.problems = [problem for problem in app.problems if "/media/" not in problem]

@@ -23,8 +23,8 @@ def clickable_map(key: str, values: Tensor, scale: render.Scale, target: Place, 
 
     def clicked() -> None:
         for series in st.session_state[key].selection.selected:
-            if series["seriesIndex"] == 0 and series["dataIndex"]:
-                pick(divmod(series["dataIndex"][-1], width))
+            if series["series_index"] == 0:
+                pick(divmod(series["data_indices"][-1], width))
 
     st.echarts_chart(
         charts.clickable_map(values, scale, target),
