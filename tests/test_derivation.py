@@ -117,6 +117,16 @@ def test_the_closed_form_is_what_least_squares_finds() -> None:
         torch.testing.assert_close(line[1].item(), best_b, rtol=1e-5, atol=1e-6)
         at_minimum = formulas.energy_landscape(line[0], line[1], target, others, e_lambda)
         torch.testing.assert_close(at_minimum, line[2], rtol=1e-7, atol=1e-9)
+        channel = torch.cat([target[None], others])[None, None, None]
+        assert float(formulas.exact_importance(channel, e_lambda)[0, 0, 0, 0]) == pytest.approx(1 / least, rel=1e-5)
+        # Eq. 5 is the same problem with the channel's own μ and σ² in place of the others'.
+        mu_c, sigma_c = float(channel.mean()), float(channel.std())
+        rows = np.array([[sigma_c, 0], [mu_c, 1], [float(target), 1], [np.sqrt(e_lambda), 0]])
+        labels = np.array([0, -1, 1, 0])
+        best, *_ = np.linalg.lstsq(rows, labels, rcond=None)
+        shared = float(((rows @ best - labels) ** 2).sum())
+        assert float(formulas.energy(channel, e_lambda)[0, 0, 0, 0]) == pytest.approx(shared, rel=1e-6, abs=1e-9)
+        assert float(formulas.importance(channel, e_lambda)[0, 0, 0, 0]) == pytest.approx(1 / shared, rel=1e-5)
 
 
 def test_exact_importance_is_the_closed_form_of_every_neuron() -> None:
