@@ -3,13 +3,14 @@
 import streamlit as st
 
 from simam_viz import charts, render
+from simam_viz.checkpoints import short_name
 from simam_viz.images import centre_square
 from simam_viz.ui import models_card, scene, widgets
 from simam_viz.ui.glossary import explain
 
 view = scene.page("app.py")
 analysis = view.analysis()
-target = widgets.short(analysis.categories[analysis.target])
+target = short_name(analysis.categories[analysis.target])
 
 photo, answer = st.columns([1, 1], gap="large")
 with photo:
@@ -17,15 +18,15 @@ with photo:
         "photo",
         render.framed_photo(view.image, centre_square(*view.image.size), 640),
         alt=view.photo_alt,
-        caption=f"{view.photo_title}. The network sees the centre square, at "
+        caption=f"{view.photo_title}{view.photo_credit}. The network sees the centre square, at "
         f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
     )
 with answer:
     _, name, probability = analysis.top(1)[0]
-    st.markdown(f"#### The network says: {widgets.short(name)} ({probability:.0%})")
+    st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")
     top = analysis.top(5)
     st.echarts_chart(
-        charts.probabilities([widgets.short(name) for _, name, _ in top], [p for _, _, p in top]),
+        charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
         height=200,
         alt="The five most probable classes as bars",
         key="top-5",
@@ -36,10 +37,10 @@ with answer:
     models_card.classes_known(view.loaded)
 
 st.subheader("Where attention is high, block by block", help=explain("attention weight"))
-own = scene.choose_own_range("Each block in its own colour range", default=True)
+own = scene.choose_own_range()
 with st.grid(4, min_column_width=130):
     for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
-        scale = render.scale_for("attention weight", weights, own)
+        scale = render.scale_for("mean weight", weights, own)
         widgets.picture(
             f"weights-{block.name}",
             render.overlay(analysis.view, weights, scale, 320),
@@ -48,8 +49,10 @@ with st.grid(4, min_column_width=130):
             scale=scale,
         )
 st.caption(
-    "SimAM's weight at each position, averaged over the block's channels, over the photo in grey. A mean hides most of "
-    "what single channels do: see Attention maps." + view.hypothetical
+    "SimAM's weight at each position, averaged over the block's channels, mixed half and half with the photo in grey. "
+    + ("Each block has its own colour range. " if own else "All blocks share one colour range, and so do all λ. ")
+    + "A mean hides most of what single channels do: see Attention maps."
+    + view.hypothetical
 )
 
 st.subheader(f"Where Grad-CAM finds “{target}”", help=explain("Grad-CAM"))
@@ -63,4 +66,6 @@ with st.grid(4, min_column_width=130):
             caption=f"**{block.name}**{empty}",
             scale=render.CAM_SCALE,
         )
-st.caption("Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum.")
+st.caption(
+    "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
+)

@@ -20,7 +20,7 @@ with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         st.selectbox, "Show", list(QUANTITIES), name="show", default="attention weight",
         parse=state.one_of({name: name for name in QUANTITIES}), help="\n\n".join(map(explain, QUANTITIES)),
     )  # fmt: skip
-    own = scene.choose_own_range("Own colour range", default=False)
+    own = scene.choose_own_range()
 
 channels, height, width = block.features.shape
 values = block.quantity(quantity)
@@ -50,7 +50,7 @@ with st.grid(4, min_column_width=170):
         "channel-features",
         render.heat_map(features, feature_scale, size),
         alt=f"Features of channel {channel}, {height} by {width} neurons",
-        caption=f"What enters SimAM: mean {features.mean():.3f}, variance {features.var():.3f}.",
+        caption=f"What enters SimAM: mean {features.mean():.3f}, variance {block.variances[channel]:.3f}.",
         scale=feature_scale,
     )
     weight_scale = render.scale_for("attention weight", weights, own)
@@ -65,7 +65,7 @@ with st.grid(4, min_column_width=170):
         "channel-overlay",
         render.overlay(view.analysis().view, weights, weight_scale, size),
         alt=f"Attention weights of channel {channel} over the photo",
-        caption="The same weights, enlarged smoothly, over the photo in grey.",
+        caption="The weights, enlarged smoothly, mixed half and half with the photo in grey.",
         scale=weight_scale,
     )
 st.caption(
@@ -76,8 +76,8 @@ st.caption(
 st.subheader("Pick a neuron", help="Its whole computation, with its own numbers.")
 chart, numbers = st.columns([5, 4], gap="large")
 with chart:
-    place = lesson_parts.pick_neuron(f"pick-{block.name}-{channel}", block, channel, "attention weight", own)
-    st.caption("The channel's weights again: point at a neuron to read its weight, click it to choose it.")
+    place = lesson_parts.pick_neuron(f"pick-{block.name}-{channel}", block, channel, quantity, own)
+    st.caption(f"The channel's {quantity}: point at a neuron to read its value, click it to choose it.")
 with numbers:
     neuron = Derivation(features, *place, view.e_lambda)
     lesson_parts.results(neuron)

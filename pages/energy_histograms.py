@@ -16,13 +16,16 @@ with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         format_func={"block": "whole block", "channel": "channel"}.__getitem__,
     ) == "block"  # fmt: skip
     channel = None if whole else scene.choose_channel(block)
-    log_counts = st.toggle("Counts on a log axis", value=True, key="log-counts")
+    log_counts = state.control(
+        st.toggle, "Counts on a log axis", name="counts", default=True,
+        parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
+    )  # fmt: skip
 
 part = slice(None) if channel is None else channel
 energy, importance, weights = block.energy[part], block.importance[part], block.attention[part]
 neurons = energy.numel()
 where = block.name if channel is None else f"channel {channel} of {block.name}"
-variances = block.features[part].flatten(-2).var(dim=-1)
+variances = block.variances[part]
 
 with st.grid(4, min_column_width=150):
     st.metric("Neurons", f"{neurons:,}")
@@ -38,7 +41,7 @@ RANGES = {
     "energy": (energy, 0.0, 2.0, "e*, between 0 and 2. Low energy: a neuron that stands apart. 2: one at its channel's mean."),
     "importance": (
         importance, IMPORTANCE_FLOOR, max(float(importance.max()), 1.0),
-        "1/e*, from its floor ½ upwards. The axis ends at the greatest value here.",
+        "1/e*, from its floor ½ upwards. The axis ends at the greatest value here, or at 1.",
     ),
     "attention weight": (
         weights, 0.62, 1.0, f"sigmoid(1/e*), from its floor {ATTENTION_FLOOR:.3f} to 1: what SimAM multiplies a neuron by.",

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from simam_viz import render
+from simam_viz.checkpoints import short_name
 from simam_viz.comparison import VARIANTS
 from simam_viz.ui import scene, widgets
 from simam_viz.ui.glossary import explain
 
 TITLES = {"on": "Attention on", "uniform": "Uniform over positions", "off": "Switched off"}
 NOTES = {
-    "on": "The network as it is.",
+    "on": "SimAM in place, at the λ of the sidebar.",
     "uniform": "Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.",
     "off": "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
     "answer here does not show that attention helps.",
@@ -17,10 +18,10 @@ NOTES = {
 
 view = scene.page("pages/gradcam_comparison.py")
 with st.grid(4, min_column_width=200):
-    block_name = scene.choose_block(view, default=-1).name
+    block_name = scene.choose_block(view).name
 analyses = {variant: view.analysis(variant) for variant in VARIANTS}
 target = analyses["on"].target
-target_name = widgets.short(view.loaded.categories[target])
+target_name = short_name(view.loaded.categories[target])
 st.subheader(f"Grad-CAM of “{target_name}” at {block_name}", help=explain("Grad-CAM"))
 
 with st.grid(3, min_column_width=220):
@@ -38,11 +39,11 @@ with st.grid(3, min_column_width=220):
             if block.cam_max == 0:
                 st.warning(f"All zero: no position of this block speaks for {target_name}.")
             st.markdown(
-                f"Prediction: **{widgets.short(name)}** ({probability:.1%})  \n"
-                f"Probability of {target_name}: **{analysis.probabilities[target]:.1%}**"
+                f"Prediction: **{short_name(name)}** ({widgets.percent(probability)})  \n"
+                f"Probability of {target_name}: **{widgets.percent(float(analysis.probabilities[target]))}**"
             )
             st.caption(NOTES[variant])
 st.caption(
     "Grad-CAM says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
-    "not brightness. It is not SimAM's weight map."
+    "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map." + view.hypothetical
 )

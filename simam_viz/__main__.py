@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from .training import command as training
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. What a person got wrong ends in one sentence on the error stream."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console that has no λ still gets the rest
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -47,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
 def _analyze(options: argparse.Namespace) -> None:
     image = open_image(options.photo)
     loaded = load_checkpoint(options.checkpoint or list_checkpoints()[0].name)
+    if not loaded.trained_with_simam:
+        print(
+            "Nothing says that these weights were trained with SimAM: read its weights as hypothetical.",
+            file=sys.stderr,
+        )
     target = None if options.target is None else _class_index(options.target, loaded.categories)
     analysis = analyze(loaded, image, options.e_lambda, target, options.size)
     for _, name, probability in analysis.top(5):

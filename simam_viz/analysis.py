@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from . import formulas
 from .checkpoints import LoadedCheckpoint
@@ -18,7 +20,7 @@ QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined fe
 """What a block can show of its neurons, by the names that stand on screen."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """What one residual block did with one image. Maps are (C, H, W) unless said otherwise; computed when first read.
 
@@ -34,7 +36,12 @@ class Block:
     cam_max: float
     """What ``cam`` was divided by, in logits; 0 means that no position speaks for the target and ``cam`` is all zero."""
     simam: SimAM
-    """The module whose weights these are."""
+    """A module that computes these weights."""
+
+    @cached_property
+    def variances(self) -> Tensor:
+        """σ² of every channel's features, over M − 1, (C,)."""
+        return formulas.channel_statistics(self.features[None])[1].flatten()
 
     @cached_property
     def energy(self) -> Tensor:
@@ -62,7 +69,7 @@ class Block:
         return getattr(self, attributes[QUANTITIES.index(name)])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """One image as one network saw it, at one λ."""
 
@@ -116,6 +123,7 @@ def analyze(
 
     Raises:
         ValueError: λ is not above 0, the class does not exist, or the input is smaller than 32 pixels.
+        TypeError: the target is not a whole number.
     """
     e_lambda = formulas.check_e_lambda(loaded.e_lambda if e_lambda is None else e_lambda)
     if input_size is not None and input_size < 32:
@@ -123,8 +131,9 @@ def analyze(
     model = shared_copy(loaded.model)
     set_e_lambda(model, e_lambda)
     view = loaded.transforms.view(image, input_size)
-    record = _Record(model, e_lambda)
-    with torch.enable_grad():
+    if target is not None:
+        target = operator.index(target)
+    with torch.inference_mode(False), torch.enable_grad(), _Record(model, e_lambda) as record:
         logits = model(loaded.transforms.tensor(view)[None])[0]
         if target is None:
             target = int(logits.argmax())
@@ -158,10 +167,9 @@ def grad_cam(activations: Tensor, gradients: Tensor) -> tuple[Tensor, float]:
 
 @dataclass(frozen=True)
 class _Site:
-    """Where one block is watched: the module whose input or output are the features, and the SimAM that weighs them."""
+    """One block that is watched, and a SimAM that weighs its features as the network does, or would."""
 
     name: str
-    block: nn.Module
     simam: SimAM
     attends: bool
 
@@ -169,21 +177,31 @@ class _Site:
 class _Record:
     """Hooks that keep, for every residual block of a private copy, what enters SimAM and what leaves the block.
 
-    The copy dies with the analysis, and its hooks with it, whether or not the pass succeeds.
+    Leaving the ``with`` block takes all hooks off, whether or not the pass succeeded.
     """
 
     def __init__(self, model: nn.Module, e_lambda: float) -> None:
         self.features: list[Tensor] = []
         self.outputs: list[Tensor] = []
         self.sites: list[_Site] = []
+        self._handles: list[RemovableHandle] = []
         for name, block in residual_blocks(model).items():
             simam = next((module for module in block.modules() if isinstance(module, SimAM)), None)
-            self.sites.append(_Site(name, block, simam or SimAM(e_lambda), simam is not None))
+            # Blocks outlive the copy: they get a SimAM of their own, not one that holds on to the network.
+            kind = SimAM if simam is None else type(simam)
+            self.sites.append(_Site(name, kind(e_lambda), simam is not None))
             if simam is not None:
-                simam.register_forward_pre_hook(self._keep_input)
+                self._handles.append(simam.register_forward_pre_hook(self._keep_input))
             else:
-                block.conv2.register_forward_hook(self._keep_features)
-            block.register_forward_hook(self._keep_output)
+                self._handles.append(block.conv2.register_forward_hook(self._keep_features))
+            self._handles.append(block.register_forward_hook(self._keep_output))
+
+    def __enter__(self) -> _Record:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
 
     @property
     def attends(self) -> bool:

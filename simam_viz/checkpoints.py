@@ -41,7 +41,7 @@ class Transforms:
 
     def view(self, image: Image.Image, input_size: int | None = None) -> Image.Image:
         """The crop the network sees, at the size of its input."""
-        return square_view(image, input_size or self.input_size)
+        return square_view(image.convert("RGB"), input_size or self.input_size)
 
     def tensor(self, view: Image.Image) -> Tensor:
         """A view as normalised input (3, S, S), float32."""
@@ -112,7 +112,7 @@ def load_checkpoint(source: str | os.PathLike[str] | BinaryIO, arch: str | None 
     weights = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in _tensors(data).items()}
     arch = arch or card.get("arch") or _recognise(weights)
     e_lambda = float(card.get("e_lambda", 0.1))
-    if "fc.weight" not in weights:
+    if "fc.weight" not in weights or weights["fc.weight"].dim() != 2:
         raise CheckpointError("This checkpoint has no last layer named fc.weight, so its classes are not known.")
     num_classes = weights["fc.weight"].shape[0]
     try:
@@ -130,7 +130,14 @@ def load_checkpoint(source: str | os.PathLike[str] | BinaryIO, arch: str | None 
         tuple(normalisation.get("std", IMAGENET_STD)),
     )
     categories = tuple(card.get("categories") or (f"class {index}" for index in range(num_classes)))
+    if len(categories) != num_classes:
+        raise CheckpointError(f"The card names {len(categories)} classes, but the weights tell {num_classes} apart.")
     return LoadedCheckpoint(name, model.eval().requires_grad_(False), transforms, categories, e_lambda, card)
+
+
+def short_name(category: str) -> str:
+    """The first of a class's synonyms: ``"tabby"`` for ``"tabby, tabby cat"``."""
+    return category.split(",")[0]
 
 
 def file_hash(path: Path) -> str:
@@ -141,7 +148,15 @@ def file_hash(path: Path) -> str:
 
 def _read_card(path: Path) -> dict[str, Any]:
     card = path.with_suffix(".json")
-    return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+    if not card.is_file():
+        return {}
+    try:
+        content = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"The card {card.name} beside the weights is not a JSON object; mend or remove it.")
+    return content
 
 
 def _tensors(data: bytes) -> dict[str, Tensor]:
@@ -149,12 +164,14 @@ def _tensors(data: bytes) -> dict[str, Tensor]:
         return safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError):
         pass
+    if data[:2] != b"PK" and data[:1] != b"\x80":  # neither a zip archive nor a pickle
+        raise CheckpointError("This file is neither safetensors nor a PyTorch checkpoint.")
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError("This file holds more than tensors, so it is not opened: it could run code.") from None
     except Exception:  # torch raises whatever the damage leads it to
-        raise CheckpointError("This file is neither safetensors nor a PyTorch checkpoint, or it is damaged.") from None
+        raise CheckpointError("This PyTorch checkpoint is damaged and cannot be read.") from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not content or not all(isinstance(t, Tensor) for t in content.values()):

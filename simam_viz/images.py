@@ -13,6 +13,10 @@ from PIL import Image, ImageOps
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
+# Decoders warn about every oddity of a file; what matters ends as an ImageError. Set once: filters are not thread-safe.
+warnings.filterwarnings("ignore", module=r"PIL\..*")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 
@@ -20,7 +24,7 @@ class ImageError(ValueError):
     """The image cannot be used; the message is one plain sentence for the person who chose it."""
 
 
-def open_image(source: bytes | str | os.PathLike[str] | BinaryIO) -> Image.Image:
+def open_image(source: bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO) -> Image.Image:
     """Read an image as RGB, upright by its EXIF rotation, transparency over white.
 
     Args:
@@ -34,18 +38,18 @@ def open_image(source: bytes | str | os.PathLike[str] | BinaryIO) -> Image.Image
     if not data:
         raise ImageError("This file is empty; choose a photo.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ImageError(
-                    f"This image has {width:,} × {height:,} pixels; choose one with at most 50 million in all."
-                )
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"This image has {width:,} × {height:,} pixels; choose one with at most 50 million in all."
+            )
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
     except ImageError:
         raise
+    except Image.DecompressionBombError:
+        raise ImageError("This image has far more than 50 million pixels; choose a smaller one.") from None
     except Image.UnidentifiedImageError:
         raise ImageError(
             "This file is not an image that can be read here; choose a PNG, JPEG, WebP, BMP, GIF or TIFF."
@@ -69,9 +73,20 @@ def square_view(image: Image.Image, size: int) -> Image.Image:
     return image.crop(centre_square(*image.size)).resize((size, size), Image.Resampling.BICUBIC)
 
 
-def _read(source: bytes | str | os.PathLike[str] | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        data = source
+def shrunk(image: Image.Image, max_pixels: int) -> Image.Image:
+    """The image itself, or a smaller one of about ``max_pixels`` where it has more."""
+    width, height = image.size
+    ratio = (max_pixels / (width * height)) ** 0.5
+    if ratio >= 1:
+        return image
+    return image.resize(
+        (max(1, int(width * ratio)), max(1, int(height * ratio))), Image.Resampling.LANCZOS, reducing_gap=2.0
+    )
+
+
+def _read(source: bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
     elif isinstance(source, (str, os.PathLike)):
         try:
             with Path(source).open("rb") as file:
@@ -97,9 +112,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Grey levels beyond eight bits: 16-bit data by its top byte, anything else stretched from its least to its most."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.array(image, dtype=np.float32)
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode.startswith("I;16") or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
-        values = values / 257
+        values /= 257
     elif values.min() < 0 or values.max() > 255 or (image.mode == "F" and values.max() <= 1):
-        values = (values - values.min()) / max(float(np.ptp(values)), np.finfo(float).tiny) * 255
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+        values -= values.min()
+        values *= 255 / max(float(values.max()), float(np.finfo(np.float32).tiny))
+    return Image.fromarray(values.round(out=values).clip(0, 255, out=values).astype(np.uint8))

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .formulas import ATTENTION_FLOOR
+from .checkpoints import short_name
+from .formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -42,23 +43,29 @@ WEIGHT_COLOURS = "viridis"
 CAM_COLOURS = "inferno"
 FEATURE_COLOURS = "RdBu_r"
 FRAME_COLOUR = (230, 30, 40)
+COMMON_SCALES = {
+    "attention weight": Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, "attention weight"),
+    # Means over channels stay far below 1: this much of the range is theirs.
+    "mean weight": Scale(ATTENTION_FLOOR, 0.8, WEIGHT_COLOURS, "mean weight"),
+    "importance": Scale(IMPORTANCE_FLOOR, 2.0, "cividis", "importance"),
+    "energy": Scale(0.0, 2.0, "cividis", "energy"),
+}
 CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, "Grad-CAM, over its own maximum")
 
 
 def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
     """The scale for maps of one quantity.
 
-    Attention weights share 0.622 to 1 in all pictures, unless ``own_range`` is asked for. Features have a sign: their
-    scale is symmetric about 0. Anything else runs from its least to its greatest value.
+    Weights, energies and importances share one range in all pictures, so that these can be compared, unless ``own_range``
+    is asked for: from the least to the greatest value. Features have a sign: their scale is symmetric about 0.
     """
-    if quantity == "attention weight" and not own_range:
-        return Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, quantity)
+    if quantity in COMMON_SCALES and not own_range:
+        return COMMON_SCALES[quantity]
     if quantity in ("feature", "refined feature"):
         reach = float(values.abs().max()) or 1.0
         return Scale(-reach, reach, FEATURE_COLOURS, quantity)
     low, high = float(values.min()), float(values.max())
-    colours = WEIGHT_COLOURS if quantity == "attention weight" else "cividis"
-    return Scale(low, high if high > low else low + 1e-6, colours, quantity)
+    return Scale(low, high if high > low else low + 1e-6, COMMON_SCALES[quantity].colours, quantity)
 
 
 @functools.cache
@@ -93,7 +100,7 @@ def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity:
 
 
 def mosaic_columns(channels: int) -> int:
-    """How many tiles stand in a row of a mosaic: twice as many as there are rows, or nearly."""
+    """How many tiles stand in a row of a mosaic: a power of two, twice to four times as many as there are rows."""
     return 2 ** math.ceil(math.log2(max(channels, 1) * 2) / 2)
 
 
@@ -120,11 +127,14 @@ def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, 
 
 
 def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
-    """The whole photo, its longest side ``size``, dimmed outside ``box``, the crop that the network saw."""
-    ratio = size / max(image.size)
-    width, height = (max(1, round(side * ratio)) for side in image.size)
-    pixels = np.array(image.resize((width, height), Image.Resampling.LANCZOS))
-    left, top, right, bottom = (round(edge * ratio) for edge in box)
+    """The whole photo, its longest side ``size``, dimmed outside ``box``, the crop that the network saw.
+
+    A very long photo stands on white, in a picture of bearable proportions.
+    """
+    width, height = (max(4, round(side * size / max(image.size))) for side in image.size)
+    pixels = np.array(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
+    left, right = (round(edge * width / image.width) for edge in box[::2])
+    top, bottom = (round(edge * height / image.height) for edge in box[1::2])
     dimmed = (pixels * 0.35 + 255 * 0.65).astype(np.uint8)
     dimmed[top:bottom, left:right] = pixels[top:bottom, left:right]
     framed = Image.fromarray(dimmed)
@@ -132,7 +142,10 @@ def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) 
     ImageDraw.Draw(framed).rectangle(
         (left, top, max(left, right - 1), max(top, bottom - 1)), outline="white", width=line
     )
-    return np.asarray(framed)
+    # Nothing on a page is ever taller than wide by more than 4 : 3, or a strip that nobody sees.
+    canvas = Image.new("RGB", (max(width, height * 3 // 4), max(height, width * 2 // 5)), "white")
+    canvas.paste(framed, ((canvas.width - width) // 2, (canvas.height - height) // 2))
+    return np.asarray(canvas)
 
 
 def png(pixels: Pixels) -> bytes:
@@ -159,8 +172,8 @@ def overview(analysis: Analysis, size: int = 224) -> Pixels:
     margin, text = 12, 16
     font = ImageFont.load_default(text)
     maps = mean_weights(analysis)
-    top = "; ".join(f"{name.split(',')[0]} {probability:.1%}" for _, name, probability in analysis.top(3))
-    target = analysis.categories[analysis.target].split(",")[0]
+    top = "; ".join(f"{short_name(name)} {probability:.1%}" for _, name, probability in analysis.top(3))
+    target = short_name(analysis.categories[analysis.target])
     row_height = size + 2 * text + 3 * margin
     columns = len(maps) + 1
     canvas = Image.new("RGB", (columns * (size + margin) + margin, 2 * text + margin + 2 * row_height), "white")
@@ -170,7 +183,7 @@ def overview(analysis: Analysis, size: int = 224) -> Pixels:
     rows = (
         (
             "Mean attention weight over channels, each block in its own range",
-            [scale_for("attention weight", m, own_range=True) for m in maps],
+            [scale_for("mean weight", m, own_range=True) for m in maps],
             maps,
         ),
         (f"Grad-CAM of {target}", [CAM_SCALE] * len(maps), [block.cam for block in analysis.blocks]),
@@ -184,5 +197,7 @@ def overview(analysis: Analysis, size: int = 224) -> Pixels:
             x, below = margin + column * (size + margin), y + text + margin // 2 + size
             canvas.paste(Image.fromarray(overlay(analysis.view, map_, scale, size)), (x, y + text + margin // 2))
             canvas.paste(Image.fromarray(gradient(scale, size, 6)), (x, below + 2))
-            draw.text((x, below + 10), f"{block.name}  {scale.low:.3f} to {scale.high:.3f}", "black", font)
+            empty = row == 1 and block.cam_max == 0
+            ends = "all zero" if empty else f"{scale.low:.3f} to {scale.high:.3f}"
+            draw.text((x, below + 10), f"{block.name}  {ends}", "black", font)
     return np.asarray(canvas)

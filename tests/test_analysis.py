@@ -127,6 +127,43 @@ def test_the_model_is_left_as_it_was_when_something_raises(noise: Image.Image) -
     assert same(before, snapshot(loaded.model))
 
 
+def test_no_hook_is_left_on_what_is_returned(noise: Image.Image) -> None:
+    analysis = simam_viz.analyze(small("resnet18"), noise)
+    for block in analysis.blocks:
+        assert not block.simam._forward_hooks and not block.simam._forward_pre_hooks
+        assert block.features.grad_fn is None and block.cam.grad_fn is None
+
+
+def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = []
+    monkeypatch.setattr(
+        "simam_viz.analysis.shared_copy", lambda model: copies.append(simam_viz.models.shared_copy(model)) or copies[-1]
+    )
+    with pytest.raises(ValueError):
+        simam_viz.analyze(small("resnet18"), noise, target=99)
+    assert len(copies) == 1
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in copies[0].modules())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
+def test_images_of_any_mode(mode: str, noise: Image.Image) -> None:
+    assert simam_viz.analyze(small("resnet18"), noise.convert(mode)).view.mode == "RGB"
+
+
+def test_inside_inference_mode(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    expected = simam_viz.analyze(loaded, noise)
+    with torch.inference_mode():
+        got = simam_viz.analyze(loaded, noise)
+    torch.testing.assert_close(got.blocks[3].cam, expected.blocks[3].cam)
+    assert got != expected and len({got, expected}) == 2
+
+
+def test_variances_of_the_channels(noise: Image.Image) -> None:
+    block = simam_viz.analyze(small("resnet18"), noise).blocks[1]
+    torch.testing.assert_close(block.variances, block.features.var(dim=(1, 2)))
+
+
 def test_wrong_arguments(noise: Image.Image) -> None:
     loaded = small("resnet18")
     with pytest.raises(ValueError, match="above 0"):
@@ -135,6 +172,8 @@ def test_wrong_arguments(noise: Image.Image) -> None:
         simam_viz.analyze(loaded, noise, input_size=8)
     with pytest.raises(ValueError, match="no class -1"):
         simam_viz.analyze(loaded, noise, target=-1)
+    with pytest.raises(TypeError):
+        simam_viz.analyze(loaded, noise, target=2.5)
 
 
 def test_eight_threads_with_eight_lambdas_give_the_serial_numbers(loaded: LoadedCheckpoint, photo: Image.Image) -> None:

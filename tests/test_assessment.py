@@ -17,7 +17,7 @@ LABELS = torch.where(
 def test_class_accuracy() -> None:
     result = assessment.class_accuracy(LOGITS, LABELS)
     for label in range(7):
-        answers = LOGITS[LABELS == label].argmax(dim=1).tolist()
+        answers = LOGITS[label == LABELS].argmax(dim=1).tolist()
         assert float(result[label]) == pytest.approx(100 * answers.count(label) / len(answers))
 
 

@@ -60,6 +60,17 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         load_checkpoint(path, arch="resnet18")
 
 
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [("[1, 2]", "not a JSON object"), ("{broken", "not a JSON object"), ('{"categories": ["a"]}', "names 1 classes")],
+)
+def test_a_card_that_does_not_fit(card: str, sentence: str, tmp_path: Path) -> None:
+    torch.save(create_model("resnet18", "simam", 3).state_dict(), tmp_path / "mine.pt")
+    (tmp_path / "mine.json").write_text(card)
+    with pytest.raises(CheckpointError, match=sentence):
+        load_checkpoint(tmp_path / "mine.pt")
+
+
 class Trap:
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -90,12 +101,14 @@ def saved(content: object) -> io.BytesIO:
     ("source", "sentence"),
     [
         (lambda: io.BytesIO(b""), "neither safetensors nor"),
-        (lambda: io.BytesIO(b"no weights here, only words"), "(neither safetensors nor|more than tensors)"),
+        (lambda: io.BytesIO(b"no weights here, only words"), "neither safetensors nor"),
+        (lambda: io.BytesIO(b"PK then nothing that is an archive"), "(damaged|more than tensors)"),
+        (lambda: saved({"fc.weight": torch.tensor(1.0)}), "fit none of the supported"),
         (lambda: saved({"epoch": 3}), "no state_dict"),
         (lambda: saved({"conv1.weight": torch.zeros(1)}), "fit none of the supported"),
         (lambda: "no_such_checkpoint", "no checkpoint"),
     ],
-    ids=["empty", "text", "no tensors", "unknown shapes", "unknown name"],
+    ids=["empty", "text", "broken archive", "no matrix", "no tensors", "unknown shapes", "unknown name"],
 )
 def test_what_is_no_checkpoint_is_one_sentence(source, sentence: str) -> None:
     with pytest.raises(CheckpointError, match=sentence) as caught:

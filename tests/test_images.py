@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from simam_viz import ImageError, open_image
-from simam_viz.images import MAX_BYTES, centre_square, square_view
+from simam_viz.images import MAX_BYTES, centre_square, shrunk, square_view
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -91,6 +93,27 @@ def test_a_truncated_file_is_refused(kind: str) -> None:
     data = encoded(noise, kind)
     with pytest.raises(ImageError):
         open_image(data[: len(data) // 2])
+
+
+def test_a_decompression_bomb_is_refused_before_decoding(picture: Image.Image) -> None:
+    data = bytearray(encoded(picture, "BMP"))
+    data[18:26] = (30_000).to_bytes(4, "little") * 2
+    with pytest.raises(ImageError, match="50 million"):
+        open_image(bytes(data))
+
+
+def test_no_warning_filter_is_left_behind(picture: Image.Image) -> None:
+    data = encoded(picture, "PNG")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_image, [data] * 100))
+    assert warnings.filters == before
+
+
+def test_shrinking() -> None:
+    assert shrunk(Image.new("RGB", (400, 300)), 200_000).size == (400, 300)
+    width, height = shrunk(Image.new("RGB", (4000, 3000)), 200_000).size
+    assert 150_000 < width * height <= 200_000 and width / height == pytest.approx(4 / 3, abs=0.01)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 import simam_viz
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.samples import list_samples
+from simam_viz.ui import state
 from simam_viz.ui.scene import PAGES, lambda_stops
 
 from .conftest import ROOT
@@ -124,7 +125,7 @@ def test_lambda_changes_what_the_page_says() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("lambda", "nan"), ("lambda", "-1"), ("lambda", "1e99"), ("lambda", "soft"), ("block", "layer9.9"), ("channel", "64"),
+        ("lambda", "nan"), ("lambda", "-1"), ("lambda", "1e99"), ("lambda", "soft"), ("block", "layer9.9"), ("channel", "999"),
         ("channel", "-1"), ("channel", "x" * 10_000), ("class", "unicorn"), ("photo", "../../etc/passwd"), ("size", "7"),
         ("checkpoint", "none"), ("range", "?"), ("unheard-of", "1"),
     ],
@@ -146,6 +147,16 @@ def shows(name: str) -> set[str]:
         "range": {"app.py", "pages/attention_maps.py"},
         "unheard-of": set(),
     }.get(name, set(PAGES))
+
+
+@pytest.mark.parametrize(
+    "text", ["![](http://evil.example/a.png)", "[click](http://evil.example)", ":red[x] $x^2$ `y`"]
+)
+def test_a_link_cannot_put_markdown_on_the_page(text: str) -> None:
+    app = open_page("app.py", size=text)
+    caption = next(c.value for c in app.caption if "does not exist here" in c.value)
+    assert text not in caption and "](" not in caption
+    assert state.plain("a b-1.png") == r"a b\-1\.png"
 
 
 def test_somebody_elses_upload_is_asked_for() -> None:

@@ -12,6 +12,8 @@ from PIL import Image
 
 from simam_viz import charts, render
 from simam_viz.formulas import ATTENTION_FLOOR
+from simam_viz.images import centre_square
+from simam_viz.ui import widgets
 
 
 def test_colours_run_from_low_to_high() -> None:
@@ -68,6 +70,20 @@ def test_overlay_shows_the_photo_where_opacity_is_none() -> None:
 def test_photo_is_dimmed_outside_what_the_network_sees() -> None:
     picture = render.framed_photo(Image.new("RGB", (100, 50), "black"), (25, 0, 75, 50), 100)
     assert picture.shape == (50, 100, 3) and picture[25, 50].max() == 0 and picture[25, 5].min() > 150
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (600, 3000), (40, 40)])
+def test_photos_of_any_shape_have_bearable_proportions(size: tuple[int, int]) -> None:
+    image = Image.new("RGB", size, "black")
+    height, width, _ = render.framed_photo(image, centre_square(*size), 640).shape
+    assert height <= 640 and width <= 640 and 0.39 <= height / width <= 1.34
+
+
+def test_ends_of_a_scale_are_told_apart() -> None:
+    assert widgets.span(0.622459, 1.0) == ("0.622", "1")
+    low, high = widgets.span(0.622459, 0.622481)
+    assert low != high
+    assert widgets.percent(0.0001) == "<0.1%" and widgets.percent(0.5) == "50.0%"
 
 
 def test_png_round_trip() -> None:

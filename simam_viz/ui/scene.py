@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import streamlit as st
+import torch
 from PIL import Image
 from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison
 from ..analysis import Analysis, Block, analyze
-from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint
+from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, short_name
 from ..comparison import Variant
-from ..images import MAX_BYTES, ImageError, open_image
+from ..images import MAX_BYTES, ImageError, open_image, shrunk
 from ..samples import Sample, list_samples
 from . import state
 from .glossary import explain
-from .widgets import short
 
 PAGES = {
     "app.py": ("Overview", ":material/visibility:"),
@@ -33,10 +34,13 @@ PAGES = {
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
-_UPLOAD = "upload"
+_UPLOADS = "uploads"
 _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = "upload-"
 _PREDICTED = -1
+# A session keeps its last photos, and no more of each than any network here can use.
+_KEPT_UPLOADS = 2
+_KEPT_PIXELS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Scene:
 
     photo_name: str
     photo_title: str
+    photo_credit: str
     photo_alt: str
     image: Image.Image
     loaded: LoadedCheckpoint
@@ -84,7 +89,9 @@ def page(path: str) -> Scene:
     """
     title, _ = PAGES[path]
     st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ICON), layout="wide")
-    state.begin(path)
+    if state.begin(path):
+        st.session_state.pop(_UPLOAD_ERROR, None)
+    _prepare_process()
     with st.sidebar:
         st.markdown("### SimAM Viz")
         navigation = st.container()
@@ -96,16 +103,20 @@ def page(path: str) -> Scene:
     return scene
 
 
-def choose_block(scene: Scene, default: int = 0) -> Block:
-    """The block to look into; choosing another one returns to its first channel."""
+def choose_block(scene: Scene) -> Block:
+    """The block to look into; choosing another one returns to its first channel.
+
+    All pages begin at the same one: the deepest whose maps still have 8 × 8 neurons to look at.
+    """
     blocks = {block.name: block for block in scene.analysis().blocks}
     names = list(blocks)
+    wide = [name for name in names if min(blocks[name].features.shape[1:]) >= 8]
     name = state.control(
         st.selectbox,
         "Block",
         names,
         name="block",
-        default=names[default],
+        default=(wide or names)[-1],
         parse=state.one_of({name: name for name in names}),
         on_change=_forget_the_neuron,
         format_func=lambda name: f"{name} ({' × '.join(map(str, blocks[name].features.shape))})",
@@ -121,7 +132,14 @@ def _forget_the_neuron() -> None:
 
 def choose_channel(block: Block) -> int:
     """The channel to look at."""
-    return _choose_index("Channel", "channel", block.features.shape[0], help=explain("channel"))
+    # The channel of a block: the link must say of which, even where the block is the one to begin with.
+    return _choose_index(
+        "Channel",
+        "channel",
+        block.features.shape[0],
+        help=explain("channel"),
+        on_change=lambda: state.put("block", block.name),
+    )
 
 
 def choose_position(name: Literal["row", "column"], size: int) -> int:
@@ -129,7 +147,14 @@ def choose_position(name: Literal["row", "column"], size: int) -> int:
     return _choose_index(name.capitalize(), name, size, default=size // 2)
 
 
-def _choose_index(label: str, name: str, size: int, default: int = 0, help: str | None = None) -> int:
+def _choose_index(
+    label: str,
+    name: str,
+    size: int,
+    default: int = 0,
+    help: str | None = None,
+    on_change: Callable[[], None] | None = None,
+) -> int:
     def parse(text: str) -> int:
         index = int(text)
         if not 0 <= index < size:
@@ -146,19 +171,20 @@ def _choose_index(label: str, name: str, size: int, default: int = 0, help: str 
         parse=parse,
         step=1,
         help=help,
+        on_change=on_change,
     )
 
 
-def choose_own_range(label: str, default: bool) -> bool:
-    """Whether weight maps are coloured from their own least to their own greatest value."""
+def choose_own_range() -> bool:
+    """Whether maps are coloured from their own least to their own greatest value."""
     return state.control(
         st.toggle,
-        label,
+        "Own colour range",
         name="range",
-        default=default,
+        default=False,
         parse=state.one_of({"own": True, "common": False}),
         text=lambda own: "own" if own else "common",
-        help="Weights share one range, 0.622 to 1, so that pictures can be compared. Own: from least to greatest.",
+        help="Pictures of one kind share one range, so that they can be compared. Own: from least to greatest.",
     )
 
 
@@ -183,7 +209,7 @@ def _navigation() -> None:
 
 
 def _sidebar() -> Scene:
-    name, title, alt, image = _choose_photo()
+    photo = _choose_photo()
     loaded = _choose_checkpoint()
     e_lambda = _choose_lambda(loaded)
     target = _choose_class(loaded)
@@ -198,19 +224,18 @@ def _sidebar() -> Scene:
         format_func=lambda size: f"{size} × {size} px",
         help=explain("input size"),
     )
-    return Scene(name, title, alt, image, loaded, e_lambda, target, size)
+    return Scene(*photo, loaded, e_lambda, target, size)
 
 
-def _choose_photo() -> tuple[str, str, str, Image.Image]:
+def _choose_photo() -> tuple[str, str, str, str, Image.Image]:
+    """Name, title, credit, description and image."""
     samples = {sample.name: sample for sample in list_samples()}
-    upload: Upload | None = st.session_state.get(_UPLOAD)
+    uploads: dict[str, Upload] = st.session_state.setdefault(_UPLOADS, {})
     titles = {name: sample.title for name, sample in samples.items()}
     asked = state.get("photo") or ""
-    missing = asked.startswith(_UPLOAD_PREFIX) and not (upload and upload.name == asked)
-    if missing:
-        titles[asked] = "The photo of this link"
-    if upload:
-        titles[upload.name] = upload.title
+    titles |= {name: upload.title for name, upload in uploads.items()}
+    if asked.startswith(_UPLOAD_PREFIX) and asked not in uploads:
+        titles[asked] = "A photo that is not here"
     first = next(iter(samples))
     name = state.control(
         st.selectbox,
@@ -235,13 +260,15 @@ def _choose_photo() -> tuple[str, str, str, Image.Image]:
         st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
     if error := st.session_state.get(_UPLOAD_ERROR):
         st.error(error)
-    if upload and upload.name == name:
-        return name, upload.title, f"The uploaded photo {upload.title}", upload.image
+    if upload := uploads.get(name):
+        return name, state.plain(upload.title), "", f"The uploaded photo {upload.title}", upload.image
     if name not in samples:
-        st.info("This link shows somebody's own photo. Upload that photo to see the same view; until then, a sample.")
+        st.info(
+            "This link shows an uploaded photo that is not here. Upload that photo to see the same view; until then, a sample."
+        )
         name = first
     sample = samples[name]
-    return name, sample.title, sample.alt, _sample_image(sample)
+    return name, sample.title, f" (photo: {sample.author}; {sample.licence})", sample.alt, _sample_image(sample)
 
 
 def _accept(key: str) -> None:
@@ -254,10 +281,14 @@ def _accept(key: str) -> None:
     try:
         image = open_image(data)
     except ImageError as error:
-        st.session_state[_UPLOAD_ERROR] = f"{file.name}: {error}"
+        st.session_state[_UPLOAD_ERROR] = f"{state.plain(file.name)}: {error}"
         return
     name = _UPLOAD_PREFIX + hashlib.sha256(data).hexdigest()[:16]
-    st.session_state[_UPLOAD] = Upload(name, file.name, image)
+    uploads = st.session_state[_UPLOADS]
+    uploads.pop(name, None)
+    uploads[name] = Upload(name, file.name, shrunk(image, _KEPT_PIXELS))
+    for oldest in list(uploads)[:-_KEPT_UPLOADS]:
+        del uploads[oldest]
     state.put("photo", name)
 
 
@@ -290,7 +321,7 @@ def _choose_lambda(loaded: LoadedCheckpoint) -> float:
             asked = [parse(text)]  # a link may ask for any λ, not only for a stop
     value = state.control(
         st.select_slider,
-        "λ",
+        "λ, from 1e-6 to 10",
         lambda_stops(trained, *asked),
         name="lambda",
         default=trained,
@@ -311,7 +342,7 @@ def _choose_lambda(loaded: LoadedCheckpoint) -> float:
 
 
 def _choose_class(loaded: LoadedCheckpoint) -> int | None:
-    names = [short(category) for category in loaded.categories]
+    names = [short_name(category) for category in loaded.categories]
     texts = {name: index for index, name in enumerate(names)}
     chosen = state.control(
         st.selectbox,
@@ -327,6 +358,13 @@ def _choose_class(loaded: LoadedCheckpoint) -> int | None:
     return None if chosen == _PREDICTED else chosen
 
 
+@st.cache_resource(show_spinner=False)
+def _prepare_process() -> None:
+    # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
+    # times what they gain, and one photo needs no more than half of the cores.
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+
+
 @st.cache_resource(max_entries=2, show_spinner="Loading the network…")
 def _load(name: str) -> LoadedCheckpoint:
     return load_checkpoint(name)
@@ -338,7 +376,7 @@ def _sample_image(sample: Sample) -> Image.Image:
 
 
 # A session's own cache: nothing that comes from an upload is ever within another session's reach.
-@st.cache_resource(scope="session", max_entries=6, show_spinner="Looking at the photo…")
+@st.cache_resource(scope="session", max_entries=4, show_spinner="Looking at the photo…")
 def _analyse(
     _loaded: LoadedCheckpoint,
     _image: Image.Image,

@@ -7,6 +7,8 @@ and writes to this one dict, and the address bar always shows it.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,30 +16,40 @@ import streamlit as st
 
 NAMES = (
     *("photo", "checkpoint", "size", "lambda", "class"),
-    *("block", "channel", "row", "column", "show", "range", "of"),
+    *("block", "channel", "row", "column", "show", "range", "of", "counts"),
     *("neuron", "toy", "at", "edits"),
 )
 T = TypeVar("T")
 
+ECHO_SECONDS = 2.0
+"""How long the address may lag behind: longer than a slow round trip, shorter than a person takes to go back."""
+
 _VIEW = "view"
-_BEFORE = "view-before-the-last-change"
+_REPLACED = "views-just-replaced"
 _CHANGED = "view-changed"
 _PAGE = "page"
 
 
-def begin(page: str) -> None:
+def begin(page: str) -> bool:
     """Take over what the address asks for: at the start of a session, after a link, and after going back or forward.
 
-    The address may be older than the view: in a run that a control started, and after a click on a link of the
-    navigation that was drawn before the last change. Then the view stays.
+    The address may be older than the view: the browser sends it along with a click on a control, and hears of our
+    changes a round trip later. So in a run that a control started, and for a moment after, a view that we have just
+    replaced does not come back.
+
+    Returns whether the page was changed.
     """
     asked = {name: text for name, text in st.query_params.to_dict().items() if name in NAMES}
     session = st.session_state
     changed_here = session.pop(_CHANGED, False)
     moved = session.get(_PAGE) != page
     session[_PAGE] = page
-    if _VIEW not in session or not (changed_here or (moved and asked == session.get(_BEFORE))):
+    now = time.monotonic()
+    session[_REPLACED] = [(when, view) for when, view in session.get(_REPLACED, []) if now - when < ECHO_SECONDS]
+    echo = any(asked == view for _, view in session[_REPLACED])
+    if _VIEW not in session or not (changed_here or echo):
         session[_VIEW] = asked
+    return moved
 
 
 def current() -> dict[str, str]:
@@ -54,7 +66,8 @@ def put(name: str, text: str | None) -> None:
     """Set one entry, from a callback; ``None`` returns to the default."""
     session = st.session_state
     if not session.get(_CHANGED):
-        session[_BEFORE], session[_CHANGED] = current(), True
+        session[_REPLACED] = [*session.get(_REPLACED, []), (time.monotonic(), current())]
+        session[_CHANGED] = True
     if text is None:
         session[_VIEW].pop(name, None)
     else:
@@ -73,8 +86,13 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
         return parse(text)
     except (ValueError, KeyError):
         st.session_state[_VIEW].pop(name)
-        st.caption(f":orange[The link asks for {name} “{text[:40]}”, which does not exist here.]")
+        st.caption(f":orange[The link asks for {name} “{plain(text[:40])}”, which does not exist here.]")
         return default
+
+
+def plain(text: str) -> str:
+    """A text from outside (a link, a file's name) made harmless as Markdown: no image, link, colour or formula in it."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text).replace("\n", " ")
 
 
 def write_url() -> None:

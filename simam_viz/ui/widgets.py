@@ -8,9 +8,18 @@ from .. import render
 from ..render import Pixels, Scale
 
 
-def short(category: str) -> str:
-    """The first of a class's synonyms."""
-    return category.split(",")[0]
+def percent(probability: float) -> str:
+    """A probability as a percentage that is never a false zero."""
+    return f"{probability:.1%}" if probability >= 0.0005 else "<0.1%"
+
+
+def span(low: float, high: float) -> tuple[str, str]:
+    """Both ends of a range with as few digits as tell them apart, three at least."""
+    for digits in range(3, 8):
+        ends = f"{low:.{digits}g}", f"{high:.{digits}g}"
+        if ends[0] != ends[1]:
+            break
+    return ends
 
 
 def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, scale: Scale | None = None) -> None:
@@ -27,11 +36,12 @@ def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, 
 def colour_scale(scale: Scale) -> None:
     """The colours of a picture from low to high, with the values at both ends."""
     table = render.colour_table(scale.colours)
+    low, high = span(scale.low, scale.high)
     stops = ", ".join("#{:02x}{:02x}{:02x}".format(*table[level]) for level in range(0, 256, 15))
     st.html(
         f'<div style="display:flex;align-items:center;gap:.5em;font-size:.8rem" role="img" '
-        f'aria-label="Colour scale: {scale.label}, from {scale.low:.3g} to {scale.high:.3g}">'
-        f"<span>{scale.low:.3g}</span>"
+        f'aria-label="Colour scale: {scale.label}, from {low} to {high}">'
+        f"<span>{low}</span>"
         f'<span style="flex:1;height:.6em;border-radius:.3em;background:linear-gradient(to right, {stops})"></span>'
-        f"<span>{scale.high:.3g}</span></div>"
+        f"<span>{high}</span></div>"
     )
