@@ -82,4 +82,4 @@ with numbers:
     neuron = Derivation(features, *place, view.e_lambda)
     lesson_parts.results(neuron)
     st.caption(f"Row {place[0]}, column {place[1]} of channel {channel}.{view.hypothetical}")
-    scene.link("pages/energy_function.py", "Step by step: how it gets this weight", neuron="photo")
+    scene.leap("pages/energy_function.py", "Step by step: how it gets this weight", neuron="photo")

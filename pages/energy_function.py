@@ -26,71 +26,94 @@ for column, place, title in ((apart, (4, 4), "A neuron that stands apart"), (cro
             alt=f"{title} on the number line, with its best line",
         )
 
+
 st.header("One neuron, every step")
-source = state.control(
-    st.segmented_control,
-    "Whose neuron?",
-    ["toy", "photo"],
-    name="neuron",
-    default="toy",
-    required=True,
-    parse=state.one_of({"toy": "toy", "photo": "photo"}),
-    format_func={"toy": "a small channel", "photo": f"{view.photo_title}"}.__getitem__,
-)
 channel_side, steps_side = st.columns([4, 6], gap="large")
-with channel_side:
+with steps_side, st.container(height=860):
+    places = lesson_parts.steps_without_numbers()
+
+
+def choose_neuron() -> tuple[str, Derivation]:
+    source = state.control(
+        st.segmented_control,
+        "Whose neuron?",
+        ["toy", "photo"],
+        name="neuron",
+        default="toy",
+        required=True,
+        parse=state.one_of({"toy": "toy", "photo": "photo"}),
+        format_func={"toy": "a small channel", "photo": f"{view.photo_title}"}.__getitem__,
+    )
     neuron = lesson_parts.toy_neuron(view.e_lambda) if source == "toy" else lesson_parts.photo_neuron(view)
     lesson_parts.results(neuron)
     st.caption(f"At λ = {view.e_lambda:g}: the slider in the sidebar changes it.")
-with steps_side, st.container(height=760):
-    lesson_parts.derivation(neuron)
+    return source, neuron
 
-st.header("The energy surface")
-lesson_parts.surface(neuron)
-st.echarts_chart(charts.number_line(neuron), height=280, key="line", alt="The best line over the number line")
-st.caption(
-    "The line of least energy. The target misses +1 by as much as the others, on average, miss −1: that is what the "
-    "derivative by b says."
-)
-if source == "photo":
-    st.subheader("Its place in its channel")
-    st.echarts_chart(
-        charts.histogram(
-            neuron.channel, "feature", float(neuron.channel.min()), float(neuron.channel.max()) + 1e-6, mark=neuron.t
-        ),
-        height=240,
-        key="place",
-        alt="Histogram of the channel's features with the target marked",
-    )
+
+# A fragment: a move inside it redraws these parts and not the page around them.
+@st.fragment
+def one_neuron() -> None:
+    state.settle()
+    with channel_side:
+        source, neuron = choose_neuron()
+    lesson_parts.numbers_of(neuron, places)
+
+    st.header("The energy surface")
+    surface = st.container()
+    st.echarts_chart(charts.number_line(neuron), height=280, key="line", alt="The best line over the number line")
     st.caption(
-        f"The {neuron.neurons} features of the channel; the red line is the target. 1/e* is {neuron.importance:.4g} with shared "
-        f"statistics (what SimAM computes) and {neuron.exact_importance:.4g} without sharing."
+        "The line of least energy. The target misses +1 by as much as the others, on average, miss −1: that is what the "
+        "derivative by b says."
     )
+    if source == "photo":
+        st.subheader("Its place in its channel")
+        st.echarts_chart(
+            charts.histogram(
+                neuron.channel,
+                "feature",
+                float(neuron.channel.min()),
+                float(neuron.channel.max()) + 1e-6,
+                mark=neuron.t,
+            ),
+            height=240,
+            key="place",
+            alt="Histogram of the channel's features with the target marked",
+        )
+        st.caption(
+            f"The {neuron.neurons} features of the channel; the red line is the target. 1/e* is {neuron.importance:.4g} with shared "
+            f"statistics (what SimAM computes) and {neuron.exact_importance:.4g} without sharing."
+        )
 
-st.header("What λ does")
-curves, player = st.columns([6, 4], gap="large")
-with curves:
-    ratio = view.e_lambda / neuron.variance if neuron.variance else 0.0
-    st.echarts_chart(
-        charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, ratio),
-        height=360,
-        key="curves",
-        alt="Importance against z for several ratios of λ to the channel's variance",
-    )
-    spike = Derivation(preset_channel("spike"), 4, 4, 1.0)
-    st.markdown(
-        f"λ is a soft threshold on the channel's variance: 1/e* = ½ + z²/4 · σ²/(σ² + λ). Far below σ² it does nothing, far above "
-        f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {ratio:.3g}.\n\n"
-        f"- **A lone spike survives longer.** At λ = 1, the spike preset has σ² = {spike.variance:.3g}, well below λ, and yet the "
-        f"spike's importance is {spike.importance:.3g}: its z = {spike.z:.3g} enters squared.\n"
-        "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ and "
-        f"the mean weight below 0.6792, whatever the channel holds. Here it is {float(neuron.weights.mean()):.4f}."
-    )
-with player:
-    lesson_parts.lambda_player(neuron)
+    st.header("What λ does")
+    curves, player = st.columns([6, 4], gap="large")
+    with curves:
+        ratio = view.e_lambda / neuron.variance if neuron.variance else 0.0
+        st.echarts_chart(
+            charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, ratio),
+            height=360,
+            key="curves",
+            alt="Importance against z for several ratios of λ to the channel's variance",
+        )
+        spike = Derivation(preset_channel("spike"), 4, 4, 1.0)
+        st.markdown(
+            f"λ is a soft threshold on the channel's variance: 1/e* = ½ + z²/4 · σ²/(σ² + λ). Far below σ² it does nothing, far above "
+            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {ratio:.3g}.\n\n"
+            f"- **A lone spike survives longer.** At λ = 1, the spike preset has σ² = {spike.variance:.3g}, well below λ, and yet the "
+            f"spike's importance is {spike.importance:.3g}: its z = {spike.z:.3g} enters squared.\n"
+            "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ and "
+            f"the mean weight below 0.6792, whatever the channel holds. Here it is {float(neuron.weights.mean()):.4f}."
+        )
+    with player:
+        lesson_parts.lambda_player(neuron)
 
-st.header("Try yourself")
-lesson_parts.exercises(neuron, state.get("toy") or next(iter(lesson.PRESETS)), source == "toy")
+    st.header("Try yourself")
+    lesson_parts.exercises(neuron, state.get("toy") or next(iter(lesson.PRESETS)), source == "toy")
+
+    with surface:  # drawn last, because it takes longest
+        lesson_parts.surface(neuron)
+
+
+one_neuron()
 
 st.header("Questions that readers ask")
 for question, answer in lesson.FAQ.items():

@@ -230,7 +230,10 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the derivation: what it does, the formula, and the same with this neuron's numbers (KaTeX)."""
+    """One step of the derivation: what it does, the formula, and the same with this neuron's numbers (KaTeX).
+
+    Only ``numbers`` depends on the neuron.
+    """
 
     title: str
     words: str
@@ -345,12 +348,13 @@ def steps(d: Derivation) -> list[Step]:
             "Eq. 5: one mean and one variance for the whole channel",
             "Every neuron has its own $\\mu_t$ and $\\sigma_t^2$. In a big channel they hardly differ, so SimAM shares the "
             "channel's $\\mu$ and $\\sigma^2$: one pass serves all neurons. The order of the neurons stays; a lone spike is "
-            f"valued less: $1/e^*$ is {d.importance:.4g} shared, {d.exact_importance:.4g} exact.",
+            "valued less.",
             r"e^*\approx\frac{4(\sigma^2+\lambda)}{(t-\mu)^2+2\sigma^2+2\lambda} \qquad \sigma^2=\frac{1}{M-1}\sum (x-\mu)^2",
             _lines(
                 rf"\mu&={number(d.mean)} \quad \sigma^2={number(d.variance)}"
                 rf"\;\text{{(divided by }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}}",
                 rf"e^*&=\frac{{4\cdot {number(shared)}}}{{{signed(d.deviation)}^2+2\cdot {number(shared)}}}={number(d.energy)}",
+                rf"\tfrac{{1}}{{e^*}}&={number(d.importance)}\text{{ shared, }}{number(d.exact_importance)}\text{{ exact}}",
             ),
         ),
         Step(

@@ -313,7 +313,7 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     cell(app, "pick-layer3-0-0", 2, 6, 10)
     expect(app.page).to_have_url(re.compile("row=2&column=6"), timeout=20_000)
     app.idle()
-    app.page.get_by_role("link", name="Step by step").click()
+    app.page.get_by_role("button", name="Step by step").click()
     app.settled("Energy function")
     block = simam_viz.analyze(loaded, list_samples()[0].image()).block("layer3.0")
     expect(app.page.get_by_text(f"{block.attention[0, 2, 6]:.5f}", exact=True).first).to_be_visible(timeout=20_000)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from .. import charts, lesson, render
@@ -112,13 +113,24 @@ def results(d: Derivation) -> None:
         st.metric("Rank in the channel", f"{d.rank} of {d.neurons}")
 
 
-def derivation(d: Derivation) -> None:
-    """Every step with its formula and this neuron's numbers."""
-    for index, step in enumerate(lesson.steps(d)):
-        with st.container(border=True, key=f"step-{index}"):
+def steps_without_numbers() -> list[DeltaGenerator]:
+    """Every step with its words and its formula, and a place below each where the numbers go.
+
+    Apart from the numbers, because formulas are slow to draw and these never change.
+    """
+    places = []
+    for step in lesson.steps(Derivation(lesson.preset_channel("spike"), 4, 4, 0.1)):
+        with st.container(border=True):
             st.markdown(f"**{step.title}** {step.words}")
             st.latex(step.formula)
-            st.latex(step.numbers)
+            places.append(st.container())
+    return places
+
+
+def numbers_of(d: Derivation, places: list[DeltaGenerator]) -> None:
+    """This neuron's numbers, each in the place of its step."""
+    for place, step in zip(places, lesson.steps(d), strict=True):
+        place.latex(step.numbers)
 
 
 def surface(d: Derivation) -> None:

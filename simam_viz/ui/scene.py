@@ -194,18 +194,22 @@ def lambda_stops(*more: float) -> list[float]:
     return sorted(stops | {10.0} | set(more))
 
 
-def link(path: str, label: str, **changes: str) -> None:
-    """A link to another page of the same view, with some entries of it changed.
+def leap(path: str, label: str, **changes: str) -> None:
+    """A button that changes some entries of the view and opens another page."""
 
-    A page that is run as an app of its own (as tests do) has no other pages to lead to.
-    """
-    with contextlib.suppress(StreamlitPageNotFoundError):
-        st.page_link(path, label=label, icon=PAGES[path][1], query_params=state.current() | changes)
+    def change() -> None:
+        for name, text in changes.items():
+            state.put(name, text)
+
+    if st.button(label, icon=PAGES[path][1], on_click=change, key=f"leap-{path}"):
+        st.switch_page(path)
 
 
 def _navigation() -> None:
-    for path, (label, _) in PAGES.items():
-        link(path, label)
+    # A page that is run as an app of its own (as tests do) has no other pages to lead to.
+    with contextlib.suppress(StreamlitPageNotFoundError):
+        for path, (label, symbol) in PAGES.items():
+            st.page_link(path, label=label, icon=symbol, query_params=state.current())
 
 
 def _sidebar() -> Scene:

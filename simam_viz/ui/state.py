@@ -25,7 +25,8 @@ ECHO_SECONDS = 2.0
 """How long the address may lag behind: longer than a slow round trip, shorter than a person takes to go back."""
 
 _VIEW = "view"
-_REPLACED = "views-just-replaced"
+_REPLACED = "views-replaced"
+_REMEMBERED = 100
 _CHANGED = "view-changed"
 _PAGE = "page"
 
@@ -34,8 +35,8 @@ def begin(page: str) -> bool:
     """Take over what the address asks for: at the start of a session, after a link, and after going back or forward.
 
     The address may be older than the view: the browser sends it along with a click on a control, and hears of our
-    changes a round trip later. So in a run that a control started, and for a moment after, a view that we have just
-    replaced does not come back.
+    changes a round trip later. So in a run that a control started, and for a moment after, a view that was replaced does
+    not come back. Nor does it by a change of page: the links there may have been drawn before the last change.
 
     Returns whether the page was changed.
     """
@@ -45,11 +46,15 @@ def begin(page: str) -> bool:
     moved = session.get(_PAGE) != page
     session[_PAGE] = page
     now = time.monotonic()
-    session[_REPLACED] = [(when, view) for when, view in session.get(_REPLACED, []) if now - when < ECHO_SECONDS]
-    echo = any(asked == view for _, view in session[_REPLACED])
+    echo = any(asked == view and (moved or now - when < ECHO_SECONDS) for when, view in session.get(_REPLACED, []))
     if _VIEW not in session or not (changed_here or echo):
         session[_VIEW] = asked
     return moved
+
+
+def settle() -> None:
+    """To be called first by every fragment: a change that started its run is none of the next run's."""
+    st.session_state.pop(_CHANGED, None)
 
 
 def current() -> dict[str, str]:
@@ -66,7 +71,7 @@ def put(name: str, text: str | None) -> None:
     """Set one entry, from a callback; ``None`` returns to the default."""
     session = st.session_state
     if not session.get(_CHANGED):
-        session[_REPLACED] = [*session.get(_REPLACED, []), (time.monotonic(), current())]
+        session[_REPLACED] = [*session.get(_REPLACED, [])[-_REMEMBERED:], (time.monotonic(), current())]
         session[_CHANGED] = True
     if text is None:
         session[_VIEW].pop(name, None)
