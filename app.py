@@ -50,7 +50,11 @@ with st.grid(4, min_column_width=130):
         )
 st.caption(
     "SimAM's weight at each position, averaged over the block's channels, mixed half and half with the photo in grey. "
-    + ("Each block has its own colour range. " if own else "All blocks share one colour range, and so do all λ. ")
+    + (
+        "Each block has its own colour range. "
+        if own
+        else "All blocks and all λ share one colour range; its end stands for 0.8 and above. "
+    )
     + "A mean hides most of what single channels do: see Attention maps."
     + view.hypothetical
 )
