@@ -1,4 +1,4 @@
-"""The command line: ``python -m simam_viz analyze | checkpoints | train``."""
+"""The command line: ``python -m simam_viz analyze | checkpoints | train | evaluate``."""
 
 from __future__ import annotations
 

@@ -62,7 +62,6 @@ def test_only_the_command_line_reaches_into_training() -> None:
 def test_the_way_through_the_house_runs_one_way() -> None:
     for position, name in enumerate(ORDER):
         later = {f"simam_viz.{other}" for other in ORDER[position + 1 :]}
-        # render and export only name Analysis as a type; both stand after it.
         assert not later & imports(PACKAGE / f"{name}.py"), name
     assert set(ORDER) == {p.stem for p in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
 
