@@ -5,71 +5,76 @@ import streamlit as st
 from simam_viz import charts, render
 from simam_viz.checkpoints import short_name
 from simam_viz.images import centre_square
-from simam_viz.ui import models_card, scene, widgets
+from simam_viz.ui import choose, models_card, scene, widgets
 from simam_viz.ui.glossary import explain
+from simam_viz.ui.scene import Scene
 
-view = scene.page("app.py")
-analysis = view.analysis()
-target = short_name(analysis.categories[analysis.target])
 
-photo, answer = st.columns([1, 1], gap="large")
-with photo:
-    widgets.picture(
-        "photo",
-        render.framed_photo(view.image, centre_square(*view.image.size), 640),
-        alt=view.photo_alt,
-        caption=f"{view.photo_title}{view.photo_credit}. The network sees the centre square, at "
-        f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
-    )
-with answer:
-    _, name, probability = analysis.top(1)[0]
-    st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")
-    top = analysis.top(5)
-    st.echarts_chart(
-        charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
-        height=200,
-        alt="The five most probable classes as bars",
-        key="top-5",
-    )
+def overview(view: Scene) -> None:
+    analysis = view.analysis()
+    target = short_name(analysis.categories[analysis.target])
+
+    photo, answer = st.columns([1, 1], gap="large")
+    with photo:
+        widgets.picture(
+            "photo",
+            render.framed_photo(view.photo.image, centre_square(*view.photo.image.size), 640),
+            alt=view.photo.alt,
+            caption=f"{view.photo.title}{view.photo.credit}. The network sees the centre square, at "
+            f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
+        )
+    with answer:
+        _, name, probability = analysis.top(1)[0]
+        st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")
+        top = analysis.top(5)
+        st.echarts_chart(
+            charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
+            height=200,
+            alt="The five most probable classes as bars",
+            key="top-5",
+        )
+        st.caption(
+            f"The five most probable of the {len(analysis.categories)} classes this network knows, at λ = {view.e_lambda:g}."
+        )
+        models_card.classes_known(view.loaded)
+
+    st.subheader("Where attention is high, block by block", help=explain("attention weight"))
+    own = choose.own_range()
+    with st.grid(4, min_column_width=130):
+        for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
+            scale = render.scale_for("mean weight", weights, own)
+            widgets.picture(
+                f"weights-{block.name}",
+                render.overlay(analysis.view, weights, scale, 320),
+                alt=f"Heat map of SimAM's mean weight over the photo at {block.name}",
+                caption=f"**{block.name}**",
+                scale=scale,
+            )
     st.caption(
-        f"The five most probable of the {len(analysis.categories)} classes this network knows, at λ = {view.e_lambda:g}."
-    )
-    models_card.classes_known(view.loaded)
-
-st.subheader("Where attention is high, block by block", help=explain("attention weight"))
-own = scene.choose_own_range()
-with st.grid(4, min_column_width=130):
-    for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
-        scale = render.scale_for("mean weight", weights, own)
-        widgets.picture(
-            f"weights-{block.name}",
-            render.overlay(analysis.view, weights, scale, 320),
-            alt=f"Heat map of SimAM's mean weight over the photo at {block.name}",
-            caption=f"**{block.name}**",
-            scale=scale,
+        "SimAM's weight at each position, averaged over the block's channels, mixed half and half with the photo in grey. "
+        + (
+            "Each block has its own colour range. "
+            if own
+            else "All blocks and all λ share one colour range; its end stands for 0.8 and above. "
         )
-st.caption(
-    "SimAM's weight at each position, averaged over the block's channels, mixed half and half with the photo in grey. "
-    + (
-        "Each block has its own colour range. "
-        if own
-        else "All blocks and all λ share one colour range; its end stands for 0.8 and above. "
+        + "A mean hides most of what single channels do: see Attention maps."
+        + view.hypothetical
     )
-    + "A mean hides most of what single channels do: see Attention maps."
-    + view.hypothetical
-)
 
-st.subheader(f"Where Grad-CAM finds “{target}”", help=explain("Grad-CAM"))
-with st.grid(4, min_column_width=130):
-    for block in analysis.blocks:
-        empty = "" if block.cam_max > 0 else f": all zero, no position speaks for {target}"
-        widgets.picture(
-            f"cam-{block.name}",
-            render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320),
-            alt=f"Grad-CAM of {target} over the photo at {block.name}{empty}",
-            caption=f"**{block.name}**{empty}",
-            scale=render.CAM_SCALE,
-        )
-st.caption(
-    "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
-)
+    st.subheader(f"Where Grad-CAM finds “{target}”", help=explain("Grad-CAM"))
+    with st.grid(4, min_column_width=130):
+        for block in analysis.blocks:
+            empty = "" if block.cam_max > 0 else f": all zero, no position speaks for {target}"
+            widgets.picture(
+                f"cam-{block.name}",
+                render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320),
+                alt=f"Grad-CAM of {target} over the photo at {block.name}{empty}",
+                caption=f"**{block.name}**{empty}",
+                scale=render.CAM_SCALE,
+            )
+    st.caption(
+        "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
+    )
+
+
+scene.page("app.py").live(overview)

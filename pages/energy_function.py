@@ -5,8 +5,9 @@ import streamlit as st
 from simam_viz import charts, lesson
 from simam_viz.lesson import Derivation, preset_channel
 from simam_viz.ui import lesson_parts, scene, state
+from simam_viz.ui.scene import Scene
 
-view = scene.page("pages/energy_function.py")
+page = scene.page("pages/energy_function.py")
 
 st.markdown(
     "In the visual cortex, a neuron that fires unlike its neighbours damps them (**spatial suppression**) and carries the "
@@ -33,7 +34,7 @@ with steps_side, st.container(height=860):
     places = lesson_parts.steps_without_numbers()
 
 
-def choose_neuron() -> tuple[str, Derivation]:
+def choose_neuron(view: Scene) -> tuple[str, Derivation]:
     source = state.control(
         st.segmented_control,
         "Whose neuron?",
@@ -42,7 +43,7 @@ def choose_neuron() -> tuple[str, Derivation]:
         default="toy",
         required=True,
         parse=state.one_of({"toy": "toy", "photo": "photo"}),
-        format_func={"toy": "a small channel", "photo": f"{view.photo_title}"}.__getitem__,
+        format_func={"toy": "a small channel", "photo": f"{view.photo.title}"}.__getitem__,
     )
     neuron = lesson_parts.toy_neuron(view.e_lambda) if source == "toy" else lesson_parts.photo_neuron(view)
     lesson_parts.results(neuron)
@@ -50,16 +51,15 @@ def choose_neuron() -> tuple[str, Derivation]:
     return source, neuron
 
 
-# A fragment: a move inside it redraws these parts and not the page around them.
-@st.fragment
-def one_neuron() -> None:
-    state.settle()
+def one_neuron(view: Scene) -> None:
     with channel_side:
-        source, neuron = choose_neuron()
+        source, neuron = choose_neuron(view)
     lesson_parts.numbers_of(neuron, places)
+    preset = (state.get("toy") or next(iter(lesson.PRESETS))) if source == "toy" else None
+    lesson_parts.take_in_hand(neuron, preset)
 
     st.header("The energy surface")
-    surface = st.container()
+    lesson_parts.surface(neuron)
     st.echarts_chart(charts.number_line(neuron), height=280, key="line", alt="The best line over the number line")
     st.caption(
         "The line of least energy. The target misses +1 by as much as the others, on average, miss −1: that is what the "
@@ -106,14 +106,11 @@ def one_neuron() -> None:
     with player:
         lesson_parts.lambda_player(neuron)
 
-    st.header("Try yourself")
-    lesson_parts.exercises(neuron, state.get("toy") or next(iter(lesson.PRESETS)), source == "toy")
 
-    with surface:  # drawn last, because it takes longest
-        lesson_parts.surface(neuron)
+page.live(one_neuron)
 
-
-one_neuron()
+st.header("Try yourself")
+lesson_parts.exercises()
 
 st.header("Questions that readers ask")
 for question, answer in lesson.FAQ.items():

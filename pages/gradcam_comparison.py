@@ -5,8 +5,9 @@ import streamlit as st
 from simam_viz import render
 from simam_viz.checkpoints import short_name
 from simam_viz.comparison import VARIANTS
-from simam_viz.ui import scene, widgets
+from simam_viz.ui import choose, scene, widgets
 from simam_viz.ui.glossary import explain
+from simam_viz.ui.scene import Scene
 
 TITLES = {"on": "Attention on", "uniform": "Uniform over positions", "off": "Switched off"}
 NOTES = {
@@ -16,34 +17,39 @@ NOTES = {
     "answer here does not show that attention helps.",
 }
 
-view = scene.page("pages/gradcam_comparison.py")
-with st.grid(4, min_column_width=200):
-    block_name = scene.choose_block(view).name
-analyses = {variant: view.analysis(variant) for variant in VARIANTS}
-target = analyses["on"].target
-target_name = short_name(view.loaded.categories[target])
-st.subheader(f"Grad-CAM of “{target_name}” at {block_name}", help=explain("Grad-CAM"))
 
-with st.grid(3, min_column_width=220):
-    for variant, analysis in analyses.items():
-        with st.container(border=True):
-            block = analysis.block(block_name)
-            _, name, probability = analysis.top(1)[0]
-            st.markdown(f"**{TITLES[variant]}**")
-            widgets.picture(
-                f"cam-{variant}",
-                render.overlay(analysis.view, block.cam, render.CAM_SCALE, 480),
-                alt=f"Grad-CAM of {target_name} at {block_name}, {TITLES[variant].lower()}",
-                scale=render.CAM_SCALE,
-            )
-            if block.cam_max == 0:
-                st.warning(f"All zero: no position of this block speaks for {target_name}.")
-            st.markdown(
-                f"Prediction: **{short_name(name)}** ({widgets.percent(probability)})  \n"
-                f"Probability of {target_name}: **{widgets.percent(float(analysis.probabilities[target]))}**"
-            )
-            st.caption(NOTES[variant])
-st.caption(
-    "Grad-CAM says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
-    "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map." + view.hypothetical
-)
+def comparison(view: Scene) -> None:
+    with st.grid(4, min_column_width=200):
+        block_name = choose.block(view).name
+    analyses = {variant: view.analysis(variant) for variant in VARIANTS}
+    target = analyses["on"].target
+    target_name = short_name(view.loaded.categories[target])
+    st.subheader(f"Grad-CAM of “{target_name}” at {block_name}", help=explain("Grad-CAM"))
+
+    with st.grid(3, min_column_width=220):
+        for variant, analysis in analyses.items():
+            with st.container(border=True):
+                block = analysis.block(block_name)
+                _, name, probability = analysis.top(1)[0]
+                st.markdown(f"**{TITLES[variant]}**")
+                widgets.picture(
+                    f"cam-{variant}",
+                    render.overlay(analysis.view, block.cam, render.CAM_SCALE, 480),
+                    alt=f"Grad-CAM of {target_name} at {block_name}, {TITLES[variant].lower()}",
+                    scale=render.CAM_SCALE,
+                )
+                if block.cam_max == 0:
+                    st.warning(f"All zero: no position of this block speaks for {target_name}.")
+                st.markdown(
+                    f"Prediction: **{short_name(name)}** ({widgets.percent(probability)})  \n"
+                    f"Probability of {target_name}: **{widgets.percent(float(analysis.probabilities[target]))}**"
+                )
+                st.caption(NOTES[variant])
+    st.caption(
+        "Grad-CAM says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
+        "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
+        + view.hypothetical
+    )
+
+
+scene.page("pages/gradcam_comparison.py").live(comparison)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import contourpy
 import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .formulas import energy_landscape
-from .lesson import Derivation
+from .lesson import Derivation, Line
 from .render import Pixels, Scale, colour_table
 
 ChartSpec = dict[str, Any]
@@ -135,7 +140,7 @@ def clickable_map(values: Tensor, scale: Scale, target: tuple[int, int]) -> Char
             "itemHeight": 200,
             "itemWidth": 10,
             "text": [f"{scale.high:.3g}", f"{scale.low:.3g}"],
-            "inRange": {"color": ["#{:02x}{:02x}{:02x}".format(*table[level]) for level in range(0, 256, 17)]},
+            "inRange": {"color": [_hex(table[level]) for level in range(0, 256, 17)]},
             "seriesIndex": 0,
         },
         "series": [
@@ -202,7 +207,7 @@ def number_line(derivation: Derivation) -> ChartSpec:
 
 
 def importance_curves(
-    ratios: tuple[float, ...], z: float, ratio: float, reach: float = 5.0, points: int = 81
+    ratios: tuple[float, ...], z: float, ratio: float, reach: float = 5.0, points: int = 41
 ) -> ChartSpec:
     """Importance ½ + z²/4 · σ²/(σ² + λ) against z = d/σ, one curve a ratio λ/σ²; the neuron in hand as a point.
 
@@ -229,8 +234,8 @@ def importance_curves(
             *[
                 {"type": "line", "name": f"λ/σ² = {share:g}", "showSymbol": False,
                  "data": [[place, importance(place, share)] for place in places],
-                 "lineStyle": {"width": 2, "color": "#{:02x}{:02x}{:02x}".format(*table[level])},
-                 "itemStyle": {"color": "#{:02x}{:02x}{:02x}".format(*table[level])}}
+                 "lineStyle": {"width": 2, "color": _hex(table[level])},
+                 "itemStyle": {"color": _hex(table[level])}}
                 for share, level in zip(ratios, range(20, 230, 210 // max(len(ratios), 1)), strict=False)
             ],
             {"type": "scatter", "name": "this neuron", "data": [[round(z, 3), importance(z, ratio)]], "symbolSize": 14,
@@ -239,55 +244,159 @@ def importance_curves(
     }  # fmt: skip
 
 
-def energy_surface(derivation: Derivation) -> Figure:
-    """Eq. 2 over (w, b) for one neuron, as contours and in three dimensions, with three points on it.
+@dataclass(frozen=True)
+class _Landscape:
+    """Eq. 2 over a window of (w, b) that shows the minimum in closed form, and the levels to draw it at."""
 
-    The points: the minimum in closed form, the one found numerically (they coincide), and the one with the sign that
-    the paper prints (it does not).
-    """
-    points = {
-        "closed form": (derivation.closed_form, "o", "#e61e28", 11),
-        "numerical": (derivation.numerical, "x", "#000000", 8),
-        "sign as printed": (derivation.as_printed, "^", "#f08c00", 10),
-    }
-    reach_w = max(1.8 * abs(derivation.closed_form.w), 0.2)
-    centre_b = (derivation.closed_form.b + derivation.as_printed.b) / 2
-    reach_b = max(1.6 * abs(derivation.closed_form.b - centre_b), 1.2)
+    w: Tensor
+    b: Tensor
+    energy: NDArray[np.float64]
+    levels: NDArray[np.float64]
+
+
+def _landscape(derivation: Derivation, points: int) -> _Landscape:
+    best, printed = derivation.closed_form, derivation.as_printed
+    reach_w = max(1.8 * abs(best.w), 0.2)
+    centre_b = (best.b + printed.b) / 2
+    reach_b = max(1.6 * abs(best.b - centre_b), 1.2)
     w, b = torch.meshgrid(
-        torch.linspace(-reach_w, reach_w, 61, dtype=torch.float64),
-        torch.linspace(centre_b - reach_b, centre_b + reach_b, 61, dtype=torch.float64),
+        torch.linspace(-reach_w, reach_w, points, dtype=torch.float64),
+        torch.linspace(centre_b - reach_b, centre_b + reach_b, points, dtype=torch.float64),
         indexing="xy",
     )
     target = torch.tensor(derivation.t, dtype=torch.float64)
     energy = energy_landscape(w, b, target, derivation.others, derivation.e_lambda).numpy()
-    # Contours at equal steps of the root above the floor: the bottom of the bowl shows as well as its rim.
-    floor = derivation.closed_form.energy
-    levels = floor + np.linspace(0, float(energy.max() - floor) ** 0.5, 17) ** 2
-    # Places are set by hand: matplotlib's layout engines would double the time.
-    figure = Figure(figsize=(11, 4.6), dpi=90)
-    flat = figure.add_axes((0.06, 0.12, 0.38, 0.84))
-    drawn = flat.contourf(w, b, np.maximum(energy, floor), levels=levels, cmap="cividis")
-    flat.contour(w, b, energy, levels=levels, colors="white", linewidths=0.4)
-    colours = figure.add_axes((0.455, 0.12, 0.012, 0.84))
-    figure.colorbar(drawn, cax=colours, label="energy e(w, b)", format="%.2g", ticks=levels[::4])
-    deep = figure.add_axes((0.55, 0.02, 0.41, 0.96), projection="3d")
-    deep.plot_surface(w.numpy(), b.numpy(), energy, cmap="cividis", alpha=0.75, rstride=4, cstride=4, linewidth=0)
-    for name, (line, marker, colour, size) in points.items():
-        label = f"{name}: {line.energy:.4g}"
-        style = {"marker": marker, "color": colour, "markersize": size, "linestyle": "none", "label": label}
-        hollow = {"markerfacecolor": "none", "markeredgewidth": 2}
-        flat.plot(line.w, line.b, **style, **hollow)
-        deep.plot([line.w], [line.b], [line.energy], **style, **hollow, zorder=10)
-    for axes in (flat, deep):
-        axes.set_xlabel("slope w")
-        axes.set_ylabel("offset b")
-    # Every tick costs a millisecond, and the contours beside it have the same axes.
-    flat.locator_params(nbins=5)
-    deep.set(xticks=[], yticks=[], zticks=[0, float(energy.max().round(1))])
-    deep.set_zlabel("energy")
-    deep.view_init(elev=32, azim=-62)
-    flat.legend(loc="upper right", fontsize=9, title="energy at", framealpha=0.9)
+    # Equal steps of the root above the floor: the bottom of the bowl shows as well as its rim.
+    levels = best.energy + np.linspace(0, float(energy.max() - best.energy) ** 0.5, 17) ** 2
+    return _Landscape(w, b, energy, levels)
+
+
+def _marked(derivation: Derivation) -> list[tuple[str, Line, str]]:
+    """The points on the surface: name, line, colour. The first two coincide, the third does not."""
+    return [
+        ("closed form", derivation.closed_form, TARGET_COLOUR),
+        ("numerical search", derivation.numerical, "#000000"),
+        ("sign as printed", derivation.as_printed, "#f08c00"),
+    ]
+
+
+def energy_contours(derivation: Derivation) -> ChartSpec:
+    """Eq. 2 over (w, b) for one neuron as lines of equal energy, with :func:`energy_surface`'s three points on it."""
+    land = _landscape(derivation, 31)
+    generator = contourpy.contour_generator(land.w, land.b, land.energy)
+    table = colour_table("cividis")
+
+    def axis(values: Tensor, name: str, gap: int) -> ChartSpec:
+        low, high = float(values.min()), float(values.max())
+        return {"type": "value", "min": round(low, 4), "max": round(high, 4), "name": name, "nameLocation": "middle",
+                "nameGap": gap, "splitNumber": 4, "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
+                "splitLine": {"show": False}}  # fmt: skip
+
+    lines = [
+        {"type": "line", "name": f"energy {level:.4g}", "data": line.round(3).tolist(), "showSymbol": False,
+         "symbolSize": 1, "lineStyle": {"width": 1.5, "color": _hex(table[shade])},
+         "itemStyle": {"color": _hex(table[shade])}}
+        for level, shade in zip(land.levels[1:], np.linspace(0, 255, 16).astype(int), strict=True)
+        for line in generator.lines(level)
+    ]  # fmt: skip
+    shapes = {
+        "closed form": {"symbol": "circle", "symbolSize": 18, "itemStyle": {"color": "transparent", "borderWidth": 3}},
+        "numerical search": {"symbol": "diamond", "symbolSize": 9},
+        "sign as printed": {"symbol": "triangle", "symbolSize": 15},
+    }
+    points = []
+    for name, line, colour in _marked(derivation):
+        shape = shapes[name]
+        style = {"color": colour, "borderColor": colour} | shape.get("itemStyle", {})
+        points.append(
+            {"type": "scatter", "name": f"{name}: {line.energy:.4g}", "data": [[line.w, line.b]]}
+            | shape
+            | {"itemStyle": style}
+        )
+    return {
+        "animation": False,
+        "grid": {"left": 24, "right": 16, "top": 60, "bottom": 24},
+        "legend": {"top": 0, "data": [point["name"] for point in points]},
+        "tooltip": {"formatter": "{a}"},
+        "xAxis": axis(land.w, "slope w", 28),
+        "yAxis": axis(land.b, "offset b", 40),
+        "series": [*lines, *points],
+    }
+
+
+def energy_surface(derivation: Derivation) -> Figure:
+    """Eq. 2 over (w, b) for one neuron in three dimensions, with three points on it.
+
+    The points: the minimum in closed form, the one found numerically (they coincide), and the one with the sign that
+    the paper prints (it does not).
+    """
+    land = _landscape(derivation, 25)
+    top = float(land.energy.max())
+    project = _view_from_above(land, elevation=32.0, azimuth=-58.0)
+    places, depths = project(land.w.numpy(), land.b.numpy(), land.energy)
+
+    def patches(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The four corners of every patch of the grid, (patches, 4, …)."""
+        corners = (values[:-1, :-1], values[1:, :-1], values[1:, 1:], values[:-1, 1:])
+        return np.stack(corners, axis=2).reshape(-1, 4, *values.shape[2:])
+
+    # Far patches first, so that near ones cover them.
+    order = patches(depths).mean(axis=1).argsort()[::-1]
+    height = (patches(land.energy).mean(axis=1) - land.levels[0]) / (top - land.levels[0])
+    colours = colour_table("cividis")[(height**0.5 * 255).astype(int)] / 255
+    # mplot3d's own axes would cost ten times as much as the surface does, on every move.
+    figure = Figure(figsize=(6.4, 4.8), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.add_collection(
+        PolyCollection(patches(places)[order], facecolors=colours[order], edgecolors="#ffffff60", lw=0.4, alpha=0.85)
+    )
+    low_w, high_w = float(land.w.min()), float(land.w.max())
+    low_b, high_b = float(land.b.min()), float(land.b.max())
+    floor = np.array(
+        [[low_w, low_b, 0], [high_w, low_b, 0], [high_w, high_b, 0], [low_w, high_b, 0], [low_w, low_b, 0]]
+    )
+    post = np.array([[low_w, low_b, 0], [low_w, low_b, top]])
+    for path in (floor, post):
+        line, _ = project(*path.T)
+        axes.plot(*line.T, color="#888888", lw=0.8, zorder=0)
+    labels = {
+        "slope w": (0.0, low_b, -0.12 * top),
+        "offset b": (high_w * 1.12, (low_b + high_b) / 2, -0.1 * top),
+        f"energy, 0 to {top:.3g}": (low_w, low_b, top * 1.06),
+    }
+    for text, place in labels.items():
+        (position,), _ = project(*(np.array([value]) for value in place))
+        axes.text(*position, text, ha="center", fontsize=10)
+    markers = {"closed form": ("o", 12), "numerical search": ("x", 9), "sign as printed": ("^", 11)}
+    for name, line, colour in _marked(derivation):
+        marker, size = markers[name]
+        (position,), _ = project(*(np.array([value]) for value in (line.w, line.b, line.energy)))
+        axes.plot(*position, marker=marker, color=colour, markersize=size, markerfacecolor="none", markeredgewidth=2)
+    axes.set(xlim=(-0.98, 0.98), ylim=(-0.86, 0.66))
     return figure
+
+
+def _view_from_above(
+    land: _Landscape, elevation: float, azimuth: float
+) -> Callable[[NDArray, NDArray, NDArray], tuple[NDArray, NDArray]]:
+    """A parallel projection of the landscape's box: (w, b, energy) → places (…, 2) on the picture, and depths (…)."""
+    rise, turn = np.deg2rad(elevation), np.deg2rad(azimuth)
+    right = np.array([-np.sin(turn), np.cos(turn), 0.0])
+    away = -np.array([np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)])
+    up = np.array([-np.sin(rise) * np.cos(turn), -np.sin(rise) * np.sin(turn), np.cos(rise)])
+    low = np.array([float(land.w.min()), float(land.b.min()), 0.0])
+    high = np.array([float(land.w.max()), float(land.b.max()), float(land.energy.max())])
+
+    def project(w: NDArray, b: NDArray, energy: NDArray) -> tuple[NDArray, NDArray]:
+        box = (np.stack([w, b, energy], axis=-1) - low) / (high - low) - 0.5
+        return np.stack([box @ right, box @ up], axis=-1), box @ away
+
+    return project
+
+
+def _hex(colour: NDArray[np.uint8]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def figure_pixels(figure: Figure) -> Pixels:

@@ -157,3 +157,20 @@ def test_charts_show_the_derivation() -> None:
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
     picture = charts.figure_pixels(charts.energy_surface(d))
     assert picture.shape[2] == 3 and picture.std() > 20
+
+
+def test_contours_are_lines_of_equal_energy_with_the_three_points() -> None:
+    d = derivation("spike")
+    contours = charts.energy_contours(d)
+    lines = [series for series in contours["series"] if series["type"] == "line"]
+    points = [series for series in contours["series"] if series["type"] == "scatter"]
+    assert len(lines) >= 16
+    for line in lines:
+        energies = [d.energy_of(w, b) for w, b in line["data"]]
+        named = float(line["name"].removeprefix("energy "))
+        # Straight pieces between the points of a grid: the closer to the bottom, the coarser.
+        assert energies == pytest.approx([named] * len(energies), rel=0.02, abs=0.05), line["name"]
+    expected = [d.closed_form, d.numerical, d.as_printed]
+    assert [point["data"] for point in points] == [[[line.w, line.b]] for line in expected]
+    for axis, place in ((contours["xAxis"], 0), (contours["yAxis"], 1)):
+        assert all(axis["min"] < point["data"][0][place] < axis["max"] for point in points)

@@ -12,7 +12,8 @@ import simam_viz
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.samples import list_samples
 from simam_viz.ui import state
-from simam_viz.ui.scene import PAGES, lambda_stops
+from simam_viz.ui.scene import PAGES
+from simam_viz.ui.sidebar import lambda_stops
 
 from .conftest import ROOT
 

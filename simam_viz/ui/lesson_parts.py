@@ -12,10 +12,13 @@ from torch import Tensor
 from .. import charts, lesson, render
 from ..analysis import Block
 from ..lesson import PRESETS, SIDE, Derivation, Verdict
-from . import scene, state, widgets
+from . import choose, state, widgets
 from .scene import Scene
+from .sidebar import lambda_stops
 
 Place = tuple[int, int]
+
+_IN_HAND = "lesson-neuron"
 
 
 def clickable_map(key: str, values: Tensor, scale: render.Scale, target: Place, pick: Callable[[Place], None]) -> None:
@@ -76,8 +79,8 @@ def toy_neuron(e_lambda: float) -> Derivation:
 def photo_neuron(view: Scene) -> Derivation:
     """A neuron of the current analysis; draws the controls."""
     with st.grid(2, min_column_width=150):
-        block = scene.choose_block(view)
-        channel = scene.choose_channel(block)
+        block = choose.block(view)
+        channel = choose.channel(block)
     place = pick_neuron(f"photo-{block.name}-{channel}", block, channel, "feature")
     st.caption(
         f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target."
@@ -90,7 +93,7 @@ def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: 
     """Choose a neuron of a channel, by its row and column or by a click on the channel's map."""
     _, height, width = block.features.shape
     with st.grid(2, min_column_width=110):
-        place = scene.choose_position("row", height), scene.choose_position("column", width)
+        place = choose.position("row", height), choose.position("column", width)
 
     def pick(chosen: Place) -> None:
         for name, index in zip(("row", "column"), chosen, strict=True):
@@ -135,18 +138,29 @@ def numbers_of(d: Derivation, places: list[DeltaGenerator]) -> None:
 
 def surface(d: Derivation) -> None:
     """Eq. 2 over (w, b), its minimum found both ways, and the line that belongs to it."""
-    widgets.picture(
-        "surface",
-        _surface(d.t, tuple(d.others.tolist()), d.e_lambda),
-        alt="The energy of Eq. 2 over slope and offset, as contours and in three dimensions, with three points marked",
-        caption="The energy of every line w·x + b for this neuron, colours from low (dark blue) to high (yellow). The closed form "
-        "(red circle) and a search that knows nothing but Eq. 2 (black cross) meet at the bottom of the bowl. "
+    contours, bowl = st.columns(2, gap="large", vertical_alignment="center")
+    with contours:
+        st.echarts_chart(
+            charts.energy_contours(d),
+            height=400,
+            key="contours",
+            alt="Lines of equal energy over slope and offset, with the three points marked",
+        )
+    with bowl:
+        widgets.picture(
+            "surface",
+            _surface(d.t, tuple(d.others.tolist()), d.e_lambda),
+            alt="The energy of Eq. 2 over slope and offset as a bowl in three dimensions, with the three points marked",
+        )
+    st.caption(
+        "The energy of every line w·x + b for this neuron, colours from low (dark blue) to high (yellow). The closed form "
+        "(red circle) and a search that knows nothing but Eq. 2 (black) meet at the bottom of the bowl. "
         + (
             "The sign that the paper prints (orange triangle) leads up the wall: a worse energy than that of the flat line "
             "w = b = 0, which is 2."
             if d.as_printed.energy > d.closed_form.energy + 1e-9
             else "This neuron equals the mean of the others, so w* is 0 and its sign does not matter."
-        ),
+        )
     )
     st.table(
         {
@@ -168,7 +182,7 @@ def _surface(t: float, others: tuple[float, ...], e_lambda: float) -> render.Pix
 
 def lambda_player(d: Derivation) -> None:
     """The channel's weights as λ runs from 1e-6 to 10."""
-    stops = scene.lambda_stops()
+    stops = lambda_stops()
     playing = st.toggle("Play", key="lesson-playing", help="λ runs from 1e-6 to 10, again and again.")
 
     @st.fragment(run_every=0.5 if playing else None)
@@ -192,13 +206,25 @@ def lambda_player(d: Derivation) -> None:
     frame()
 
 
-def exercises(d: Derivation, preset: str, toy: bool) -> None:
+def take_in_hand(d: Derivation, preset: str | None) -> None:
+    """Remember the neuron that the exercises ask about; ``preset`` is its small channel, if it is of one."""
+    st.session_state[_IN_HAND] = d, preset
+
+
+# A fragment of their own: a move of the lesson does not draw the questions again.
+@st.fragment
+def exercises() -> None:
     """Five questions that playing answers; each is checked against the channel in hand."""
+    state.settle()
+    d, preset = st.session_state[_IN_HAND]
     with st.container(border=True):
         st.markdown("**1.** Choose the channel *Two blobs*. Which neuron has the lowest energy? Make it the target.")
         if st.button("Check", key="check-lowest"):
-            ready = toy and preset == "blobs"
-            _say(lesson.check_lowest_energy(d) if ready else Verdict(False, "Choose the channel Two blobs first."))
+            _say(
+                lesson.check_lowest_energy(d)
+                if preset == "blobs"
+                else Verdict(False, "Choose the channel Two blobs first.")
+            )
     with st.container(border=True):
         st.markdown("**2.** Choose *A dark spot*. Why is the spot emphasised although its value is the lowest?")
         choice = st.radio("Your answer", list(lesson.DARK_SPOT_ANSWERS), index=None, key="check-dark")
@@ -221,7 +247,7 @@ def exercises(d: Derivation, preset: str, toy: bool) -> None:
             "**5.** In *One spike*, click a neuron other than the spike and change its value until it is emphasised most."
         )
         if st.button("Check", key="check-favourite"):
-            _say(lesson.check_new_favourite(d, preset if toy else ""))
+            _say(lesson.check_new_favourite(d, preset or ""))
 
 
 def _say(result: Verdict) -> None:

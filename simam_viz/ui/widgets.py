@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import streamlit as st
 
 from .. import render
@@ -25,8 +27,10 @@ def span(low: float, high: float) -> tuple[str, str]:
 def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, scale: Scale | None = None) -> None:
     """One picture with its colour scale and caption. ``name`` identifies it on the page (CSS class ``st-key-…``)."""
     with st.container(key=f"picture-{name.replace('.', '-')}", gap="xsmall"):
-        # As PNG: a JPEG would blur neurons into each other.
-        st.image(render.png(pixels), alt=alt, width="stretch", output_format="PNG")
+        # Within the page and not beside it: the browser need not come back to ask for each picture, and the server keeps
+        # none of a person's photo. As PNG: a JPEG would blur neurons into each other.
+        address = "data:image/png;base64," + base64.b64encode(render.png(pixels)).decode()
+        st.image(address, alt=alt, width="stretch")
         if scale is not None:
             colour_scale(scale)
         if caption:
