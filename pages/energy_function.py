@@ -69,11 +69,11 @@ def one_neuron(view: Scene) -> None:
         st.subheader("Its place in its channel")
         st.echarts_chart(
             charts.histogram(
-                neuron.channel,
+                {"features": neuron.channel},
                 "feature",
                 float(neuron.channel.min()),
                 float(neuron.channel.max()) + 1e-6,
-                mark=neuron.t,
+                marks={"": neuron.t},
             ),
             height=240,
             key="place",

@@ -1,36 +1,54 @@
-"""Energy histograms: how energy, importance and weight are distributed in a block or a channel."""
+"""Energy histograms: how energy, importance and weight are distributed, what they can be compared with, and λ's threshold."""
+
+import math
 
 import streamlit as st
 
-from simam_viz import charts
+from simam_viz import charts, inspection
+from simam_viz.analysis import Block
 from simam_viz.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 from simam_viz.ui import choose, scene, state
 from simam_viz.ui.glossary import explain
 from simam_viz.ui.scene import Scene
 
+NOTHING = "nothing"
+
 
 def energy_histograms(view: Scene) -> None:
+    trained = view.loaded.e_lambda
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view)
         whole = state.control(
             st.segmented_control, "Neurons of", ["block", "channel"], name="of", default="block", required=True,
             parse=state.one_of({"block": "block", "channel": "channel"}),
             format_func={"block": "whole block", "channel": "channel"}.__getitem__,
+            on_change=lambda: state.put("other", None),
         ) == "block"  # fmt: skip
         channel = None if whole else choose.channel(block)
         log_counts = state.control(
             st.toggle, "Counts on a log axis", name="counts", default=True,
             parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
         )  # fmt: skip
+    against = state.control(
+        st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="against", default=NOTHING, required=True,
+        parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
+        format_func={NOTHING: "nothing", "another": "another block" if whole else "another channel",
+                     "trained": f"λ = {trained:g} (trained)"}.__getitem__,
+    )  # fmt: skip
+    other = None
+    if against == "another":
+        with st.grid(4, min_column_width=150):
+            other = (choose.other_block(view, block), None) if whole else (block, choose.other_channel(block))
+    elif against == "trained":
+        other = (view.at_lambda(trained).analysis().block(block.name), channel)
 
     part = slice(None) if channel is None else channel
-    energy, importance, weights = block.energy[part], block.importance[part], block.attention[part]
-    neurons = energy.numel()
-    where = block.name if channel is None else f"channel {channel} of {block.name}"
+    here = f"λ = {view.e_lambda:g}" if against == "trained" else _name(block, channel)
+    there = f"λ = {trained:g}, as trained" if against == "trained" else _name(*other) if other else ""
+    weights = block.attention[part]
     variances = block.variances[part]
-
     with st.grid(4, min_column_width=150):
-        st.metric("Neurons", f"{neurons:,}")
+        st.metric("Neurons", f"{weights.numel():,}")
         st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
         st.metric("Highest weight", f"{weights.max():.4f}")
         st.metric(
@@ -38,29 +56,65 @@ def energy_histograms(view: Scene) -> None:
             f"{variances.median() / view.e_lambda:.3g}",
             help="Far above 1, λ does nothing; far below, it flattens the channel.",
         )
+    if other == (block, channel):
+        other = None
+        st.info("Both are the same: choose another one, or move λ, to see a difference.")
 
-    RANGES = {
-        "energy": (energy, 0.0, 2.0, "e*, between 0 and 2. Low energy: a neuron that stands apart. 2: one at its channel's mean."),
-        "importance": (
-            importance, IMPORTANCE_FLOOR, max(float(importance.max()), 1.0),
-            "1/e*, from its floor ½ upwards. The axis ends at the greatest value here, or at 1.",
-        ),
-        "attention weight": (
-            weights, 0.62, 1.0, f"sigmoid(1/e*), from its floor {ATTENTION_FLOOR:.3f} to 1: what SimAM multiplies a neuron by.",
-        ),
-    }  # fmt: skip
+    notes = {
+        "energy": "e*, between 0 and 2. Low energy: a neuron that stands apart. 2: one at its channel's mean.",
+        "importance": "1/e*, from its floor ½ upwards. The axis ends at the greatest value here, or at 1.",
+        "attention weight": f"sigmoid(1/e*), from its floor {ATTENTION_FLOOR:.3f} to 1: what SimAM multiplies a neuron by.",
+    }
     with st.grid(3, min_column_width=260):
-        for quantity, (values, low, high, note) in RANGES.items():
+        for quantity, note in notes.items():
+            parts = {here: block.quantity(quantity)[part]}
+            if other:
+                parts[there] = other[0].quantity(quantity)[slice(None) if other[1] is None else other[1]]
+            greatest = max(float(values.max()) for values in parts.values())
+            low, high = {"energy": (0.0, 2.0), "importance": (IMPORTANCE_FLOOR, max(greatest, 1.0))}.get(
+                quantity, (0.62, 1.0)
+            )
             with st.container():
                 st.subheader(quantity.capitalize(), help=explain(quantity))
-                chart = charts.histogram(values, quantity, low, high, log_counts)
                 st.echarts_chart(
-                    chart, height=280, alt=f"Histogram of {quantity}", key=f"histogram-{quantity.replace(' ', '-')}"
+                    charts.histogram(parts, quantity, low, high, log_counts),
+                    height=300,
+                    alt=f"Histogram of {quantity}: {' against '.join(parts)}",
+                    key=f"histogram-{quantity.replace(' ', '-')}",
                 )
                 st.caption(note)
     st.caption(
-        f"{neurons:,} neurons of {where} at λ = {view.e_lambda:g}; how many have which value.{view.hypothetical}"
+        f"Neurons of {_name(block, channel)} at λ = {view.e_lambda:g}"
+        + (f", compared with {there}: shares of each, since they may differ in number." if other else ".")
+        + view.hypothetical
     )
+    _variances(view, block)
+
+
+def _variances(view: Scene, block: Block) -> None:
+    flat = inspection.flattened(block)
+    st.subheader("The channels' variances and λ", help=explain("flat"))
+    logs = block.variances.double().clamp_min(1e-12).log10()
+    marks = {"λ": view.e_lambda} | (
+        {} if view.e_lambda == view.loaded.e_lambda else {"trained λ": view.loaded.e_lambda}
+    )
+    low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
+    st.echarts_chart(
+        charts.variances(block.variances, flat, marks, low, high),
+        height=300,
+        key="variances",
+        alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
+    )
+    below = int((block.variances < view.e_lambda).sum())
+    st.markdown(
+        f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
+        f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "
+        f"may still pass.{view.hypothetical}"
+    )
+
+
+def _name(block: Block, channel: int | None) -> str:
+    return block.name if channel is None else f"channel {channel} of {block.name}"
 
 
 scene.page("pages/energy_histograms.py").live(energy_histograms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,31 +25,65 @@ ChartSpec = dict[str, Any]
 BAR_COLOUR = "#5b4bd6"
 TARGET_COLOUR = "#e61e28"
 OTHERS_COLOUR = "#3b6fb6"
+OTHER_COLOUR = "#e69f00"
 
 
 def histogram(
-    values: Tensor,
+    parts: dict[str, Tensor],
     label: str,
     low: float,
     high: float,
     log_counts: bool = True,
     bins: int = 48,
-    mark: float | None = None,
+    marks: dict[str, float] | None = None,
+    unit: str = "neurons",
 ) -> ChartSpec:
-    """How many neurons have which value.
+    """How many values lie where; of one set as counts, of several as shares of each.
 
     Args:
-        values: of any shape; values outside ``low`` to ``high`` fall into the end bins.
+        parts: values of any shape by name, drawn over each other; those outside ``low`` to ``high`` fall into the end bins.
         label: name of the quantity, on the horizontal axis.
         log_counts: show counts on a log axis, which has no place for empty bins.
-        mark: a value to mark by a red line.
+        marks: values to mark by a line, by what they are.
+        unit: what is counted.
     """
-    counts = torch.histc(values.detach().float().clamp(low, high), bins, low, high).int().tolist()
     width = (high - low) / bins
     centres = [round(low + (index + 0.5) * width, 4) for index in range(bins)]
+    compared = len(parts) > 1
+    counts = {
+        name: torch.histc(values.detach().float().clamp(low, high), bins, low, high) for name, values in parts.items()
+    }
+    if compared:
+        counts = {name: 100 * count / count.sum() for name, count in counts.items()}
+    # Half of the least that can stand in a bin: so that it still has a height.
+    least = 0.5 * min(100 / values.numel() for values in parts.values()) if compared else 0.5
+    start = least if log_counts else 0
+    marking = [
+        {"xAxis": value, "name": name, "lineStyle": {"color": colour}, "label": {"formatter": name, "color": colour}}
+        for (name, value), colour in zip((marks or {}).items(), (TARGET_COLOUR, "#555555"), strict=False)
+    ]
+    series = [
+        {
+            "type": "bar",
+            "name": name,
+            "data": [
+                [centre, float(f"{value:.4g}") if value or not log_counts else None]
+                for centre, value in zip(centres, count.tolist(), strict=True)
+            ],
+            "barWidth": "92%",
+            "barGap": "-100%",
+            "itemStyle": {"color": colour, "opacity": 0.6 if compared else 1},
+        }
+        for (name, count), colour in zip(counts.items(), (BAR_COLOUR, OTHER_COLOUR), strict=False)
+    ]
+    series[0]["markLine"] = {
+        "symbol": "none", "silent": True, "data": marking, "lineStyle": {"type": "solid", "width": 2},
+        "label": {"show": bool(marks) and "" not in marks, "position": "insideEndTop"},
+    }  # fmt: skip
     return {
         "animation": False,
-        "grid": {"left": 24, "right": 16, "top": 12, "bottom": 24},
+        "grid": {"left": 24, "right": 16, "top": 36 if compared else 12, "bottom": 24},
+        "legend": {"show": compared, "top": 0},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {
             "type": "value",
@@ -61,31 +96,92 @@ def histogram(
         },
         "yAxis": {
             "type": "log" if log_counts else "value",
-            "name": "neurons",
+            "name": f"% of the {unit}" if compared else unit,
             "nameLocation": "middle",
             "nameGap": 42,
-            # Half a neuron: so that a bin of one still has a height.
-            "min": 0.5 if log_counts else 0,
-            "startValue": 0.5 if log_counts else 0,
+            "min": start,
+            "startValue": start,
             "axisLabel": {"showMinLabel": not log_counts},
         },
+        "series": series,
+    }
+
+
+def variances(
+    values: Tensor, flat: Tensor, marks: dict[str, float], low: float, high: float, bins: int = 48
+) -> ChartSpec:
+    """How many channels have which variance, on a log axis: those that λ flattens apart from the others.
+
+    Args:
+        values: σ² of every channel, (C,); below 10^``low`` counts as that.
+        flat: which channels λ flattens, (C,) of bool.
+        marks: values of λ to mark by a line, by what they are.
+        low, high: ends of the axis, as powers of ten.
+    """
+    logs = values.double().clamp_min(10.0**low).log10()
+    width = (high - low) / bins
+    centres = [round(low + (index + 0.5) * width, 4) for index in range(bins)]
+    series: list[ChartSpec] = [
+        {
+            "type": "bar",
+            "stack": "channels",
+            "name": name,
+            "data": [
+                [centre, count]
+                for centre, count in zip(
+                    centres, torch.histc(logs[keep].float(), bins, low, high).int().tolist(), strict=True
+                )
+            ],
+            "barWidth": "92%",
+            "itemStyle": {"color": colour},
+        }
+        for name, keep, colour in (("kept apart by SimAM", ~flat, BAR_COLOUR), ("flattened by λ", flat, "#b9b9c9"))
+    ]
+    series[0]["markLine"] = {
+        "symbol": "none",
+        "silent": True,
+        "lineStyle": {"type": "solid", "width": 2},
+        "data": [
+            {"xAxis": round(math.log10(value), 4), "name": name, "lineStyle": {"color": colour},
+             "label": {"formatter": f"{name} = {value:g}", "color": colour}}
+            for (name, value), colour in zip(marks.items(), (TARGET_COLOUR, "#555555"), strict=False)
+        ],
+    }  # fmt: skip
+    return {
+        "animation": False,
+        "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
+        "legend": {"top": 0},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
+        "xAxis": {"type": "value", "min": round(low, 2), "max": round(high, 2), "name": "log₁₀ σ² of a channel",
+                  "nameLocation": "middle", "nameGap": 28, "splitLine": {"show": False}},
+        "yAxis": {"type": "value", "name": "channels", "nameLocation": "middle", "nameGap": 36},
+        "series": series,
+    }  # fmt: skip
+
+
+def cells(labels: list[str], columns: int) -> ChartSpec:
+    """Invisible cells to lay over a picture of tiles, row by row, each with its label: point to read, click to choose."""
+    rows = -(-len(labels) // columns)
+    axis = {"type": "category", "show": False}
+    return {
+        "animation": False,
+        "backgroundColor": "transparent",
+        "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
+        "tooltip": {"formatter": "{b}"},
+        "xAxis": {**axis, "data": [str(column) for column in range(columns)]},
+        "yAxis": {**axis, "data": [str(row) for row in range(rows)], "inverse": True},
+        "visualMap": {"show": False, "min": 0, "max": 1, "inRange": {"color": ["rgba(0,0,0,0)", "rgba(0,0,0,0)"]}},
         "series": [
             {
-                "type": "bar",
-                "name": "neurons",
+                "type": "heatmap",
                 "data": [
-                    [centre, count if count or not log_counts else None]
-                    for centre, count in zip(centres, counts, strict=True)
+                    {"name": label, "value": [index % columns, index // columns, 0]}
+                    for index, label in enumerate(labels)
                 ],
-                "barWidth": "92%",
-                "itemStyle": {"color": BAR_COLOUR},
-                "markLine": {
-                    "symbol": "none",
-                    "silent": True,
-                    "label": {"show": False},
-                    "lineStyle": {"type": "solid", "width": 2, "color": TARGET_COLOUR},
-                    "data": [] if mark is None else [{"xAxis": mark}],
-                },
+                "selectedMode": "single",
+                "select": {"itemStyle": {"borderColor": TARGET_COLOUR, "borderWidth": 3}},
+                "emphasis": {"itemStyle": {"borderColor": "#222222", "borderWidth": 2}},
+                "progressive": 0,
             }
         ],
     }
@@ -110,23 +206,30 @@ def probabilities(names: list[str], values: list[float]) -> ChartSpec:
     }
 
 
-def clickable_map(values: Tensor, scale: Scale, target: tuple[int, int]) -> ChartSpec:
+def clickable_map(
+    values: Tensor, scale: Scale, target: tuple[int, int], details: dict[str, Tensor] | None = None
+) -> ChartSpec:
     """A channel (h, w) as a heat map whose cells can be clicked (series 0); ``target`` is framed in red.
 
-    Data index = row · w + column.
+    Data index = row · w + column. Pointing at a cell shows its value, or those of ``details``, maps (h, w) by name.
     """
     height, width = values.shape
     table = colour_table(scale.colours)
+    shown = details or {scale.label: values}
+    lines = [f"{name} {{@[{index}]}}" for index, name in enumerate(shown, start=3)]
+    columns = torch.stack([values, *shown.values()]).flatten(1).T.tolist()
     cells = [
-        {"name": f"row {row}, column {column}", "value": [column, row, round(value, 4)]}
-        for row, line in enumerate(values.tolist())
-        for column, value in enumerate(line)
+        {
+            "name": f"row {index // width}, column {index % width}",
+            "value": [index % width, index // width, *(float(f"{value:.4g}") for value in numbers)],
+        }
+        for index, numbers in enumerate(columns)
     ]
     axis = {"type": "category", "splitLine": {"show": False}, "axisTick": {"show": False}, "axisLine": {"show": False}}
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 8, "bottom": 44, "containLabel": True},
-        "tooltip": {"formatter": "{b}: {@[2]}"},
+        "tooltip": {"formatter": "<br>".join(["{b}", *lines])},
         "xAxis": {**axis, "data": [str(column) for column in range(width)], "name": ""},
         "yAxis": {**axis, "data": [str(row) for row in range(height)], "inverse": True},
         "visualMap": {
@@ -142,6 +245,7 @@ def clickable_map(values: Tensor, scale: Scale, target: tuple[int, int]) -> Char
             "text": [f"{scale.high:.3g}", f"{scale.low:.3g}"],
             "inRange": {"color": [_hex(table[level]) for level in range(0, 256, 17)]},
             "seriesIndex": 0,
+            "dimension": 2,
         },
         "series": [
             {

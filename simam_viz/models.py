@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
@@ -98,6 +99,55 @@ def set_e_lambda(model: nn.Module, e_lambda: float) -> None:
 def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
     """Every residual block of ``model`` by its name (``"layer1.0"``), in network order."""
     return {name: module for name, module in model.named_modules() if isinstance(module, (BasicBlock, Bottleneck))}
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """Which input pixels the neurons of a layer see, on one axis: neuron i sees ``start + i · stride`` and ``size`` on.
+
+    ``start`` is negative where the field reaches into the padding.
+    """
+
+    size: int
+    stride: int
+    start: int
+
+    def of(self, index: int) -> tuple[int, int]:
+        """First and last-plus-one pixel that neuron ``index`` sees; may lie outside the picture."""
+        first = self.start + index * self.stride
+        return first, first + self.size
+
+    def through(self, layer: nn.Module) -> ReceptiveField:
+        """The field of a square convolution or pooling that follows."""
+        kernel, stride, padding, dilation = (
+            value if isinstance(value, int) else value[0]
+            for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        )
+        return ReceptiveField(
+            self.size + (kernel - 1) * dilation * self.stride, self.stride * stride, self.start - padding * self.stride
+        )
+
+
+def receptive_field(model: nn.Module, block: str) -> ReceptiveField:
+    """The receptive field of the neurons that enter SimAM in ``block``, through convolutions and pooling alone.
+
+    SimAM itself compares a neuron with its whole channel: through the weights of earlier blocks, every neuron depends a
+    little on the whole picture.
+
+    Raises:
+        ValueError: the network is not one of :func:`create_model`'s, or has no such block.
+    """
+    blocks = residual_blocks(model)
+    if not isinstance(model, ResNet) or block not in blocks:
+        raise ValueError(f"The receptive field of {block} is not known in this network.")
+    field = ReceptiveField(1, 1, 0).through(model.conv1).through(model.maxpool)
+    for name, module in blocks.items():
+        convolutions = [module.conv1, module.conv2, *([module.conv3] if isinstance(module, Bottleneck) else [])]
+        for convolution in convolutions[: 2 if name == block else None]:
+            field = field.through(convolution)
+        if name == block:
+            break
+    return field
 
 
 def shared_copy(model: nn.Module) -> nn.Module:

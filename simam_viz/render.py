@@ -68,6 +68,12 @@ def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
     return Scale(low, high if high > low else low + 1e-6, COMMON_SCALES[quantity].colours, quantity)
 
 
+def side_scale(values: Tensor, own_range: bool = False) -> Scale:
+    """The scale for :func:`simam_viz.inspection.weights_by_side`: violet below the channel's mean, orange above it."""
+    reach = (float(values.abs().max()) or 1e-6) if own_range else 1 - ATTENTION_FLOOR
+    return Scale(-reach, reach, "PuOr_r", "weight above the floor, by side of the mean")
+
+
 @functools.cache
 def colour_table(name: str) -> Pixels:
     """The 256 colours of a matplotlib colour map, (256, 3)."""
@@ -124,6 +130,46 @@ def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, 
         frame[:gap] = frame[-gap:] = FRAME_COLOUR
         frame[:, :gap] = frame[:, -gap:] = FRAME_COLOUR
     return canvas
+
+
+def mark_cell(pixels: Pixels, place: tuple[int, int], shape: tuple[int, int]) -> Pixels:
+    """The picture of a map of ``shape`` (h, w) with the neuron at ``place`` (row, column) framed in red."""
+    (row, column), (height, width) = place, shape
+    rows, columns = pixels.shape[0] / height, pixels.shape[1] / width
+    picture = Image.fromarray(pixels)
+    line = max(2, pixels.shape[0] // 160)
+    corners = (column * columns, row * rows, (column + 1) * columns - 1, (row + 1) * rows - 1)
+    box = [round(edge) for edge in corners]
+    # Small cells: the frame goes around and not over the neuron.
+    if min(rows, columns) < 6 * line:
+        box = [box[0] - line, box[1] - line, box[2] + line, box[3] + line]
+    ImageDraw.Draw(picture).rectangle(box, outline=FRAME_COLOUR, width=line)
+    return np.asarray(picture)
+
+
+def boxed_view(view: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+    """The crop the network saw, dimmed outside ``box`` (left, top, right, bottom in its pixels, cut at its edges)."""
+    left, top, right, bottom = (min(max(edge, 0), view.width) for edge in box)
+    return framed_photo(view, (left, top, right, bottom), size)
+
+
+def stack(planes: list[Pixels], size: int = 150) -> Pixels:
+    """Pictures of equal shape as tilted sheets, one behind the other, the first in front; on white."""
+    lean, step = size // 4, size // 5
+    height = size * 2 // 3
+    # From a place on the canvas back to a place on the sheet: x' = x + lean · y / height, squeezed in height.
+    canvas = Image.new(
+        "RGB", (size + lean + step * (len(planes) - 1), height + step * (len(planes) - 1) // 2 + 2), "white"
+    )
+    for index, plane in reversed(list(enumerate(planes))):
+        sheet = Image.fromarray(plane).resize((size, size), Image.Resampling.NEAREST).convert("RGBA")
+        ImageDraw.Draw(sheet).rectangle((0, 0, size - 1, size - 1), outline="#444")
+        slope = lean / height
+        matrix = (1, slope, -lean, 0, size / height, 0)
+        leant = sheet.transform((size + lean, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        place = (step * index, step * (len(planes) - 1 - index) // 2)
+        canvas.paste(leant, place, leant)
+    return np.asarray(canvas)
 
 
 def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:

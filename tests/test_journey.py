@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
-from simam_viz import charts, render
+from simam_viz import charts, inspection, render
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.comparison import VARIANTS
 from simam_viz.lesson import Derivation, preset_channel
@@ -26,6 +26,13 @@ from simam_viz.samples import list_samples
 from simam_viz.ui.scene import PAGES
 from simam_viz.ui.state import ECHO_SECONDS
 
+CHANNEL_PICTURES = {
+    "features": "feature",
+    "energy": "energy",
+    "importance": "importance",
+    "weights": "attention weight",
+    "refined": "refined feature",
+}
 TITLES = [title for title, _ in PAGES.values()]
 
 
@@ -162,11 +169,12 @@ def test_from_a_shared_link_to_ones_own_photo(app: App, loaded: LoadedCheckpoint
 
     # λ changes every picture that depends on it.
     before = app.pictures()
-    assert set(before) == {"mosaic", "view", "channel-features", "channel-weights", "channel-overlay"}
+    others = {"mosaic", "receptive-field", "channel-sides", "channel-overlay"}
+    assert set(before) == others | {f"channel-{name}" for name in CHANNEL_PICTURES}
     app.move_lambda("ArrowLeft")
     analysis = simam_viz.analyze(loaded, image, e_lambda=0.7, input_size=128)
     shows_channel(app, analysis, "layer2.0", 5)
-    assert app.changed(before) == set(before) - {"view"}
+    assert app.changed(before) == set(before) - {"receptive-field"}
     view["lambda"] = "0.7"
 
     # What is no photo: one sentence; the page and the last good result stay.
@@ -245,11 +253,12 @@ def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, chann
     block = analysis.block(block_name)
     scale = render.scale_for("attention weight", block.attention)
     app.shows("mosaic", render.mosaic(block.attention, scale, 1460, channel))
-    weights, features = block.attention[channel], block.features[channel]
-    app.shows("channel-weights", render.heat_map(weights, scale, 480))
-    app.shows("channel-overlay", render.overlay(analysis.view, weights, scale, 480))
-    app.shows("channel-features", render.heat_map(features, render.scale_for("feature", features), 480))
-    app.shows("view", render.enlarge(np.asarray(analysis.view), 480, smooth=True))
+    app.shows("channel-overlay", render.overlay(analysis.view, block.attention[channel], scale, 480))
+    shape = tuple(block.features.shape[1:])
+    for name, quantity in CHANNEL_PICTURES.items():
+        values = block.quantity(quantity)[channel]
+        expected = render.heat_map(values, render.scale_for(quantity, values), 480)
+        app.shows(f"channel-{name}", render.mark_cell(expected, (shape[0] // 2, shape[1] // 2), shape))
 
 
 def test_leaving_a_page_before_it_is_ready_loses_nothing(app: App) -> None:
@@ -330,3 +339,69 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.until(lambda: shown.get_attribute("alt") != first, "λ does not play")
     app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
     app.idle()
+
+
+def click_tile(app: App, tile: int, columns: int, rows: int) -> None:
+    canvas = app.page.locator(".st-key-cells-mosaic canvas").first
+    picture = app.page.locator(".st-key-picture-mosaic img")
+    canvas.scroll_into_view_if_needed()
+
+    def laid_over() -> bool:
+        ours, theirs = canvas.bounding_box(), picture.bounding_box()
+        return all(abs(ours[side] - theirs[side]) <= 2 for side in ours)
+
+    app.until(laid_over, "the cells do not lie on the picture")
+    box = canvas.bounding_box()
+    row, column = divmod(tile, columns)
+    app.page.mouse.click(
+        box["x"] + (column + 0.5) * box["width"] / columns, box["y"] + (row + 0.5) * box["height"] / rows
+    )
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    analysis = simam_viz.analyze(loaded, list_samples()[0].image(), input_size=224)
+    app.open("attention_maps?level=network&size=224")
+    app.settled("Attention maps")
+
+    # A row of the table of neurons leads to that neuron.
+    table = app.page.locator(".st-key-table-neurons canvas").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    app.page.mouse.click(box["x"] + 17, box["y"] + 35 * 2.5)
+    expect(app.page).to_have_url(re.compile("level=channel"), timeout=20_000)
+    app.idle()
+    asked = app.parameters()
+    best = inspection.most_emphasised(analysis, 3)
+    found = (asked["block"], int(asked["channel"]), int(asked["row"]), int(asked["column"]))
+    assert found in [(n.block, n.channel, n.row, n.column) for n in best]
+    block = analysis.block(asked["block"])
+    shown = f"{float(block.attention[found[1:]]):.5f}"
+    expect(app.page.get_by_text(shown, exact=True).first).to_be_visible(timeout=20_000)
+
+    # A click on a tile opens its channel, in the order that was chosen.
+    app.page.get_by_role("combobox", name="Sort channels by").click()
+    app.page.get_by_role("option", name="contrast of the weights").click()
+    expect(app.page).to_have_url(re.compile("sort="), timeout=20_000)
+    app.idle()
+    order = inspection.ranked_channels(inspection.contrast(block))
+    columns = render.mosaic_columns(len(order))
+    click_tile(app, columns + 3, columns, -(-len(order) // columns))
+    expect(app.page).to_have_url(re.compile(rf"channel={order[columns + 3]}(&|$)"), timeout=20_000)
+    app.idle()
+    app.until(
+        lambda: (
+            f"channel {order[columns + 3]} is framed"
+            in app.page.locator(".st-key-picture-mosaic img").get_attribute("alt")
+        ),
+        "the picture does not follow the click",
+    )
+
+    # The address that is offered opens the same view for somebody else.
+    app.page.get_by_role("button", name="Share this neuron").click()
+    link = app.page.get_by_test_id("stCode").inner_text()
+    assert link.startswith("http") and "level=channel" in link and f"channel={order[columns + 3]}" in link
+    app.page.goto(link.strip())
+    app.settled("Attention maps")
+    assert app.parameters()["channel"] == str(order[columns + 3])

@@ -147,7 +147,8 @@ def test_charts_show_the_derivation() -> None:
     d = derivation("edge")
     map_ = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (d.row, d.column))
     cells = map_["series"][0]["data"]
-    assert len(cells) == 81 and cells[d.row * 9 + d.column]["value"] == [d.column, d.row, round(d.t, 4)]
+    assert len(cells) == 81 and cells[d.row * 9 + d.column]["value"] == [d.column, d.row, d.t, d.t]
+    assert map_["visualMap"]["dimension"] == 2, "what is shown gives the colour, not what is only read"
     assert len({cell["name"] for cell in cells}) == 81, "cells of one name would be highlighted together"
     line = charts.number_line(d)["series"]
     assert line[1]["data"] == [[d.t, 1]] and len(line[0]["data"]) == 80

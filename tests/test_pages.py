@@ -226,3 +226,68 @@ def test_exercises_answer() -> None:
     assert app.success[0].value.startswith("Yes")
     checked(app.number_input(key="check-floor").set_value(0.6225).run())
     assert app.success[0].value.startswith("Yes")
+
+
+def test_attention_maps_from_the_network_to_a_neuron(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    analysis = simam_viz.analyze(loaded, photo)
+    app = open_page("pages/attention_maps.py", level="network")
+    blocks, neurons = (frame.value for frame in app.dataframe)
+    assert list(blocks["block"]) == [block.name for block in analysis.blocks]
+    assert blocks["standard deviation"][3] == pytest.approx(
+        float(analysis.blocks[3].attention.std(correction=0)), rel=1e-4
+    )
+    first = neurons.iloc[0]
+    importances = max(float(block.importance.max()) for block in analysis.blocks)
+    assert first["importance"] == pytest.approx(importances, rel=1e-4)
+    checked(app.segmented_control(key="control-level").set_value("block").run())
+    assert any("dimensions" in heading.value for heading in app.subheader)
+    checked(app.button(key="measure-latency").click().run())
+    table = app.table[0].value
+    assert list(table["module"]) == ["SE", "CBAM", "ECA", "SimAM"] and all(float(ms) > 0 for ms in table["time (ms)"])
+    checked(app.segmented_control(key="control-level").set_value("channel").run())
+    metrics = {metric.label: metric.value for metric in app.metric}
+    block = analysis.block("layer3.1")
+    assert metrics["Weight"] == f"{block.attention[0, 5, 5]:.5f}"
+    rank = int((block.importance > block.importance[0, 5, 5]).sum()) + 1
+    assert metrics["Of 25,600 in block"] == f"No. {rank:,}"
+
+
+def test_channels_are_sorted_and_filtered(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    variances = simam_viz.analyze(loaded, photo).block("layer3.1").variances
+    app = open_page("pages/attention_maps.py", sort="variance", least="2")
+    assert app.subheader[0].value == f"{int((variances >= 2).sum())} of 256 channels of layer3.1"
+    checked(app.number_input(key="control-least").set_value(1e6).run())
+    assert "lower the minimum" in app.info[0].value
+    checked(app.selectbox(key="control-sort").select("channel number").run())
+    assert app.subheader[0].value == "All 256 channels of layer3.1" and "least" not in app.session_state["view"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("level", "moon"), ("sort", "beauty"), ("least", "nan"), ("against", "?"), ("other", "layer9")]
+)
+def test_garbage_in_the_inspectors_address(name: str, text: str) -> None:
+    rest = {"least": {"sort": "variance"}, "other": {"against": "another"}}.get(name, {})
+    page = "pages/energy_histograms.py" if name in ("against", "other") else "pages/attention_maps.py"
+    app = open_page(page, **rest, **{name: text})
+    assert any("does not exist here" in caption.value for caption in app.caption)
+    assert name not in app.session_state["view"]
+
+
+def test_histograms_compare() -> None:
+    app = open_page("pages/energy_histograms.py", against="trained")
+    assert "Both are the same" in app.info[0].value
+    checked(app.select_slider(key="control-lambda").set_value(1.0).run())
+    assert not app.info and any("compared with λ = 0.1, as trained" in caption.value for caption in app.caption)
+    checked(app.segmented_control(key="control-against").set_value("another").run())
+    checked(app.selectbox(key="control-other").select("layer4.1").run())
+    assert any("compared with layer4.1" in caption.value for caption in app.caption)
+    checked(app.segmented_control(key="control-of").set_value("channel").run())
+    assert "other" not in app.session_state["view"] and app.number_input(key="control-other").value == 1
+
+
+def test_histograms_count_what_lambda_flattens() -> None:
+    app = open_page("pages/energy_histograms.py", block="layer2.0", **{"lambda": "10"})
+    few = next(text.value for text in app.markdown if "λ flattens" in text.value)
+    checked(app.select_slider(key="control-lambda").set_value(1e-6).run())
+    none = next(text.value for text in app.markdown if "λ flattens" in text.value)
+    assert "λ flattens 0 of the 128" in none and few != none

@@ -93,9 +93,58 @@ def test_png_round_trip() -> None:
 
 def test_histogram_counts_every_neuron() -> None:
     values = torch.rand(4, 10, 10) * 2
-    spec = charts.histogram(values, "energy", 0.0, 2.0, log_counts=False)
+    spec = charts.histogram({"layer1.0": values}, "energy", 0.0, 2.0, log_counts=False)
     data = spec["series"][0]["data"]
     assert sum(count for _, count in data) == 400
     expected, _ = np.histogram(values.numpy(), bins=len(data), range=(0, 2))
     assert [count for _, count in data] == expected.tolist()
-    assert all(c is None or c > 0 for _, c in charts.histogram(torch.zeros(3), "x", 0, 1)["series"][0]["data"])
+    assert all(c is None or c > 0 for _, c in charts.histogram({"a": torch.zeros(3)}, "x", 0, 1)["series"][0]["data"])
+
+
+def test_two_histograms_are_shares_of_each() -> None:
+    few, many = torch.rand(10), torch.rand(1000)
+    spec = charts.histogram({"few": few, "many": many}, "x", 0.0, 1.0, log_counts=False)
+    for series, name in zip(spec["series"], ("few", "many"), strict=True):
+        assert series["name"] == name
+        assert sum(share for _, share in series["data"]) == pytest.approx(100, abs=0.1)
+    assert spec["legend"]["show"] and spec["yAxis"]["name"].startswith("%")
+
+
+def test_variances_are_split_by_what_lambda_flattens() -> None:
+    values, flat = torch.tensor([1e-5, 1e-4, 0.3, 2.0, 0.0]), torch.tensor([True, True, False, False, True])
+    spec = charts.variances(values, flat, {"λ": 0.1}, -8.0, 1.0)
+    apart, flattened = ([count for _, count in series["data"]] for series in spec["series"])
+    assert (sum(apart), sum(flattened)) == (2, 3)
+    assert spec["series"][0]["markLine"]["data"][0]["xAxis"] == -1
+
+
+def test_cells_lie_in_rows() -> None:
+    data = charts.cells([f"channel {c}" for c in range(6)], 4)["series"][0]["data"]
+    assert [cell["value"][:2] for cell in data] == [[0, 0], [1, 0], [2, 0], [3, 0], [0, 1], [1, 1]]
+
+
+def test_the_marked_cell_is_framed_and_still_seen() -> None:
+    values = torch.zeros(4, 4)
+    values[1, 2] = 1.0
+    scale = render.Scale(0, 1, "viridis", "x")
+    plain = render.heat_map(values, scale, 160)
+    marked = render.mark_cell(plain, (1, 2), (4, 4))
+    changed = (marked != plain).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (40, 79, 80, 119)
+    assert not changed[50:70, 90:110].any()
+    assert tuple(marked[40, 100]) == render.FRAME_COLOUR
+
+
+def test_a_box_beyond_the_picture_is_cut_at_its_edges() -> None:
+    view = Image.new("RGB", (100, 100), "black")
+    everything = render.boxed_view(view, (-50, -50, 500, 500), 200)
+    part = render.boxed_view(view, (-50, -50, 50, 50), 200)
+    assert everything.mean() < 20 < part.mean()
+
+
+def test_stacked_sheets_show_their_colours() -> None:
+    sheets = [np.full((4, 4, 3), colour, dtype=np.uint8) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
+    picture = render.stack(sheets, 100)
+    red, green, blue = ((picture == colour).all(axis=2).sum() for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
+    assert red > green > 0 and blue > 0, "the first lies in front, all can be seen"

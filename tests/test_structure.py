@@ -23,6 +23,8 @@ ORDER = [
     "checkpoints",
     "analysis",
     "comparison",
+    "inspection",
+    "rivals",
     "lesson",
     "render",
     "charts",

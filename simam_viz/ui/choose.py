@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
+from torch import Tensor
 
-from ..analysis import Block
+from ..analysis import QUANTITIES, Block
+from ..inspection import CHANNEL_MEASURES
 from . import state
 from .glossary import explain
 from .scene import Scene
+
+_BY_NUMBER = "channel number"
 
 
 def block(scene: Scene) -> Block:
@@ -38,6 +43,27 @@ def block(scene: Scene) -> Block:
 def _forget_the_neuron() -> None:
     for name in ("channel", "row", "column"):
         state.put(name, None)
+
+
+def other_block(scene: Scene, block: Block) -> Block:
+    """A block to compare with; the one before to begin with."""
+    blocks = {other.name: other for other in scene.analysis().blocks}
+    names = list(blocks)
+    return blocks[
+        state.control(
+            st.selectbox,
+            "Other block",
+            names,
+            name="other",
+            default=names[names.index(block.name) - 1],
+            parse=state.one_of({name: name for name in names}),
+        )
+    ]
+
+
+def other_channel(block: Block) -> int:
+    """A channel to compare with."""
+    return _index("Other channel", "other", block.features.shape[0], default=1)
 
 
 def channel(block: Block) -> int:
@@ -95,4 +121,57 @@ def own_range() -> bool:
         parse=state.one_of({"own": True, "common": False}),
         text=lambda own: "own" if own else "common",
         help="Pictures of one kind share one range, so that they can be compared. Own: from least to greatest.",
+    )
+
+
+def quantity() -> str:
+    """What to show of neurons: one of :data:`simam_viz.analysis.QUANTITIES`."""
+    return state.control(
+        st.selectbox,
+        "Show",
+        list(QUANTITIES),
+        name="show",
+        default="attention weight",
+        parse=state.one_of({name: name for name in QUANTITIES}),
+        help="\n\n".join(map(explain, QUANTITIES)),
+    )
+
+
+def order() -> str | None:
+    """What channels are sorted by: one of :data:`simam_viz.inspection.CHANNEL_MEASURES`, or their number."""
+    names = [_BY_NUMBER, *CHANNEL_MEASURES]
+    chosen = state.control(
+        st.selectbox,
+        "Sort channels by",
+        names,
+        name="sort",
+        default=_BY_NUMBER,
+        parse=state.one_of({name: name for name in names}),
+        on_change=lambda: state.put("least", None),
+        help=explain("channel measures"),
+    )
+    return None if chosen == _BY_NUMBER else chosen
+
+
+def minimum(measure: str, values: Tensor) -> float | None:
+    """The least value a channel must have to be shown; ``None`` shows all."""
+    low, high = float(values.min()), float(values.max())
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(text)
+        return value
+
+    return state.control(
+        st.number_input,
+        f"At least ({low:.3g} to {high:.3g})",
+        name="least",
+        default=None,
+        parse=parse,
+        text=lambda value: None if value is None else f"{value:g}",
+        placeholder="all channels",
+        format="%.4g",
+        step=(high - low) / 20 or 1.0,
+        help=f"Only channels whose {measure} is at least this.",
     )

@@ -32,6 +32,24 @@ TERMS = {
         "One feature map among the many of a block. SimAM compares neurons within a channel only.",
         "通道：SimAM 只在同一通道内比较神经元。",
     ),
+    "channel measures": (
+        "Variance: σ² of the channel's features. Highest weight: of its best neuron. Contrast: standard deviation of its "
+        "weights over positions. Agreement: correlation of its weights with the block's Grad-CAM over positions.",
+        "方差：通道特征的方差；最高权重；对比度：权重在空间上的标准差；一致性：权重与 Grad-CAM 的相关系数。",
+    ),
+    "receptive field": (
+        "The part of the picture that reaches a neuron through convolutions and pooling. SimAM compares a neuron with its "
+        "whole channel, so strictly every neuron depends a little on the whole picture.",
+        "感受野：经由卷积与池化影响该神经元的图像区域。",
+    ),
+    "flat": (
+        "A weight within 1 % of the floor 0.622. λ flattens a channel when all its weights are flat.",
+        "平坦：权重与下限 0.622 相差不超过 1 %。",
+    ),
+    "kinds of attention": (
+        "1-D: one weight a channel (SE, ECA). 2-D: one weight a position. 3-D: one weight a neuron (SimAM).",
+        "一维：每个通道一个权重；二维：每个位置一个权重；三维：每个神经元一个权重。",
+    ),
     "target class": ("The class whose logit Grad-CAM explains.", "目标类别：Grad-CAM 所解释的类别。"),
     "checkpoint": ("The trained weights in use.", "检查点：所用的预训练权重。"),
     "input size": (

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from .. import charts, lesson, render
-from ..analysis import Block
+from ..analysis import QUANTITIES, Block
 from ..lesson import PRESETS, SIDE, Derivation, Verdict
 from . import choose, state, widgets
 from .scene import Scene
@@ -21,7 +21,14 @@ Place = tuple[int, int]
 _IN_HAND = "lesson-neuron"
 
 
-def clickable_map(key: str, values: Tensor, scale: render.Scale, target: Place, pick: Callable[[Place], None]) -> None:
+def clickable_map(
+    key: str,
+    values: Tensor,
+    scale: render.Scale,
+    target: Place,
+    pick: Callable[[Place], None],
+    details: dict[str, Tensor] | None = None,
+) -> None:
     """A channel whose neurons can be clicked; ``pick`` gets (row, column) of the one that was."""
     width = values.shape[1]
 
@@ -31,7 +38,7 @@ def clickable_map(key: str, values: Tensor, scale: render.Scale, target: Place, 
                 pick(divmod(series["data_indices"][-1], width))
 
     st.echarts_chart(
-        charts.clickable_map(values, scale, target),
+        charts.clickable_map(values, scale, target, details),
         height=400,
         key=key,
         on_select=clicked,
@@ -100,7 +107,8 @@ def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: 
             state.put(name, str(index))
 
     values = block.quantity(quantity)[channel]
-    clickable_map(key, values, render.scale_for(quantity, values, own_range), place, pick)
+    details = {name: block.quantity(name)[channel] for name in QUANTITIES}
+    clickable_map(key, values, render.scale_for(quantity, values, own_range), place, pick, details)
     return place
 
 

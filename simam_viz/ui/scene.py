@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ PAGES = {
 }
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
+STYLE = Path(__file__).with_name("style.css")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Scene:
             target = self.analysis("on").target
         photo, loaded = self.photo, self.loaded
         return _analyse(loaded, photo.image, photo.name, loaded.name, variant, self.e_lambda, target, self.input_size)
+
+    def at_lambda(self, e_lambda: float) -> Scene:
+        """The same at another λ."""
+        return dataclasses.replace(self, e_lambda=e_lambda)
 
     @property
     def hypothetical(self) -> str:
@@ -93,6 +99,7 @@ def page(path: str) -> Page:
     """
     title, _ = PAGES[path]
     st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ICON), layout="wide")
+    st.html(STYLE)
     if state.begin(path):
         sidebar.forget_upload_error()
     _prepare_process()

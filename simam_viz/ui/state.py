@@ -17,6 +17,7 @@ import streamlit as st
 NAMES = (
     *("photo", "checkpoint", "size", "lambda", "class"),
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
+    *("level", "sort", "least", "against", "other"),
     *("neuron", "toy", "at", "edits"),
 )
 T = TypeVar("T")

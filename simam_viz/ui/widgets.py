@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 import streamlit as st
 
-from .. import render
+from .. import charts, render
 from ..render import Pixels, Scale
 
 
@@ -35,6 +36,25 @@ def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, 
             colour_scale(scale)
         if caption:
             st.caption(caption)
+
+
+def tiles(
+    name: str, pixels: Pixels, labels: list[str], columns: int, pick: Callable[[int], None], *, alt: str, caption: str
+) -> None:
+    """A picture made of equal tiles, each of which can be pointed at and clicked; ``pick`` gets the tile's index.
+
+    One picture under one invisible chart of as many cells as there are tiles; ``style.css`` lays one over the other.
+    """
+    key = f"cells-{name}"
+
+    def clicked() -> None:
+        for series in st.session_state[key].selection.selected:
+            pick(series["data_indices"][-1])
+
+    with st.container(key=f"tiles-{name}"):
+        picture(name, pixels, alt=alt)
+        st.echarts_chart(charts.cells(labels, columns), height="stretch", key=key, on_select=clicked, alt=alt)
+    st.caption(caption)
 
 
 def colour_scale(scale: Scale) -> None:

@@ -1,0 +1,352 @@
+"""The parts of the Attention maps page: the network, a block, a channel, a neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from .. import charts, inspection, render, rivals
+from ..analysis import Block
+from ..formulas import ATTENTION_FLOOR
+from ..lesson import number, signed
+from ..models import receptive_field
+from . import choose, lesson_parts, scene, state, widgets
+from .glossary import explain
+from .scene import Scene
+
+# The widest picture that Streamlit shows without resampling it.
+WIDTH = 1460
+_TOP = 12
+
+
+def network(view: Scene) -> None:
+    """Which blocks' weights vary most, and the most emphasised neurons, each a way down."""
+    analysis = view.analysis()
+    summaries = [inspection.summarise(block) for block in analysis.blocks]
+    most = max(summaries, key=lambda summary: summary.spread)
+    flat = sum(s.flat_neurons * s.channels * s.rows * s.columns for s in summaries)
+    share = flat / sum(s.channels * s.rows * s.columns for s in summaries)
+    st.subheader("Every block", help=explain("flat"))
+    st.markdown(
+        f"The weights vary most in **{most.name}** (standard deviation {most.spread:.4f}). **{share:.1%}** of all neurons have a "
+        f"weight within 1 % of the floor {ATTENTION_FLOOR:.3f}.{view.hypothetical}"
+    )
+    _table(
+        "blocks",
+        [
+            {
+                "block": s.name,
+                "channels": s.channels,
+                "map": f"{s.rows} × {s.columns}",
+                "mean weight": s.mean_weight,
+                "highest weight": s.highest_weight,
+                "standard deviation": s.spread,
+                "neurons at the floor": s.flat_neurons,
+                "channels flattened": s.flat_channels,
+            }
+            for s in summaries
+        ],
+        lambda row: _go(level="block", block=summaries[row].name, channel=None, row=None, column=None),
+        percent=("neurons at the floor", "channels flattened"),
+    )
+    st.subheader(f"The {_TOP} most emphasised neurons of the network")
+    neurons = inspection.most_emphasised(analysis, _TOP)
+
+    def open_neuron(row: int) -> None:
+        n = neurons[row]
+        _go(level="channel", block=n.block, channel=str(n.channel), row=str(n.row), column=str(n.column))
+
+    _table(
+        "neurons",
+        [
+            {
+                "block": n.block,
+                "channel": n.channel,
+                "row": n.row,
+                "column": n.column,
+                "feature": n.feature,
+                "z": n.z,
+                "side": "above the mean" if n.z > 0 else "below the mean",
+                "importance": n.importance,
+                "weight": n.weight,
+            }
+            for n in neurons
+        ],
+        open_neuron,
+    )
+    st.caption(
+        "Sorted by importance 1/e*, which the sigmoid bounds but does not reorder. Choose a row of either table to go there. "
+        "Importance depends on how rare a value is in its channel: the larger the map, the higher a lone neuron can rise."
+    )
+
+
+def block(view: Scene, block: Block) -> None:
+    """What 1-D and 2-D attention would keep of a block's 3-D weights, and what each kind costs."""
+    weights = block.attention
+    mean, highest = weights.mean(dim=0), weights.amax(dim=0)
+    st.subheader(f"{block.name} as attention of one, two and three dimensions", help=explain("kinds of attention"))
+    order = inspection.ranked_channels(inspection.contrast(block))[:6]
+    scale = render.scale_for("attention weight", weights[order], own_range=True)
+    planes = {
+        "1-D: one weight a channel": [weights[c].mean().expand_as(mean) for c in order],
+        "2-D: one weight a position": [mean] * len(order),
+        "3-D: one weight a neuron": [weights[c] for c in order],
+    }
+    kept = inspection.reductions(weights)
+    shares = (kept.between_channels, kept.between_positions, 1.0)
+    with st.grid(3, min_column_width=240):
+        for (title, maps), share in zip(planes.items(), shares, strict=True):
+            with st.container():
+                st.markdown(f"**{title}**")
+                widgets.picture(
+                    f"kind-{title[:3].lower()}",
+                    render.stack([render.overlay(view.analysis().view, plane, scale, 240) for plane in maps], 240),
+                    alt=f"Six channels of {block.name} as tilted sheets of the photo: {title}",
+                    caption=f"keeps **{share:.1%}** of the weights' variance",
+                    scale=scale,
+                )
+    st.caption(
+        f"Six channels of {block.name}, those of greatest contrast (channels {', '.join(map(str, order))}), on your photo. 1-D attention "
+        "would keep nearly nothing of SimAM's weights, and that is by construction: every channel is compared with itself, so its "
+        f"mean weight lies between 0.622 and 0.679 whatever it holds.{view.hypothetical}"
+    )
+
+    st.subheader("What a 2-D attention would see")
+    own = choose.own_range()
+    with st.grid(3, min_column_width=220):
+        for title, map_, kind in (
+            ("Mean over channels", mean, "mean weight"),
+            ("Maximum over channels", highest, "attention weight"),
+        ):
+            scale = render.scale_for(kind, map_, own)
+            widgets.picture(
+                f"reduced-{title[:4].lower().strip()}",
+                render.overlay(view.analysis().view, map_, scale, 480),
+                alt=f"{title} of the weights of {block.name}, over the photo",
+                caption=f"**{title}**: {map_.min():.3f} to {map_.max():.3f}",
+                scale=scale,
+            )
+        means = weights.mean(dim=(1, 2))
+        with st.container():
+            st.echarts_chart(
+                charts.histogram({"channels": means}, "mean weight of a channel", 0.62, 0.68, False, unit="channels",
+                                 marks={"bound": 0.6792}),
+                height=300,
+                key="channel-means",
+                alt="Histogram of the channels' mean weights",
+            )  # fmt: skip
+            st.caption(
+                f"What a 1-D attention would see: the mean weight of each channel, {means.min():.4f} to {means.max():.4f}."
+            )
+
+    _rivals(block)
+
+
+def _rivals(block: Block) -> None:
+    channels, height, width = block.features.shape
+    st.subheader(f"SE, CBAM, ECA and SimAM at {channels} × {height} × {width}")
+    place = st.empty()
+    key = f"latencies-{channels}-{height}-{width}"
+    place.table(_rivals_table(channels, height, width, st.session_state.get(key, {})))
+    if st.button("Measure the time on this machine", key="measure-latency"):
+        bar = st.progress(0.0, "Timing each module in turn")
+        for share, times in rivals.latencies(block.features[None]):
+            bar.progress(share, "Timing each module in turn")
+            st.session_state[key] = times
+        bar.empty()
+        place.table(_rivals_table(channels, height, width, st.session_state[key]))
+    st.caption(
+        "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
+        "processor; it depends on the machine and on what else it does. Top-1: of a ResNet-50 on ImageNet as each module's own "
+        "authors publish it, each with its own recipe, so these do not rank the modules. Sources: "
+        + "; ".join(f"{name}: {rival.source}" for name, rival in rivals.RIVALS.items())
+        + "."
+    )
+
+
+def _rivals_table(channels: int, height: int, width: int, times: dict[str, float]) -> list[dict[str, str]]:
+    return [
+        {
+            "module": name,
+            "weights for": rival.kind,
+            "parameters": f"{rivals.parameters(rivals.build(name, channels)):,}",
+            "multiply–adds": f"{rivals.multiply_adds(name, channels, height, width):,}",
+            "time (ms)": f"{times[name]:.3f}" if name in times else "not measured",
+            "published top-1": f"{rival.published_top1:.2f} %",
+        }
+        for name, rival in rivals.RIVALS.items()
+    ]
+
+
+def channels(view: Scene, block: Block, channel: int, quantity: str, own: bool) -> None:
+    """All channels of a block as one picture, sorted and filtered, each tile a way to its channel."""
+    total, height, width = block.features.shape
+    with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
+        measure = choose.order()
+        if measure is None:
+            numbers, shown = None, list(range(total))
+        else:
+            numbers = inspection.CHANNEL_MEASURES[measure](block)
+            shown = inspection.ranked_channels(numbers, choose.minimum(measure, numbers))
+    st.subheader(
+        f"All {total} channels of {block.name}"
+        if len(shown) == total
+        else f"{len(shown)} of {total} channels of {block.name}"
+    )
+    if not shown:
+        st.info(f"No channel has so high a {measure}: lower the minimum.")
+        return
+    maps = block.quantity(quantity)
+    scale = render.scale_for(quantity, maps, own)
+    columns = render.mosaic_columns(len(shown))
+    labels = [f"channel {c}" + ("" if numbers is None else f" · {measure} {float(numbers[c]):.4g}") for c in shown]
+
+    def open_channel(tile: int) -> None:
+        if tile < len(shown):
+            state.put("block", block.name)
+            state.put("channel", str(shown[tile]))
+
+    widgets.tiles(
+        "mosaic",
+        render.mosaic(maps[shown], scale, WIDTH, shown.index(channel) if channel in shown else None),
+        labels,
+        columns,
+        open_channel,
+        alt=f"The {quantity} of {len(shown)} channels of {block.name} as small maps; channel {channel} is framed",
+        caption=f"{quantity.capitalize()}, one tile a channel, {height} × {width} neurons each, {columns} tiles a row, sorted by "
+        f"{measure or 'channel number'}{'' if measure is None else ', greatest first'}. Click a tile to open its channel; "
+        f"channel {channel} is framed in red.{view.hypothetical}",
+    )
+    widgets.colour_scale(scale)
+
+
+def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: bool) -> None:
+    """One channel in every quantity, and one neuron of it."""
+    _, height, width = block.features.shape
+    features, weights = block.features[channel], block.attention[channel]
+    st.subheader(f"Channel {channel}")
+    chart, numbers = st.columns([5, 4], gap="large")
+    with chart:
+        place = lesson_parts.pick_neuron(f"pick-{block.name}-{channel}", block, channel, quantity, own)
+        st.caption(
+            f"The channel's {quantity}: point at a neuron to read its value in every quantity, click it to choose it everywhere."
+        )
+    with numbers:
+        _neuron(view, block, channel, place)
+
+    size, shape = 480, (height, width)
+    sides = inspection.weights_by_side(features, weights)
+    maps = [
+        ("features", features, render.scale_for("feature", features),
+         f"**What enters SimAM**: mean {features.mean():.3f}, variance {block.variances[channel]:.3f}."),
+        ("energy", block.energy[channel], render.scale_for("energy", block.energy[channel], own),
+         "**Energy** e*: low where a neuron stands apart."),
+        ("importance", block.importance[channel], render.scale_for("importance", block.importance[channel], own),
+         "**Importance** 1/e*, from its floor ½."),
+        ("weights", weights, render.scale_for("attention weight", weights, own),
+         f"**Weight**: {weights.min():.3f} to {weights.max():.3f}."),
+        ("sides", sides, render.side_scale(sides, own),
+         "**Weight by side**: orange for neurons favoured because they lie above the channel's mean, violet below it; a ReLU "
+         "may cut the latter."),
+        ("refined", block.refined[channel], render.scale_for("refined feature", block.refined[channel]),
+         "**What leaves SimAM**: features × weights."),
+    ]  # fmt: skip
+    with st.grid(4, min_column_width=170):
+        for name, values, scale, caption in maps:
+            widgets.picture(
+                f"channel-{name}",
+                render.mark_cell(render.heat_map(values, scale, size), place, shape),
+                alt=f"{name.capitalize()} of channel {channel}, {height} by {width} neurons, the chosen one framed",
+                caption=caption,
+                scale=scale,
+            )
+        weight_scale = render.scale_for("attention weight", weights, own)
+        widgets.picture(
+            "channel-overlay",
+            render.overlay(view.analysis().view, weights, weight_scale, size),
+            alt=f"Attention weights of channel {channel} over the photo",
+            caption="The weights over the photo, enlarged smoothly, mixed half and half with it in grey.",
+            scale=weight_scale,
+        )
+        _field(view, block, place)
+    ranges = "each map its own" if own else "the common ones, so that channels can be compared"
+    st.caption(
+        f"The chosen neuron is framed in red. Ranges: {ranges}; features always from their own extreme to its negative."
+    )
+
+
+def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) -> None:
+    n = inspection.neuron(block, channel, *place)
+    side = "above" if n.z > 0 else "below" if n.z < 0 else "at"
+    st.markdown(
+        f"**Neuron ({n.row}, {n.column})** of channel {channel} of {block.name}: it lies {side} its channel's mean."
+    )
+    with st.grid(3, min_column_width=130):
+        st.metric("Feature t", f"{n.feature:.4g}")
+        st.metric("μ", f"{n.mean:.4g}")
+        st.metric("σ²", f"{n.variance:.4g}")
+        st.metric("z = (t − μ)/σ", f"{n.z:.3g}")
+        st.metric("Energy e*", f"{n.energy:.4g}")
+        st.metric("Importance 1/e*", f"{n.importance:.4g}")
+        st.metric("Weight", f"{n.weight:.5f}")
+        st.metric(
+            f"Of {block.features[0].numel():,} in channel", f"No. {n.rank_in_channel:,}", help="Its rank by importance."
+        )
+        st.metric(f"Of {block.features.numel():,} in block", f"No. {n.rank_in_block:,}", help="Its rank by importance.")
+    d = n.feature - n.mean
+    st.latex(
+        rf"\begin{{aligned}}\frac1{{e^*}}&=\frac{{(t-\mu)^2}}{{4(\sigma^2+\lambda)}}+\frac12\\"
+        rf"&=\frac{{{signed(d)}^2}}{{4\,({number(n.variance)}+{number(view.e_lambda)})}}+\frac12={number(n.importance)}\end{{aligned}}"
+    )
+    if view.hypothetical:
+        st.caption(view.hypothetical)
+    scene.leap("pages/energy_function.py", "Step by step: how it gets this weight", neuron="photo")
+    with st.popover("Share this neuron", icon=":material/link:"):
+        named = {
+            **state.current(),
+            "block": block.name,
+            "channel": str(channel),
+            "row": str(n.row),
+            "column": str(n.column),
+        }
+        st.code(f"{(st.context.url or '').split('?')[0]}?{urlencode(named)}", language=None, wrap_lines=True)
+        st.caption("The address of this view: whoever opens it sees this neuron.")
+
+
+def _field(view: Scene, block: Block, place: lesson_parts.Place) -> None:
+    field = receptive_field(view.loaded.model, block.name)
+    (top, bottom), (left, right) = field.of(place[0]), field.of(place[1])
+    side = view.input_size
+    seen = max(0, min(bottom, side) - max(top, 0)) * max(0, min(right, side) - max(left, 0)) / side**2
+    widgets.picture(
+        "receptive-field",
+        render.boxed_view(view.analysis().view, (left, top, right, bottom), 480),
+        alt=f"The photo, dimmed outside the receptive field of the neuron at row {place[0]}, column {place[1]}",
+        caption=f"**Receptive field**: {field.size} × {field.size} pixels around it, {seen:.0%} of the picture. "
+        "Earlier SimAM modules let every neuron depend a little on all of it.",
+    )
+
+
+def _table(
+    name: str, rows: list[dict[str, object]], pick: Callable[[int], None], percent: tuple[str, ...] = ()
+) -> None:
+    """A table whose rows can be chosen; ``pick`` gets the index of the one that was."""
+    key = f"table-{name}"
+    numbers = {
+        column: st.column_config.NumberColumn(format="percent" if column in percent else "%.4g")
+        for column, value in rows[0].items()
+        if isinstance(value, float)
+    }
+
+    def chosen() -> None:
+        for row in st.session_state[key].selection.rows:
+            pick(row)
+
+    st.dataframe(rows, hide_index=True, column_config=numbers, on_select=chosen, selection_mode="single-row", key=key)
+
+
+def _go(**changes: str | None) -> None:
+    for name, text in changes.items():
+        state.put(name, text)
