@@ -1,11 +1,13 @@
 """Overview: the photo, what the network says, and every block at a glance."""
 
+from functools import partial
+
 import streamlit as st
 
 from simam_viz import charts, render
 from simam_viz.checkpoints import short_name
 from simam_viz.images import centre_square
-from simam_viz.ui import choose, models_card, scene, widgets
+from simam_viz.ui import choose, models_card, networks, scene, widgets
 from simam_viz.ui.glossary import explain
 from simam_viz.ui.scene import Scene
 
@@ -18,7 +20,9 @@ def overview(view: Scene) -> None:
     with photo:
         widgets.picture(
             "photo",
-            render.framed_photo(view.photo.image, centre_square(*view.photo.image.size), 640),
+            partial(render.framed_photo, view.photo.image, centre_square(*view.photo.image.size)),
+            640,
+            smooth=True,
             alt=view.photo.alt,
             caption=f"{view.photo.title}{view.photo.credit}. The network sees the centre square, at "
             f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
@@ -26,6 +30,7 @@ def overview(view: Scene) -> None:
     with answer:
         _, name, probability = analysis.top(1)[0]
         st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")
+        networks.mark(view.loaded)
         top = analysis.top(5)
         st.echarts_chart(
             charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
@@ -45,7 +50,9 @@ def overview(view: Scene) -> None:
             scale = render.scale_for("mean weight", weights, own)
             widgets.picture(
                 f"weights-{block.name}",
-                render.overlay(analysis.view, weights, scale, 320),
+                partial(render.overlay, analysis.view, weights, scale),
+                320,
+                smooth=True,
                 alt=f"Heat map of SimAM's mean weight over the photo at {block.name}",
                 caption=f"**{block.name}**",
                 scale=scale,
@@ -67,7 +74,9 @@ def overview(view: Scene) -> None:
             empty = "" if block.cam_max > 0 else f": all zero, no position speaks for {target}"
             widgets.picture(
                 f"cam-{block.name}",
-                render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320),
+                partial(render.overlay, analysis.view, block.cam, render.CAM_SCALE),
+                320,
+                smooth=True,
                 alt=f"Grad-CAM of {target} over the photo at {block.name}{empty}",
                 caption=f"**{block.name}**{empty}",
                 scale=render.CAM_SCALE,

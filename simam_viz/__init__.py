@@ -1,14 +1,16 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
+from . import version
 from .analysis import Analysis, Block, analyze
-from .checkpoints import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint
-from .comparison import compare
+from .checkpoints import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
+from .comparison import ablate_blocks, compare
 from .formulas import attention, energy, importance
 from .images import ImageError, open_image
-from .models import create_model
+from .metrics import faithfulness
+from .models import create_model, insert_simam
 from .simam import SimAM
 
-__version__ = "0.1.0"
+__version__ = version.VERSION
 
 __all__ = [
     "Analysis",
@@ -17,13 +19,17 @@ __all__ = [
     "ImageError",
     "LoadedCheckpoint",
     "SimAM",
+    "ablate_blocks",
     "analyze",
     "attention",
     "compare",
     "create_model",
     "energy",
+    "faithfulness",
     "importance",
+    "insert_simam",
     "list_checkpoints",
     "load_checkpoint",
     "open_image",
+    "wrap",
 ]

@@ -1,4 +1,4 @@
-"""The command line: ``python -m simam_viz analyze | checkpoints | train | evaluate``."""
+"""The command line: ``python -m simam_viz analyze | checkpoints | train | card | evaluate``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import io
 import sys
 from pathlib import Path
 
-from . import export
-from .analysis import analyze
+from tqdm import tqdm
+
+from . import folder
 from .checkpoints import CheckpointError, list_checkpoints, load_checkpoint
-from .images import ImageError, open_image
+from .images import ImageError
+from .torchvision_weights import published, terminal_bar
 from .training import command as training
 
 
@@ -32,13 +34,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simam_viz", description="See SimAM's attention in a network.")
     commands = parser.add_subparsers(title="commands", required=True)
 
-    command = commands.add_parser("analyze", help="one photo through one network: pictures, weights, top-5")
-    command.add_argument("photo", type=Path)
+    command = commands.add_parser("analyze", help="one photo, or a folder of them, through one network")
+    command.add_argument("photo", type=Path, help="a photo, or a folder of photos (goes on where it was broken off)")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     command.add_argument("--checkpoint", default=None, help="a name from 'checkpoints', or a file (default: bundled)")
     command.add_argument("--lambda", dest="e_lambda", type=float, default=None, help="λ (default: as trained)")
     command.add_argument("--target", default=None, help="class for Grad-CAM, by name or index (default: predicted)")
     command.add_argument("--size", type=int, default=None, help="side of the network's input in pixels")
+    command.add_argument(
+        "--report", action="store_true", help="also write report.html, every picture, table (CSV) and tensor (NPZ)"
+    )
     command.set_defaults(run=_analyze)
 
     command = commands.add_parser("checkpoints", help="list what can be loaded by name")
@@ -49,28 +54,55 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _analyze(options: argparse.Namespace) -> None:
-    image = open_image(options.photo)
-    loaded = load_checkpoint(options.checkpoint or list_checkpoints()[0].name)
+    photo: Path = options.photo
+    data = None if photo.is_dir() else photo.read_bytes()
+    loaded = load_checkpoint(options.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
     if not loaded.trained_with_simam:
+        unknown = loaded.trained_with_simam is None
         print(
-            "Nothing says that these weights were trained with SimAM: read its weights as hypothetical.",
+            f"{'Nothing says that these weights were' if unknown else 'These weights were not'} trained with SimAM: "
+            "read its weights as hypothetical.",
             file=sys.stderr,
         )
     target = None if options.target is None else _class_index(options.target, loaded.categories)
-    analysis = analyze(loaded, image, options.e_lambda, target, options.size)
+    job = folder.Job(loaded, folder.Settings(options.e_lambda, target, options.size, options.report))
+    if data is None:
+        _analyze_folder(job, photo, options.out)
+        return
+    analysis, paths = job.do(data, photo.name, options.out)
     for _, name, probability in analysis.top(5):
         print(f"{probability:7.2%}  {name}")
-    for path in export.write(analysis, options.out, loaded.name):
-        print(path)
+    for name in dict.fromkeys(path.relative_to(options.out).parts[0] for path in paths):
+        print(options.out / name)
+
+
+def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
+    photos = folder.photos_in(photos_folder, out)
+    if not photos:
+        raise ValueError(f"There is no photo in {photos_folder}; photos are known by {', '.join(folder.SUFFIXES)}.")
+    with tqdm(total=len(photos), unit="photo", file=sys.stderr) as bar:
+
+        def tell(outcome: folder.Outcome) -> None:
+            if outcome.error:
+                bar.write(f"{outcome.photo}: {outcome.error}", file=sys.stderr)
+            bar.update()
+
+        outcomes = folder.run(job, photos, photos_folder, out, tell)
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    print(f"{len(outcomes) - failed} of {len(outcomes)} photos analysed, {skipped} of them before.")
+    print(out / folder.SUMMARY)
+    if failed == len(outcomes):
+        raise ImageError("None of these files is a photo that can be read here.")
 
 
 def _checkpoints(options: argparse.Namespace) -> None:
     for info in list_checkpoints():
         accuracy = info.card.get("accuracy", {})
         measured = f", top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} %" if accuracy else ""
-        print(
-            f"{info.name}\n    {info.card.get('title', '')}; λ = {info.card.get('e_lambda')}{measured}\n    {info.path}"
-        )
+        trained = f"; λ = {info.card['e_lambda']}" if "e_lambda" in info.card else ""
+        print(f"{info.name}\n    {info.title}{trained}{measured}\n    {info.path}")
+    print(f"torchvision's, downloaded on first use:\n    {', '.join(published())}")
 
 
 def _class_index(asked: str, categories: tuple[str, ...]) -> int:

@@ -1,7 +1,9 @@
-"""One image through one network: the 3-D attention of every block and Grad-CAM of every block, in one pass each way."""
+"""One image through one network: the 3-D attention of every block and its heat maps, in one pass each way."""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import operator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +14,17 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from . import formulas
+from .cam import METHODS, HeatMap, over_maximum
 from .checkpoints import LoadedCheckpoint
-from .models import residual_blocks, set_e_lambda, shared_copy
+from .models import Site, set_e_lambda, shared_copy, sites
 from .simam import SimAM
 
 QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
 """What a block can show of its neurons, by the names that stand on screen."""
+
+
+IMPOSSIBLE = 0.01
+"""A class counts as impossible below this share of the probability that guessing gives it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +38,40 @@ class Block:
     name: str
     features: Tensor
     """What enters SimAM."""
-    cam: Tensor
-    """Grad-CAM (Selvaraju et al., 2017) of the target at the block's output, (H, W) in [0, 1]."""
-    cam_max: float
-    """What ``cam`` was divided by, in logits; 0 means that no position speaks for the target and ``cam`` is all zero."""
+    activations: Tensor
+    """What leaves the block, after the residual sum and ReLU; of another shape than ``features`` in a bottleneck."""
+    gradients: Tensor
+    """Of what is explained (the target's logit, or its lead over another class's) by the activations."""
     simam: SimAM
     """A module that computes these weights."""
+
+    @cached_property
+    def _heat_maps(self) -> dict[str, HeatMap]:
+        return {}
+
+    def heat_map(self, method: str) -> HeatMap:
+        """The heat map of the target at the block's output, (H, W), by one of :data:`simam_viz.cam.METHODS`."""
+        if method not in self._heat_maps:
+            self._heat_maps[method] = over_maximum(METHODS[method](self.activations, self.gradients))
+        return self._heat_maps[method]
+
+    def compacted(self) -> Block:
+        """The same with every heat map computed, and without the activations and gradients that they came from."""
+        block = dataclasses.replace(
+            self, activations=self.activations[:0].clone(), gradients=self.gradients[:0].clone()
+        )
+        block._heat_maps.update({method: self.heat_map(method) for method in METHODS})
+        return block
+
+    @property
+    def cam(self) -> Tensor:
+        """Grad-CAM (Selvaraju et al., 2017) of the target at the block's output, (H, W) in [0, 1]."""
+        return self.heat_map("Grad-CAM").values
+
+    @property
+    def cam_max(self) -> float:
+        """What ``cam`` was divided by, in logits; 0 means that no position speaks for the target and ``cam`` is all zero."""
+        return self.heat_map("Grad-CAM").maximum
 
     @cached_property
     def variances(self) -> Tensor:
@@ -77,17 +112,24 @@ class Analysis:
     """The crop the network saw, at the size of its input; every map lies on it."""
     logits: Tensor
     target: int
-    """The class that Grad-CAM explains."""
+    """The class that the heat maps explain."""
     e_lambda: float
     attends: bool
     """Whether SimAM ran in the network; if not, the blocks' energies and weights are hypothetical."""
     categories: tuple[str, ...]
     blocks: tuple[Block, ...]
+    against: int | None = None
+    """The class that the target is contrasted with, if any."""
 
     @cached_property
     def probabilities(self) -> Tensor:
         """Softmax of the logits, (K,)."""
         return self.logits.softmax(dim=0)
+
+    @property
+    def impossible(self) -> bool:
+        """Whether the network gives the target less than a hundredth of what guessing would: then no heat map of it means much."""
+        return float(self.probabilities[self.target]) < IMPOSSIBLE / len(self.probabilities)
 
     def top(self, k: int = 5) -> list[tuple[int, str, float]]:
         """The ``k`` most probable classes as (index, name, probability), the most probable first."""
@@ -101,6 +143,10 @@ class Analysis:
                 return block
         raise KeyError(name)
 
+    def compacted(self) -> Analysis:
+        """The same in a third of the memory, to be kept: see :meth:`Block.compacted`."""
+        return dataclasses.replace(self, blocks=tuple(block.compacted() for block in self.blocks))
+
 
 def analyze(
     loaded: LoadedCheckpoint,
@@ -108,6 +154,7 @@ def analyze(
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
+    against: int | None = None,
 ) -> Analysis:
     """Run ``image`` through ``loaded.model`` once forward and once backward, and keep what every block did.
 
@@ -118,12 +165,13 @@ def analyze(
         loaded: from :func:`simam_viz.load_checkpoint`.
         image: an RGB image of any size; its centre square is what the network sees.
         e_lambda: λ of every SimAM module; ``None`` is the checkpoint's own.
-        target: index of the class that Grad-CAM explains; ``None`` is the predicted class.
+        target: index of the class that heat maps explain; ``None`` is the predicted class.
         input_size: side of the network's input in pixels; ``None`` is the checkpoint's own.
+        against: index of a class to contrast the target with: what is explained is then logit[target] − logit[against].
 
     Raises:
-        ValueError: λ is not above 0, the class does not exist, or the input is smaller than 32 pixels.
-        TypeError: the target is not a whole number.
+        ValueError: λ is not above 0, a class does not exist, both are the same, or the input is smaller than 32 pixels.
+        TypeError: a class is not a whole number.
     """
     e_lambda = formulas.check_e_lambda(loaded.e_lambda if e_lambda is None else e_lambda)
     if input_size is not None and input_size < 32:
@@ -131,38 +179,25 @@ def analyze(
     model = shared_copy(loaded.model)
     set_e_lambda(model, e_lambda)
     view = loaded.transforms.view(image, input_size)
-    if target is not None:
-        target = operator.index(target)
+    target, against = (None if index is None else operator.index(index) for index in (target, against))
     with torch.inference_mode(False), torch.enable_grad(), _Record(model, e_lambda) as record:
         logits = model(loaded.transforms.tensor(view)[None])[0]
         if target is None:
             target = int(logits.argmax())
-        if not 0 <= target < len(logits):
-            raise ValueError(f"There is no class {target}; this network knows classes 0 to {len(logits) - 1}.")
-        gradients = torch.autograd.grad(logits[target], record.outputs)
-    blocks = []
-    for site, features, output, gradient in zip(record.sites, record.features, record.outputs, gradients, strict=True):
-        cam, cam_max = grad_cam(output.detach()[0], gradient[0])
-        blocks.append(Block(site.name, features.detach()[0], cam, cam_max, site.simam))
-    return Analysis(view, logits.detach(), target, e_lambda, record.attends, loaded.categories, tuple(blocks))
-
-
-def grad_cam(activations: Tensor, gradients: Tensor) -> tuple[Tensor, float]:
-    """Grad-CAM of one layer: ReLU of the channels' sum, each weighted by its mean gradient, over its own maximum.
-
-    Args:
-        activations: (C, H, W).
-        gradients: of the target's logit by the activations, (C, H, W).
-
-    Returns:
-        The map (H, W) in [0, 1] and the maximum it was divided by; a map without a positive value stays all zero.
-
-    Source: Selvaraju et al., "Grad-CAM", ICCV 2017, Eqs. 1 and 2.
-    """
-    weights = gradients.mean(dim=(1, 2))
-    cam = torch.einsum("c,chw->hw", weights, activations).relu()
-    maximum = float(cam.max())
-    return (cam / maximum if maximum > 0 else cam), maximum
+        for index in (target, against):
+            if index is not None and not 0 <= index < len(logits):
+                raise ValueError(f"There is no class {index}; this network knows classes 0 to {len(logits) - 1}.")
+        if target == against:
+            raise ValueError(f"Class {target} cannot be contrasted with itself; choose another class.")
+        explained = logits[target] if against is None else logits[target] - logits[against]
+        gradients = torch.autograd.grad(explained, record.outputs)
+    blocks = tuple(
+        Block(site.name, features.detach()[0], output.detach()[0], gradient[0], site.simam)
+        for site, features, output, gradient in zip(
+            record.sites, record.features, record.outputs, gradients, strict=True
+        )
+    )
+    return Analysis(view, logits.detach(), target, e_lambda, record.attends, loaded.categories, blocks, against)
 
 
 @dataclass(frozen=True)
@@ -175,26 +210,26 @@ class _Site:
 
 
 class _Record:
-    """Hooks that keep, for every residual block of a private copy, what enters SimAM and what leaves the block.
+    """Hooks that keep, for every site of a private copy, what enters SimAM and what leaves the block around it.
 
-    Leaving the ``with`` block takes all hooks off, whether or not the pass succeeded.
+    Leaving the ``with`` block takes all hooks off, whether or not the pass succeeded. ``sites``, ``features`` and
+    ``outputs`` run in parallel, in the order in which the pass reached them.
     """
 
     def __init__(self, model: nn.Module, e_lambda: float) -> None:
-        self.features: list[Tensor] = []
-        self.outputs: list[Tensor] = []
-        self.sites: list[_Site] = []
+        self._sites: dict[str, _Site] = {}
+        self._features: dict[str, Tensor] = {}
+        self._outputs: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
-        for name, block in residual_blocks(model).items():
-            simam = next((module for module in block.modules() if isinstance(module, SimAM)), None)
-            # Blocks outlive the copy: they get a SimAM of their own, not one that holds on to the network.
-            kind = SimAM if simam is None else type(simam)
-            self.sites.append(_Site(name, kind(e_lambda), simam is not None))
-            if simam is not None:
-                self._handles.append(simam.register_forward_pre_hook(self._keep_input))
-            else:
-                self._handles.append(block.conv2.register_forward_hook(self._keep_features))
-            self._handles.append(block.register_forward_hook(self._keep_output))
+        for site in sites(model):
+            # Blocks outlive the copy: they get a SimAM of their own, from before it is hooked.
+            own = SimAM(e_lambda) if site.simam is None else copy.deepcopy(site.simam)
+            self._sites[site.name] = _Site(site.name, own, site.simam is not None)
+            self._watch(site)
+        if not self._sites:
+            raise ValueError(
+                "This network has no SimAM and no residual block: put SimAM into it with simam_viz.insert_simam."
+            )
 
     def __enter__(self) -> _Record:
         return self
@@ -204,16 +239,36 @@ class _Record:
             handle.remove()
 
     @property
+    def sites(self) -> list[_Site]:
+        return [self._sites[name] for name in self._outputs]
+
+    @property
+    def features(self) -> list[Tensor]:
+        return [self._features[name] for name in self._outputs]
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        return list(self._outputs.values())
+
+    @property
     def attends(self) -> bool:
-        return any(site.attends for site in self.sites)
+        return any(site.attends for site in self._sites.values())
 
-    def _keep_input(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self.features.append(inputs[0])
+    def _watch(self, site: Site) -> None:
+        def keep_input(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._features[site.name] = inputs[0]
 
-    def _keep_features(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self.features.append(output)
+        def keep_features(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            self._features[site.name] = output
 
-    def _keep_output(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        self.outputs.append(output)
-        # The first block's output is where the backward pass ends: nothing before it asks for a gradient.
-        return None if output.requires_grad else output.requires_grad_()
+        def keep_output(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+            # The first block's output is where the backward pass ends: nothing before it asks for a gradient.
+            kept = self._outputs[site.name] = output if output.requires_grad else output.requires_grad_()
+            # In a network that is not ours, the next layer may overwrite what it is given.
+            return None if site.within_block else kept.clone()
+
+        if site.simam is not None:
+            self._handles.append(site.simam.register_forward_pre_hook(keep_input))
+        else:
+            self._handles.append(site.convolution.register_forward_hook(keep_features))
+        self._handles.append(site.output.register_forward_hook(keep_output))

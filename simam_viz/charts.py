@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .formulas import energy_landscape
+from .analysis import Analysis
+from .formulas import ATTENTION_FLOOR, energy_landscape
 from .lesson import Derivation, Line
 from .render import Pixels, Scale, colour_table
 
@@ -26,6 +28,14 @@ BAR_COLOUR = "#5b4bd6"
 TARGET_COLOUR = "#e61e28"
 OTHERS_COLOUR = "#3b6fb6"
 OTHER_COLOUR = "#e69f00"
+
+# A button in the corner that saves the chart as PNG, at three times its size on screen.
+_SAVE: ChartSpec = {
+    "right": 0,
+    "top": 0,
+    "itemSize": 13,
+    "feature": {"saveAsImage": {"title": "Save as PNG", "pixelRatio": 3, "backgroundColor": "#ffffff"}},
+}
 
 
 def histogram(
@@ -82,8 +92,9 @@ def histogram(
     }  # fmt: skip
     return {
         "animation": False,
-        "grid": {"left": 24, "right": 16, "top": 36 if compared else 12, "bottom": 24},
+        "grid": {"left": 24, "right": 16, "top": 36 if compared else 28, "bottom": 24},
         "legend": {"show": compared, "top": 0},
+        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {
             "type": "value",
@@ -151,6 +162,7 @@ def variances(
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
         "legend": {"top": 0},
+        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {"type": "value", "min": round(low, 2), "max": round(high, 2), "name": "log₁₀ σ² of a channel",
                   "nameLocation": "middle", "nameGap": 28, "splitLine": {"show": False}},
@@ -204,6 +216,68 @@ def probabilities(names: list[str], values: list[float]) -> ChartSpec:
             }
         ],
     }
+
+
+def ablation(blocks: list[str], changes: dict[str, list[float]]) -> ChartSpec:
+    """What a change of one block at a time does to a probability: one bar a block for each kind of change.
+
+    Args:
+        blocks: names, in network order.
+        changes: by kind, the probability with that block changed minus the one without, one a block.
+    """
+    return {
+        "animation": False,
+        "grid": {"left": 24, "right": 16, "top": 36, "bottom": 24},
+        "legend": {"top": 0},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
+        "xAxis": {"type": "category", "data": blocks, "axisLine": {"onZero": True}, "axisLabel": {"interval": 0, "rotate": 30}},
+        "yAxis": {"type": "value", "name": "change in percentage points", "nameLocation": "middle", "nameGap": 44},
+        "series": [
+            {
+                "type": "bar",
+                "name": kind,
+                "data": [round(100 * value, 3) for value in values],
+                "itemStyle": {"color": colour},
+            }
+            for (kind, values), colour in zip(changes.items(), (BAR_COLOUR, OTHER_COLOUR), strict=False)
+        ],
+    }  # fmt: skip
+
+
+def curves(lines: dict[str, list[float]], fractions: list[float], label: str, faint: tuple[str, ...] = ()) -> ChartSpec:
+    """Probabilities against the share of the pixels, one line each.
+
+    Args:
+        lines: by name, one probability a fraction.
+        fractions: from 0 to 1.
+        label: of the horizontal axis.
+        faint: names of lines that are there to compare with; drawn dashed and grey.
+    """
+    greys = itertools.cycle(("#777777", "#b0b0b0"))
+    colours = itertools.cycle((BAR_COLOUR, OTHER_COLOUR, "#009e73", TARGET_COLOUR))
+    shades = {name: next(greys) if name in faint else next(colours) for name in lines}
+    return {
+        "animation": False,
+        "grid": {"left": 24, "right": 16, "top": 92, "bottom": 24},
+        "legend": {"top": 0},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "min": 0, "max": 100, "name": label, "nameLocation": "middle", "nameGap": 28},
+        "yAxis": {"type": "value", "min": 0, "name": "probability of the class", "nameLocation": "middle", "nameGap": 40},
+        "series": [
+            {
+                "type": "line",
+                "name": name,
+                "showSymbol": False,
+                "data": [
+                    [round(100 * fraction, 2), round(value, 5)]
+                    for fraction, value in zip(fractions, values, strict=True)
+                ],
+                "lineStyle": {"width": 2, "color": shades[name], "type": "dashed" if name in faint else "solid"},
+                "itemStyle": {"color": shades[name]},
+            }
+            for name, values in lines.items()
+        ],
+    }  # fmt: skip
 
 
 def clickable_map(
@@ -278,6 +352,7 @@ def number_line(derivation: Derivation) -> ChartSpec:
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 36, "bottom": 24},
         "legend": {"top": 0},
+        "toolbox": _SAVE,
         "tooltip": {"formatter": "{a}: {c}"},
         "xAxis": {
             "type": "value",
@@ -330,6 +405,7 @@ def importance_curves(
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 36, "bottom": 24},
         "legend": {"top": 0},
+        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "min": -round(reach, 2), "max": round(reach, 2), "name": "z = (t − μ)/σ",
                   "nameLocation": "middle", "nameGap": 28},
@@ -421,6 +497,7 @@ def energy_contours(derivation: Derivation) -> ChartSpec:
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 60, "bottom": 24},
         "legend": {"top": 0, "data": [point["name"] for point in points]},
+        "toolbox": _SAVE,
         "tooltip": {"formatter": "{a}"},
         "xAxis": axis(land.w, "slope w", 28),
         "yAxis": axis(land.b, "offset b", 40),
@@ -449,7 +526,7 @@ def energy_surface(derivation: Derivation) -> Figure:
     height = (patches(land.energy).mean(axis=1) - land.levels[0]) / (top - land.levels[0])
     colours = colour_table("cividis")[(height**0.5 * 255).astype(int)] / 255
     # mplot3d's own axes would cost ten times as much as the surface does, on every move.
-    figure = Figure(figsize=(6.4, 4.8), dpi=100)
+    figure = Figure(figsize=(6.4, 4.8))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.add_collection(
@@ -503,8 +580,123 @@ def _hex(colour: NDArray[np.uint8]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def figure_pixels(figure: Figure) -> Pixels:
-    """A matplotlib figure as a picture."""
+def figure_pixels(figure: Figure, width: int) -> Pixels:
+    """A matplotlib figure as a picture of ``width`` pixels."""
+    figure.set_dpi(width / figure.get_figwidth())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def weight_distributions(analysis: Analysis) -> Figure:
+    """How many neurons of each block have which weight, as steps over one log axis."""
+    figure = Figure(figsize=(9, 3.6))
+    axes = figure.add_axes((0.09, 0.16, 0.89, 0.8))
+    colours = colour_table("viridis")[np.linspace(0, 230, len(analysis.blocks)).round().astype(int)]
+    for block, colour in zip(analysis.blocks, colours, strict=True):
+        counts, edges = np.histogram(block.attention.numpy(), bins=64, range=(ATTENTION_FLOOR, 1))
+        axes.stairs(counts, edges, label=block.name, color=_hex(colour))
+    axes.set(xlabel="attention weight", ylabel="neurons", yscale="log", xlim=(ATTENTION_FLOOR, 1))
+    axes.legend(fontsize=8, ncols=2)
+    return figure
+
+
+def along_lambda(
+    lines: dict[str, list[float]], lambdas: list[float], label: str, marks: dict[str, float], high: float | None = None
+) -> ChartSpec:
+    """Numbers against λ on a log axis, one line a name.
+
+    Args:
+        lines: for each name its values, one for each of ``lambdas``.
+        label: of the vertical axis.
+        marks: values of λ to mark by a vertical line, by what they are.
+        high: end of the vertical axis; ``None`` leaves it to the values.
+    """
+    places = [round(math.log10(value), 4) for value in lambdas]
+    table = colour_table("viridis")
+    shades = np.linspace(0, 225, max(len(lines), 2)).astype(int)
+    series: list[ChartSpec] = [
+        {
+            "type": "line",
+            "name": name,
+            "data": [[place, float(f"{value:.4g}")] for place, value in zip(places, values, strict=True)],
+            "symbolSize": 5,
+            "lineStyle": {"width": 2, "color": _hex(table[shade]), "type": dash},
+            "itemStyle": {"color": _hex(table[shade])},
+        }
+        # Dashes too: neighbouring shades alone would be hard to tell apart.
+        for (name, values), shade, dash in zip(
+            lines.items(), shades, itertools.cycle(("solid", "dashed", "dotted")), strict=False
+        )
+    ]
+    if series:
+        series[0]["markLine"] = {
+            "symbol": "none",
+            "silent": True,
+            "lineStyle": {"type": "solid", "width": 2},
+            "data": [
+                {"xAxis": round(math.log10(value), 4), "lineStyle": {"color": colour},
+                 "label": {"formatter": name, "color": colour}}
+                for (name, value), colour in zip(marks.items(), (TARGET_COLOUR, "#555555"), strict=False)
+            ],
+        }  # fmt: skip
+    vertical: ChartSpec = {"type": "value", "min": 0, "name": label, "nameLocation": "middle", "nameGap": 40}
+    return {
+        "animation": False,
+        "grid": {"left": 24, "right": 16, "top": 84, "bottom": 24},
+        "legend": {"top": 0, "right": 28, "type": "scroll"},
+        "toolbox": _SAVE,
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "min": -6, "max": 1, "interval": 1, "name": "log₁₀ λ", "nameLocation": "middle",
+                  "nameGap": 28},
+        "yAxis": vertical if high is None else {**vertical, "max": high},
+        "series": series,
+    }  # fmt: skip
+
+
+def learning_curves(epochs: list[dict[str, float]]) -> ChartSpec:
+    """Accuracy on the held-out images and training loss over a run's epochs, with a line where the image size changes.
+
+    Args:
+        epochs: the rows of a card's ``curves``: ``epoch``, ``px``, ``train_loss``, ``top1`` and ``top5`` (percent).
+    """
+    lines = (
+        ("top-1 (%)", "top1", 0, BAR_COLOUR, "solid"),
+        ("top-5 (%)", "top5", 0, OTHER_COLOUR, "dashed"),
+        ("training loss", "train_loss", 1, "#555555", "dotted"),
+    )
+    series: list[ChartSpec] = [
+        {
+            "type": "line",
+            "name": name,
+            "yAxisIndex": axis,
+            "data": [[epoch["epoch"], round(epoch[key], 3)] for epoch in epochs],
+            "symbolSize": 5,
+            "lineStyle": {"width": 2, "color": colour, "type": dash},
+            "itemStyle": {"color": colour},
+        }
+        for name, key, axis, colour, dash in lines
+    ]
+    changes = [after for before, after in itertools.pairwise([{"px": None}, *epochs]) if before["px"] != after["px"]]
+    series[0]["markLine"] = {
+        "symbol": "none",
+        "silent": True,
+        "lineStyle": {"type": "solid", "width": 1, "color": "#bbbbbb"},
+        "data": [
+            {"xAxis": epoch["epoch"] - 0.5, "label": {"formatter": f"{epoch['px']} px", "color": "#555555"}}
+            for epoch in changes
+        ],
+    }
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 8, "top": 52, "bottom": 24},
+        "legend": {"top": 0, "type": "scroll"},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "min": 0, "max": len(epochs), "minInterval": 1, "name": "epoch",
+                  "nameLocation": "middle", "nameGap": 24},
+        "yAxis": [
+            {"type": "value", "min": 0, "max": 100},
+            {"type": "value", "min": 0, "splitLine": {"show": False}},
+        ],
+        "series": series,
+    }  # fmt: skip

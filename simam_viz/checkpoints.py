@@ -1,34 +1,46 @@
-"""What can be loaded: the bundled checkpoints and a person's own file, each with its card."""
+"""Weights ready to analyse: from a name, a file or a network of one's own, each with a card that says what is known."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import io
 import json
+import math
 import os
-import pickle
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import safetensors
-import safetensors.torch
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights
 
+from . import torchvision_weights
 from .images import square_view
-from .models import ARCHITECTURES, create_model
+from .models import create_model
+from .recognition import Match, recognise
+from .simam import SimAM
+from .store import CheckpointInfo, list_checkpoints, read_card
+from .torchvision_weights import Progress
+from .weights_file import MAX_BYTES, CheckpointError, check_size, read_tensors
 
-BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "weights"
+__all__ = [
+    "CheckpointError",
+    "CheckpointInfo",
+    "LoadedCheckpoint",
+    "Transforms",
+    "find_checkpoint",
+    "list_checkpoints",
+    "load_checkpoint",
+    "short_name",
+    "twin_of",
+    "with_card",
+    "wrap",
+]
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-_COUNTER = ".num_batches_tracked"  # batch norm's step counter: of no use after training, so files may leave it out
-
-
-class CheckpointError(ValueError):
-    """The checkpoint cannot be used; the message is one plain sentence for the person who chose it."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +67,6 @@ class Transforms:
 
 
 @dataclass(frozen=True)
-class CheckpointInfo:
-    """A checkpoint that can be loaded by ``name``, with its card (a dict as read from JSON)."""
-
-    name: str
-    path: Path
-    card: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class LoadedCheckpoint:
     """A network ready to analyse, with everything known about it."""
 
@@ -73,66 +76,157 @@ class LoadedCheckpoint:
     categories: tuple[str, ...]
     e_lambda: float
     card: dict[str, Any] = field(default_factory=dict)
+    """What its card says, completed by what the tensors showed and, for the rest, by defaults."""
+    assumed: tuple[str, ...] = ()
+    """Entries of ``card`` that neither a card nor the tensors stated: defaults, to be confirmed."""
+    match: Match | None = None
+    """How the file's tensors fitted; ``None`` for a network that comes from no file."""
+    size: int | None = None
+    """Bytes of the file."""
+    sha256: str = ""
+    """Of the file, in hexadecimal."""
 
     @property
-    def trained_with_simam(self) -> bool:
-        """Whether the weights were trained with SimAM in place, as the card says."""
-        return self.card.get("attention") == "simam"
+    def identity(self) -> str:
+        """Differs wherever the weights or the card do: what a cache of results goes by."""
+        card = hashlib.sha256(json.dumps(self.card, default=str).encode()).hexdigest()
+        return f"{self.name}-{self.sha256[:16]}-{card[:16]}"
+
+    @property
+    def trained_with_simam(self) -> bool | None:
+        """Whether the weights were trained with SimAM in place; ``None`` where nothing says."""
+        return self.card.get("trained_with_simam")
+
+    @property
+    def attends(self) -> bool:
+        """Whether SimAM runs in the network."""
+        return any(isinstance(module, SimAM) for module in self.model.modules())
 
 
-def list_checkpoints() -> list[CheckpointInfo]:
-    """The bundled checkpoints, the default first."""
-    infos = []
-    for path in sorted(BUNDLED_FOLDER.glob("*.safetensors")):
-        infos.append(CheckpointInfo(path.stem, path, _read_card(path)))
-    return sorted(infos, key=lambda info: (info.card.get("attention") != "simam", info.name))
-
-
-def load_checkpoint(source: str | os.PathLike[str] | BinaryIO, arch: str | None = None) -> LoadedCheckpoint:
+def load_checkpoint(
+    source: str | os.PathLike[str] | BinaryIO, arch: str | None = None, progress: Progress | None = None
+) -> LoadedCheckpoint:
     """Load weights, in evaluation mode and float32.
 
     Args:
-        source: a name from :func:`list_checkpoints`, a path, or a binary file object: safetensors, or a PyTorch
-            ``state_dict`` (read with ``weights_only=True``, so no code in it can run).
+        source: a name from :func:`list_checkpoints`, the name of one of torchvision's ImageNet weights
+            (``"resnet18-imagenet1k-v1"``, downloaded on first use), a path, or a binary file object: safetensors, or a
+            PyTorch file (read with ``weights_only=True``, so no code in it can run) that is a ``state_dict`` or holds one,
+            with torchvision's names or those of the SimAM authors' networks.
         arch: the architecture, where no card names it; ``None`` finds the one whose shapes fit.
+        progress: called with (bytes done, bytes in all) during a download.
 
     Raises:
-        CheckpointError: there is no such file, it holds no weights, or they fit no supported architecture.
+        CheckpointError: there is no such file, it is not safe to open, it holds no weights, or they fit no supported
+            architecture.
     """
     if isinstance(source, (str, os.PathLike)):
-        known = {info.name: info for info in list_checkpoints()}
-        info = known.get(str(source))
-        path = info.path if info else Path(source)
-        if not path.is_file():
-            raise CheckpointError(f"There is no checkpoint {str(source)!r}; the bundled ones are: {', '.join(known)}.")
-        name, data, card = path.stem, path.read_bytes(), info.card if info else _read_card(path)
+        path = find_checkpoint(source, progress)
+        check_size(path.stat().st_size)
+        name, data, card = path.stem, path.read_bytes(), read_card(path)
     else:
-        name, data, card = Path(getattr(source, "name", None) or "uploaded").stem, source.read(), {}
+        name, data, card = Path(getattr(source, "name", None) or "uploaded").stem, source.read(MAX_BYTES + 1), {}
+    recognised = recognise(read_tensors(data), arch or card.get("arch"))
+    facts = {"arch": recognised.arch, "num_classes": recognised.num_classes}
+    if recognised.has_simam:
+        facts |= {"attention": "simam", "trained_with_simam": True}
+    loaded = _assembled(name, recognised.weights, facts, card)
+    return replace(loaded, match=recognised.match, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
-    weights = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in _tensors(data).items()}
-    arch = arch or card.get("arch") or _recognise(weights)
-    e_lambda = float(card.get("e_lambda", 0.1))
-    if "fc.weight" not in weights or weights["fc.weight"].dim() != 2:
-        raise CheckpointError("This checkpoint has no last layer named fc.weight, so its classes are not known.")
-    num_classes = weights["fc.weight"].shape[0]
-    try:
-        with torch.device("meta"):  # no memory and no initial values for weights that are about to be replaced
-            model = create_model(arch, card.get("attention", "simam"), num_classes, e_lambda)
-        counters = {key: torch.tensor(0) for key in model.state_dict() if key.endswith(_COUNTER)}
-        model.load_state_dict(counters | weights, assign=True)
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"These weights do not fit {arch}: {' '.join(str(error).split())}") from None
 
-    normalisation = card.get("normalisation", {})
-    transforms = Transforms(
-        int(card.get("input_size", 224)),
-        tuple(normalisation.get("mean", IMAGENET_MEAN)),
-        tuple(normalisation.get("std", IMAGENET_STD)),
+def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = None) -> Path:
+    """The file that a name or a path means, as :func:`load_checkpoint` takes them; ``CheckpointError`` if there is none."""
+    known = {info.name: info for info in list_checkpoints()}
+    info = known.get(str(source))
+    path = info.path if info else Path(source)
+    if path.is_file():
+        return path
+    published = torchvision_weights.published()
+    if str(source) in published:
+        return torchvision_weights.download(published[str(source)], progress=progress)
+    raise CheckpointError(
+        f"There is no checkpoint {str(source)!r}; those that are here are: {', '.join(known)}. "
+        f"torchvision's are: {', '.join(published)}."
     )
-    categories = tuple(card.get("categories") or (f"class {index}" for index in range(num_classes)))
-    if len(categories) != num_classes:
-        raise CheckpointError(f"The card names {len(categories)} classes, but the weights tell {num_classes} apart.")
-    return LoadedCheckpoint(name, model.eval().requires_grad_(False), transforms, categories, e_lambda, card)
+
+
+def with_card(loaded: LoadedCheckpoint, card: dict[str, Any]) -> LoadedCheckpoint:
+    """The same weights as another card describes them; they are shared, not copied.
+
+    Args:
+        loaded: from :func:`load_checkpoint`.
+        card: entries as in a card's file; what it leaves out is as it was.
+
+    Raises:
+        CheckpointError: an entry makes no sense, or does not fit the weights.
+    """
+    stated = {name: value for name, value in loaded.card.items() if name not in loaded.assumed}
+    facts = {name: loaded.card[name] for name in ("arch", "num_classes")}
+    described = _assembled(loaded.name, loaded.model.state_dict(), facts, stated | card)
+    return replace(described, match=loaded.match, size=loaded.size, sha256=loaded.sha256)
+
+
+def wrap(
+    model: nn.Module,
+    categories: Sequence[str] | None = None,
+    input_size: int = 224,
+    *,
+    mean: tuple[float, float, float] = IMAGENET_MEAN,
+    std: tuple[float, float, float] = IMAGENET_STD,
+    trained_with_simam: bool | None = None,
+    name: str = "network",
+) -> LoadedCheckpoint:
+    """Any network as something that :func:`simam_viz.analyze` takes; its weights are shared, not copied.
+
+    Args:
+        model: images (N, 3, S, S) → logits (N, K), such as :func:`simam_viz.insert_simam` returns.
+        categories: names of its K classes; ``None`` counts the outputs of its last dense layer and calls 1000 of them by
+            ImageNet's names.
+        input_size: S where nothing else is asked for.
+        mean, std: normalisation of its input, by channel.
+        trained_with_simam: whether the weights were trained with SimAM in place; ``None``: not known.
+        name: what to call it.
+
+    Raises:
+        ValueError: no categories are given and the network has no dense layer to count them by.
+    """
+    if categories is None:
+        dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
+        if not dense:
+            raise ValueError("The number of classes is not known: name them with categories=….")
+        categories = default_categories(dense[-1].out_features)
+    lambdas = {module.e_lambda for module in model.modules() if isinstance(module, SimAM)}
+    return LoadedCheckpoint(
+        name,
+        model,
+        Transforms(input_size, mean, std),
+        tuple(categories),
+        lambdas.pop() if len(lambdas) == 1 else 0.1,
+        {"title": name, "trained_with_simam": trained_with_simam},
+    )
+
+
+def default_categories(num_classes: int) -> tuple[str, ...]:
+    """Names for classes that no card names: ImageNet's for 1000 of them, numbers for any other count."""
+    if num_classes == 1000:
+        return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+    return tuple(f"class {index}" for index in range(num_classes))
+
+
+def twin_of(loaded: LoadedCheckpoint) -> str | None:
+    """The name of the checkpoint trained by the same recipe but for SimAM, if it is here.
+
+    Both cards must name each other (entry ``"twin"``) and tell the same classes apart.
+    """
+    for info in list_checkpoints():
+        theirs = info.card
+        if (
+            (loaded.card.get("twin"), theirs.get("twin")) == (info.name, loaded.name)
+            and theirs.get("attention") != loaded.card.get("attention")
+            and theirs.get("categories") == loaded.card.get("categories")
+        ):
+            return info.name
+    return None
 
 
 def short_name(category: str) -> str:
@@ -146,57 +240,68 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_card(path: Path) -> dict[str, Any]:
-    card = path.with_suffix(".json")
-    if not card.is_file():
-        return {}
+def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], card: dict[str, Any]) -> LoadedCheckpoint:
+    """A network from weights and what is known of them: a card's word, what the tensors show, then defaults."""
+    known = facts | {
+        entry: value for entry, value in card.items() if value is not None or entry == "trained_with_simam"
+    }
+    if "trained_with_simam" not in known and "attention" in known:
+        known["trained_with_simam"] = known["attention"] == "simam"
+    defaults = {
+        "attention": "simam",
+        "trained_with_simam": None,
+        "e_lambda": 0.1,
+        "input_size": 224,
+        "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
+        "categories": list(default_categories(facts["num_classes"])),
+    }
+    assumed = tuple(entry for entry in defaults if entry not in known)
+    known = defaults | known
+    e_lambda, transforms, categories = _checked(known, facts)
     try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise CheckpointError(f"The card {card.name} beside the weights is not a JSON object; mend or remove it.")
-    return content
+        with torch.device("meta"):  # no memory and no initial values for weights that are about to be replaced
+            model = create_model(facts["arch"], known["attention"], facts["num_classes"], e_lambda)
+    except ValueError as error:
+        raise CheckpointError(f"The card does not fit the weights: {error}") from None
+    model.load_state_dict(weights, assign=True)
+    model.eval().requires_grad_(False)
+    return LoadedCheckpoint(name, model, transforms, categories, e_lambda, known, assumed)
 
 
-def _tensors(data: bytes) -> dict[str, Tensor]:
+def _checked(card: dict[str, Any], facts: dict[str, Any]) -> tuple[float, Transforms, tuple[str, ...]]:
+    """The entries that computing depends on; ``CheckpointError`` for one that makes no sense."""
+
+    def numbers(values: Any, count: int, positive: bool) -> tuple[float, ...]:
+        if not isinstance(values, (list, tuple)) or len(values) != count:
+            raise TypeError
+        found = tuple(float(value) for value in values)
+        if not all(math.isfinite(value) and (value > 0 or not positive) for value in found):
+            raise ValueError
+        return found
+
+    for entry in ("arch", "num_classes"):
+        if card[entry] != facts[entry]:
+            raise CheckpointError(f"The card says {entry} {card[entry]!r}, but the weights say {facts[entry]!r}.")
+    entry = "e_lambda"
     try:
-        return safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError):
-        pass
-    if data[:2] != b"PK" and data[:1] != b"\x80":  # neither a zip archive nor a pickle
-        raise CheckpointError("This file is neither safetensors nor a PyTorch checkpoint.")
-    try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise CheckpointError("This file holds more than tensors, so it is not opened: it could run code.") from None
-    except Exception:  # torch raises whatever the damage leads it to
-        raise CheckpointError("This PyTorch checkpoint is damaged and cannot be read.") from None
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not content or not all(isinstance(t, Tensor) for t in content.values()):
-        raise CheckpointError("This file holds no state_dict: a table of named tensors is needed.")
-    return {str(key).removeprefix("module."): tensor for key, tensor in content.items()}
-
-
-@functools.cache
-def _shapes(arch: str) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        model = create_model(arch)
-    return _body_shapes(model.state_dict())
-
-
-def _body_shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Shapes that tell architectures apart: all but the classifier's, which depends on the classes."""
-    return {key: tuple(t.shape) for key, t in weights.items() if not key.startswith("fc.") and _COUNTER not in key}
-
-
-def _recognise(weights: dict[str, Tensor]) -> str:
-    found = _body_shapes(weights)
-    for arch in ARCHITECTURES:
-        if _shapes(arch) == found:
-            return arch
-    raise CheckpointError(
-        f"These weights fit none of the supported networks ({', '.join(ARCHITECTURES)}); "
-        f"the file's first tensors are {', '.join(f'{k} {v}' for k, v in list(found.items())[:4])}."
-    )
+        (e_lambda,) = numbers([card["e_lambda"]], 1, positive=True)
+        entry = "input_size"
+        if not 32 <= (size := int(card["input_size"])) <= 4096:
+            raise ValueError
+        entry = "normalisation"
+        mean = numbers(card["normalisation"].get("mean", IMAGENET_MEAN), 3, positive=False)
+        std = numbers(card["normalisation"].get("std", IMAGENET_STD), 3, positive=True)
+        entry = "categories"
+        categories = tuple(card["categories"])
+        if isinstance(card["categories"], str) or not all(isinstance(category, str) for category in categories):
+            raise TypeError
+        entry = "trained_with_simam"
+        if card["trained_with_simam"] not in (True, False, None):
+            raise TypeError
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        raise CheckpointError(f"The entry {entry} of the card makes no sense; mend or remove it.") from None
+    if len(categories) != facts["num_classes"]:
+        raise CheckpointError(
+            f"The card names {len(categories)} classes, but the weights tell {facts['num_classes']} apart."
+        )
+    return e_lambda, Transforms(size, mean, std), categories

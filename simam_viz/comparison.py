@@ -1,38 +1,75 @@
-"""The same image under several attentions, all with the same weights and the same target."""
+"""The same image and the same target under several attentions: the same weights with SimAM on, uniform and off, and the twin."""
 
 from __future__ import annotations
 
 import dataclasses
+import operator
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from .analysis import Analysis, analyze
 from .checkpoints import LoadedCheckpoint
-from .models import replace_modules, shared_copy
-from .simam import SimAM, UniformSimAM
+from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
+from .simam import FixedMeanSimAM, SimAM, UniformSimAM
 
 Variant = Literal["on", "uniform", "off"]
+Column = Literal["on", "uniform", "off", "twin"]
 VARIANTS: tuple[Variant, ...] = ("on", "uniform", "off")
 
 
-def with_attention(loaded: LoadedCheckpoint, variant: Variant) -> LoadedCheckpoint:
+def with_attention(loaded: LoadedCheckpoint, variant: Variant, fixed_mean: bool = False) -> LoadedCheckpoint:
     """The same weights with SimAM ``"on"``, made ``"uniform"`` over positions, or switched ``"off"``.
 
     Uniform gives every neuron its channel's mean weight, so that scale stays and selection in space goes. Off removes
-    SimAM; batch norm then sees a scale it never saw in training.
+    SimAM; batch norm then sees a scale it never saw in training. With ``fixed_mean``, SimAM keeps each channel's mean
+    weight at what it is at the λ the network was trained with, whatever λ it is given.
+
+    Raises:
+        ValueError: there is no such variant.
     """
-    if variant == "on":
+    if variant not in VARIANTS:
+        raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
+    trained = loaded.e_lambda
+    if variant == "on" and not fixed_mean:
         return loaded
     model = shared_copy(loaded.model)
-    if variant == "uniform":
-        replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
-    elif variant == "off":
+    if variant == "off":
         replace_modules(model, SimAM, lambda simam: nn.Identity())
+    elif variant == "uniform":
+        replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
     else:
-        raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
+        replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, trained))
     return dataclasses.replace(loaded, model=model)
+
+
+def columns(loaded: LoadedCheckpoint, twin: LoadedCheckpoint | None = None) -> tuple[Column, ...]:
+    """What there is to compare: the variants of a network with SimAM (one without has one), and its twin."""
+    attends = any(isinstance(module, SimAM) for module in loaded.model.modules())
+    return (*(VARIANTS if attends else VARIANTS[:1]), *(() if twin is None else ("twin",)))
+
+
+def network(
+    loaded: LoadedCheckpoint, column: Column, fixed_mean: bool = False, twin: LoadedCheckpoint | None = None
+) -> LoadedCheckpoint:
+    """One of the networks to compare; ``ValueError`` if there is no such column, or no twin."""
+    if column != "twin":
+        return with_attention(loaded, column, fixed_mean)
+    if twin is None:
+        raise ValueError("This checkpoint has no twin.")
+    return twin
+
+
+def lambda_of(loaded: LoadedCheckpoint, column: Column, e_lambda: float, fixed_mean: bool = False) -> float:
+    """The λ to run one column at: the trained one where λ does nothing (no SimAM, or the mean weights of a fixed λ)."""
+    if column == "on" or (column == "uniform" and not fixed_mean):
+        return e_lambda
+    if column == "twin" and not loaded.trained_with_simam:
+        return e_lambda  # the twin of a plain network has SimAM
+    return loaded.e_lambda
 
 
 def compare(
@@ -41,13 +78,98 @@ def compare(
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
-) -> dict[Variant, Analysis]:
-    """Analyse ``image`` under every variant of :data:`VARIANTS`; arguments as :func:`simam_viz.analyze` takes them.
+    against: int | None = None,
+    *,
+    fixed_mean: bool = False,
+    twin: LoadedCheckpoint | None = None,
+) -> dict[Column, Analysis]:
+    """Analyse ``image`` under each of :func:`columns`: attention on, uniform and off, and through the ``twin`` if there is one.
 
-    Without a target, all explain the class that the network with attention on predicts.
+    Without a target, all explain the class that the network with attention on predicts. Arguments as
+    :func:`simam_viz.analyze` takes them, and:
+
+    Args:
+        fixed_mean: on and uniform at the mean weights of the trained λ; see :func:`with_attention`.
+        twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
     """
-    analyses: dict[Variant, Analysis] = {}
-    for variant in VARIANTS:
-        analyses[variant] = analyze(with_attention(loaded, variant), image, e_lambda, target, input_size)
-        target = analyses[variant].target
+    e_lambda = loaded.e_lambda if e_lambda is None else e_lambda
+    analyses: dict[Column, Analysis] = {}
+    for column in columns(loaded, twin):
+        at = lambda_of(loaded, column, e_lambda, fixed_mean)
+        analyses[column] = analyze(network(loaded, column, fixed_mean, twin), image, at, target, input_size, against)
+        target = analyses[column].target
     return analyses
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What SimAM in one block at a time does to the probability of one class."""
+
+    target: int
+    on: float
+    """Its probability with SimAM on in every block."""
+    uniform: dict[str, float]
+    """By block: its probability with SimAM uniform over positions in that block alone."""
+    off: dict[str, float]
+    """By block: its probability with SimAM removed from that block alone."""
+
+
+def ablate_blocks(
+    loaded: LoadedCheckpoint,
+    image: Image.Image,
+    e_lambda: float | None = None,
+    target: int | None = None,
+    input_size: int | None = None,
+    *,
+    fixed_mean: bool = False,
+) -> Ablation:
+    """The probability of the target with attention uniform, or off, in one block at a time; all other blocks as they are.
+
+    One forward pass: the batch begins with the photo alone and grows by two at every block, where one copy goes on with
+    uniform attention and one without, so what lies before that block is computed once. Arguments as
+    :func:`simam_viz.compare` takes them.
+
+    Raises:
+        ValueError: the network has no SimAM, or as :func:`simam_viz.analyze`.
+    """
+    model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
+    set_e_lambda(model, loaded.e_lambda if e_lambda is None else e_lambda)
+    uniform_lambda = loaded.e_lambda if fixed_mean else None
+    names = [
+        name
+        for name, block in residual_blocks(model).items()
+        if any(isinstance(module, SimAM) for module in block.modules())
+    ]
+    if not names:
+        raise ValueError("This network has no SimAM that could be taken out of a block.")
+    blocks = residual_blocks(model)
+    for name in names:
+        blocks[name].register_forward_pre_hook(_with_two_copies)
+        replace_modules(blocks[name], SimAM, lambda simam: _Ablated(simam, uniform_lambda))
+    view = loaded.transforms.view(image, input_size)
+    with torch.no_grad():
+        probabilities = model(loaded.transforms.tensor(view)[None]).softmax(dim=1)
+    classes = probabilities.shape[1]
+    target = int(probabilities[0].argmax()) if target is None else operator.index(target)
+    if not 0 <= target < classes:
+        raise ValueError(f"There is no class {target}; this network knows classes 0 to {classes - 1}.")
+    on, *rest = probabilities[:, target].tolist()
+    return Ablation(target, on, dict(zip(names, rest[0::2], strict=True)), dict(zip(names, rest[1::2], strict=True)))
+
+
+def _with_two_copies(block: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Append the untouched photo twice to what enters a block."""
+    (x,) = inputs
+    return torch.cat([x, x[:1], x[:1]])
+
+
+class _Ablated(nn.Module):
+    """SimAM for all of a batch but its last two entries: uniform for one, nothing for the other."""
+
+    def __init__(self, simam: SimAM, uniform_lambda: float | None) -> None:
+        super().__init__()
+        self.on = simam
+        self.uniform = UniformSimAM(simam.e_lambda if uniform_lambda is None else uniform_lambda)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.on(x[:-2]), self.uniform(x[-2:-1]), x[-1:]])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -11,17 +14,16 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from . import containers
+from .containers import ImageError
+
 MAX_BYTES = 20 * 2**20
-MAX_PIXELS = 50_000_000
 # Decoders warn about every oddity of a file; what matters ends as an ImageError. Set once: filters are not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-
-
-class ImageError(ValueError):
-    """The image cannot be used; the message is one plain sentence for the person who chose it."""
 
 
 def open_image(source: bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO) -> Image.Image:
@@ -37,15 +39,14 @@ def open_image(source: bytes | bytearray | memoryview | str | os.PathLike[str] |
     data = _read(source)
     if not data:
         raise ImageError("This file is empty; choose a photo.")
+    containers.check(data)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise ImageError(
-                f"This image has {width:,} × {height:,} pixels; choose one with at most 50 million in all."
-            )
+        containers.check_size(*image.size)
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        # From here on in place, and each picture freed as soon as the next one stands: 50 megapixels are 200 MB.
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -93,8 +94,15 @@ def _read(source: bytes | bytearray | memoryview | str | os.PathLike[str] | Bina
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise ImageError(f"The file {source} cannot be read: {error.strerror}.") from None
+        except ValueError:
+            raise ImageError("This is no path of a file; choose a photo.") from None
     else:
-        data = source.read(MAX_BYTES + 1)
+        try:
+            data = source.read(MAX_BYTES + 1)
+        except (OSError, ValueError):
+            raise ImageError("This file can no longer be read; choose it again.") from None
+        if not isinstance(data, bytes):
+            raise ImageError("This file was opened as text; open it in binary mode.")
     if len(data) > MAX_BYTES:
         raise ImageError("This file is larger than 20 MB; choose a smaller one.")
     return data
@@ -102,21 +110,39 @@ def _read(source: bytes | bytearray | memoryview | str | os.PathLike[str] | Bina
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _to_eight_bits(image)
-    if image.has_transparency_data:
+        return _to_eight_bits(image).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    if image.mode != "RGBA":
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image)
+    return white
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Grey levels beyond eight bits: 16-bit data by its top byte, anything else stretched from its least to its most."""
     values = np.array(image, dtype=np.float32)
     np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    if image.mode.startswith("I;16") or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and 255 < high <= 65535):
         values /= 257
-    elif values.min() < 0 or values.max() > 255 or (image.mode == "F" and values.max() <= 1):
-        values -= values.min()
-        values *= 255 / max(float(values.max()), float(np.finfo(np.float32).tiny))
+    elif low < 0 or high > 255 or (image.mode == "F" and high <= 1):
+        largest = max(abs(low), abs(high)) or 1.0
+        values /= largest  # first: the difference of the largest numbers is no number
+        values -= low / largest
+        values *= 255 / ((high - low) / largest or 1.0)
     return Image.fromarray(values.round(out=values).clip(0, 255, out=values).astype(np.uint8))
+
+
+def _silence_libtiff() -> None:
+    """libtiff writes about every bad line of a file to the server's log, past Python; on Linux it can be told not to."""
+    with contextlib.suppress(OSError, AttributeError):
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+        for path in {line.split(maxsplit=5)[-1] for line in maps.splitlines() if "/libtiff" in line}:
+            library = ctypes.CDLL(path)
+            library.TIFFSetErrorHandler(None)
+            library.TIFFSetWarningHandler(None)
+
+
+_silence_libtiff()

@@ -1,4 +1,4 @@
-"""ResNets with and without SimAM: torchvision's own blocks, with torchvision's parameter names.
+"""Networks with and without SimAM: torchvision's own blocks, with torchvision's parameter names.
 
 SimAM has no parameters, so the network with it and the plain network load the same ``state_dict``.
 """
@@ -6,11 +6,16 @@ SimAM has no parameters, so the network with it and the plain network load the s
 from __future__ import annotations
 
 import copy
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor, nn
+from torchvision.models.mobilenetv2 import InvertedResidual, MobileNetV2
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from .formulas import check_e_lambda
@@ -28,7 +33,7 @@ _ARCHITECTURES: dict[str, tuple[str, tuple[int, int, int, int], dict[str, Any]]]
     "resnext50_32x4d": ("bottleneck", (3, 4, 6, 3), {"groups": 32, "width_per_group": 4}),
 }
 
-ARCHITECTURES = tuple(_ARCHITECTURES)
+ARCHITECTURES = (*_ARCHITECTURES, "mobilenet_v2")
 
 
 class SimAMBasicBlock(BasicBlock):
@@ -58,32 +63,61 @@ class SimAMBottleneck(Bottleneck):
         return self.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
+class SimAMInvertedResidual(InvertedResidual):
+    """torchvision's inverted residual with SimAM between its depthwise convolution and that convolution's batch norm."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.simam = SimAM()
+
+    def forward(self, x: Tensor) -> Tensor:
+        *expand, depthwise, project, norm = self.conv
+        out = x
+        for layer in expand:
+            out = layer(out)
+        convolution, *rest = depthwise
+        out = self.simam(convolution(out))
+        for layer in rest:
+            out = layer(out)
+        out = norm(project(out))
+        return x + out if self.use_res_connect else out
+
+
+_BLOCK_KINDS = (BasicBlock, Bottleneck, InvertedResidual)
 _BLOCKS = {
     ("basic", "none"): BasicBlock,
     ("basic", "simam"): SimAMBasicBlock,
     ("bottleneck", "none"): Bottleneck,
     ("bottleneck", "simam"): SimAMBottleneck,
+    ("inverted", "none"): InvertedResidual,
+    ("inverted", "simam"): SimAMInvertedResidual,
 }
 
 
-def create_model(arch: str, attention: Attention = "simam", num_classes: int = 1000, e_lambda: float = 0.1) -> ResNet:
+def create_model(
+    arch: str, attention: Attention = "simam", num_classes: int = 1000, e_lambda: float = 0.1
+) -> ResNet | MobileNetV2:
     """A freshly initialised network for images (N, 3, H, W) → logits (N, ``num_classes``), in training mode.
 
     Args:
         arch: one of :data:`ARCHITECTURES`.
-        attention: ``"simam"`` puts SimAM after the second convolution of every block; ``"none"`` is the plain network.
+        attention: ``"simam"`` puts SimAM where its authors do: after the second convolution of every block of a ResNet,
+            after the depthwise convolution of every inverted residual; ``"none"`` is the plain network.
         num_classes: how many classes the last layer tells apart.
         e_lambda: λ of every SimAM module; not used by the plain network.
 
     Raises:
         ValueError: an architecture, attention or λ that does not exist.
     """
-    if arch not in _ARCHITECTURES:
+    if arch not in ARCHITECTURES:
         raise ValueError(f"There is no architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
     if attention not in get_args(Attention):
         raise ValueError(f'attention must be "simam" or "none", not {attention!r}.')
-    kind, layers, options = _ARCHITECTURES[arch]
-    model = ResNet(_BLOCKS[kind, attention], list(layers), num_classes=num_classes, **options)
+    if arch == "mobilenet_v2":
+        model = MobileNetV2(num_classes, block=_BLOCKS["inverted", attention])
+    else:
+        kind, layers, options = _ARCHITECTURES[arch]
+        model = ResNet(_BLOCKS[kind, attention], list(layers), num_classes=num_classes, **options)
     set_e_lambda(model, e_lambda)
     return model
 
@@ -96,9 +130,63 @@ def set_e_lambda(model: nn.Module, e_lambda: float) -> None:
             module.e_lambda = e_lambda
 
 
+class Attended(nn.Sequential):
+    """A convolution and the SimAM that follows it, in the place of the convolution alone."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a network where SimAM works, or would."""
+
+    name: str
+    simam: SimAM | None
+    """The module there; ``None`` in a network without SimAM."""
+    convolution: nn.Module | None
+    """Whose output SimAM would get, where there is none."""
+    output: nn.Module
+    """Whose output Grad-CAM explains: the residual block around the site or, where there is none, SimAM itself."""
+
+    @property
+    def within_block(self) -> bool:
+        """Whether ``output`` is a residual block around the site."""
+        return isinstance(self.output, _BLOCK_KINDS)
+
+
+def sites(model: nn.Module) -> list[Site]:
+    """Every place of ``model`` where SimAM works, in the order of its modules.
+
+    In a network without SimAM: where it was taken out or, failing that, where its authors would put it. A site that is the
+    only one of its residual block has the block's name, any other that of its convolution or of its SimAM.
+    """
+    modules = dict(model.named_modules())
+    names = {module: name for name, module in modules.items()}
+    blocks = residual_blocks(model)
+    places = [(m, m, None) for m in names if isinstance(m, SimAM)]
+    places = places or [(m, None, m[0]) for m in names if isinstance(m, Attended)]
+    if not places:
+        return [Site(name, None, attended_convolution(block), block) for name, block in blocks.items()]
+    around = {module: block for block in blocks.values() for module in block.modules()}
+    in_block = Counter(around[place] for place, *_ in places if place in around)
+    found = []
+    for place, simam, convolution in places:
+        block = around.get(place)
+        if block is not None and in_block[block] == 1:
+            found.append(Site(names[block], simam, convolution, block))
+        else:
+            parent = names[place].rpartition(".")[0]
+            name = parent if isinstance(modules[parent], Attended) else names[place]
+            found.append(Site(name, simam, convolution, place))
+    return found
+
+
+def attended_convolution(block: nn.Module) -> nn.Module:
+    """The convolution of a residual block that SimAM's authors let it follow."""
+    return block.conv[-3][0] if isinstance(block, InvertedResidual) else block.conv2
+
+
 def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
-    """Every residual block of ``model`` by its name (``"layer1.0"``), in network order."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, (BasicBlock, Bottleneck))}
+    """Every residual block of ``model`` by its name (``"layer1.0"``, ``"features.1"``), in network order."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, _BLOCK_KINDS)}
 
 
 @dataclass(frozen=True)
@@ -138,16 +226,52 @@ def receptive_field(model: nn.Module, block: str) -> ReceptiveField:
         ValueError: the network is not one of :func:`create_model`'s, or has no such block.
     """
     blocks = residual_blocks(model)
-    if not isinstance(model, ResNet) or block not in blocks:
+    if not isinstance(model, (ResNet, MobileNetV2)) or block not in blocks:
         raise ValueError(f"The receptive field of {block} is not known in this network.")
-    field = ReceptiveField(1, 1, 0).through(model.conv1).through(model.maxpool)
+    field = ReceptiveField(1, 1, 0)
+    for layer in (model.conv1, model.maxpool) if isinstance(model, ResNet) else (model.features[0][0],):
+        field = field.through(layer)
     for name, module in blocks.items():
-        convolutions = [module.conv1, module.conv2, *([module.conv3] if isinstance(module, Bottleneck) else [])]
-        for convolution in convolutions[: 2 if name == block else None]:
-            field = field.through(convolution)
-        if name == block:
-            break
-    return field
+        last = attended_convolution(module)
+        for path, layer in module.named_modules():
+            if isinstance(layer, nn.Conv2d) and not path.startswith("downsample"):
+                field = field.through(layer)
+                if name == block and layer is last:
+                    return field
+    raise AssertionError("every block has the convolution that SimAM follows")
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers the network learned."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def multiply_adds(model: nn.Module, input_size: int) -> int:
+    """Multiplications, each with its addition, in the convolutions and dense layers for one image of this size.
+
+    Counted on shapes alone: nothing is computed. SimAM itself is left out, as its authors leave it out; it adds four a neuron.
+
+    Raises:
+        ValueError: the network cannot run at this size.
+    """
+    counted = 0
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal counted
+        counted += output.numel() * layer.weight[0].numel()
+
+    shapes: dict[int, Any] = {id(buffer): buffer.to("meta") for buffer in model.buffers()}
+    shapes |= {id(weight): nn.Parameter(weight.detach().to("meta"), False) for weight in model.parameters()}
+    copied = copy.deepcopy(model, shapes).eval()
+    for layer in copied.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            layer.register_forward_hook(count)
+    try:
+        with torch.no_grad():
+            copied(torch.empty(1, 3, input_size, input_size, device="meta"))
+    except RuntimeError:
+        raise ValueError(f"This network cannot run on images of {input_size} × {input_size} pixels.") from None
+    return counted
 
 
 def shared_copy(model: nn.Module) -> nn.Module:
@@ -159,6 +283,48 @@ def shared_copy(model: nn.Module) -> nn.Module:
     shared: dict[int, Any] = {id(buffer): buffer for buffer in model.buffers()}
     shared |= {id(weight): nn.Parameter(weight.detach(), requires_grad=False) for weight in model.parameters()}
     return copy.deepcopy(model, shared).eval()
+
+
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256 over the names and values of all parameters and buffers: equal for equal weights, whatever file they came in."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_lambda: float = 0.1) -> nn.Module:
+    r"""A new network: ``model`` with SimAM after some of its convolutions. It shares its weights with ``model``.
+
+    A convolution that was ``features.0`` is ``features.0.0`` in the new network, and SimAM ``features.0.1``, as in the
+    authors' own networks.
+
+    Args:
+        model: any network whose feature maps are (N, C, H, W); it stays as it is.
+        where: which convolutions: a regular expression that their whole name must match, such as
+            ``r"layer\d\.\d+\.conv2"``, or a function of the convolution, such as ``lambda conv: conv.groups > 1``.
+        e_lambda: λ of every new SimAM.
+
+    Raises:
+        ValueError: no convolution is meant, or λ is not above 0.
+    """
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    result = copy.deepcopy(model, shared)
+    convolutions = {name: m for name, m in result.named_modules() if isinstance(m, nn.Conv2d) and name}
+    if isinstance(where, str):
+        meant = [name for name in convolutions if re.fullmatch(where, name)]
+    else:
+        meant = [name for name, convolution in convolutions.items() if where(convolution)]
+    if not meant:
+        some = ", ".join(list(convolutions)[:4]) or "none"
+        raise ValueError(f"No convolution of this network is meant; its convolutions are called {some} and so on.")
+    for name in meant:
+        parent, _, child = name.rpartition(".")
+        convolution = convolutions[name]
+        attended = Attended(convolution, SimAM(e_lambda)).train(convolution.training)
+        setattr(result.get_submodule(parent), child, attended)
+    return result
 
 
 def replace_modules(model: nn.Module, kind: type[nn.Module], make: Callable[[nn.Module], nn.Module]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
@@ -35,7 +33,10 @@ class SimAM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 4:
             raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
-        return _Refine.apply(x, check_e_lambda(self.e_lambda))
+        e_lambda = check_e_lambda(self.e_lambda)
+        if torch.is_grad_enabled() and x.requires_grad:
+            return _Refine.apply(x, e_lambda)
+        return _refined(x, e_lambda)[0]
 
     def extra_repr(self) -> str:
         return f"e_lambda={self.e_lambda:g}"
@@ -55,62 +56,70 @@ class UniformSimAM(SimAM):
         return x * self.weights(x)
 
 
+class FixedMeanSimAM(SimAM):
+    """SimAM at one λ whose channels keep the mean weight that they have at another.
+
+    λ also changes a channel's mean weight, a scale that batch norm feels. Here each channel's weights are rescaled so
+    that their mean is the one that the same features get at ``scale_e_lambda``, the λ the network was trained with: what
+    is left of a change of λ is where the weights lie. A rescaled weight may fall below 0.622 or pass 1.
+    """
+
+    def __init__(self, e_lambda: float, scale_e_lambda: float) -> None:
+        super().__init__(e_lambda)
+        self.scale_e_lambda = check_e_lambda(scale_e_lambda)
+
+    def weights(self, x: Tensor) -> Tensor:
+        weights, trained = super().weights(x), attention(x, self.scale_e_lambda)
+        return weights * (trained.mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weights(x)
+
+
+def _refined(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor]:
+    """``x · sigmoid(1/e*)``, every channel's mean μ, and its curvature c = 1/(4(σ² + λ)): 1/e* = d²·c + ½.
+
+    One new map, which holds d², 1/e*, the weights and the result by turns.
+    """
+    wide = _wide(x)
+    # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
+    mean = wide.mean(dim=(2, 3), keepdim=True)
+    work = (wide - mean).square_()
+    variance = work.sum(dim=(2, 3), keepdim=True).div_(max(x.shape[2] * x.shape[3] - 1, 1))
+    curvature = variance.add_(e_lambda).reciprocal_().mul_(0.25)
+    refined = work.mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_().mul_(wide)
+    return refined.to(x.dtype), mean, curvature
+
+
 class _Refine(torch.autograd.Function):
-    """``x · sigmoid(1/e*)`` with its gradient by hand: autograd would keep six maps the size of x, this keeps x alone.
+    """:func:`_refined` with its gradient by hand: autograd would keep six maps the size of x, this keeps x alone.
 
-    With s = sigmoid(u), u = d²·c + ½, c = 1/(4(σ² + λ)), M neurons and q = grad · x · s(1 − s) = ∂L/∂u:
+    With s = sigmoid(u), u = d²·c + ½, M neurons and q = grad · x · s(1 − s) = ∂L/∂u:
     ∂L/∂x_i = grad_i·s_i + 2c·(q_i·d_i − mean_j(q_j·d_j)) − d_i · 8c²/(M − 1) · Σ_j q_j·d_j².
-
-    On a CPU the batch goes through tile by tile, so that the temporaries of one tile stay in the cache.
     """
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, e_lambda: float) -> Tensor:
-        neurons = x.shape[2] * x.shape[3]
-        out = torch.empty_like(x)
-        means, curvatures = [], []
-        for x_part, out_part in _tiles(x, out):
-            wide = _wide(x_part)
-            # Two plain sums: torch.var_mean is an order of magnitude slower on channels_last tensors.
-            mean = wide.mean(dim=(2, 3), keepdim=True)
-            squares = (wide - mean).square_()
-            variance = squares.sum(dim=(2, 3), keepdim=True) / max(neurons - 1, 1)
-            curvature = 0.25 / (variance + e_lambda)
-            weights = squares.mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
-            torch.mul(weights, wide, out=out_part)
-            means.append(mean)
-            curvatures.append(curvature)
-        ctx.save_for_backward(x, torch.cat(means), torch.cat(curvatures))
-        return out
+        refined, mean, curvature = _refined(x, e_lambda)
+        ctx.save_for_backward(x, mean, curvature)
+        return refined
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
-        x, means, curvatures = ctx.saved_tensors
-        neurons = x.shape[2] * x.shape[3]
-        out = torch.empty_like(x)
-        for x_part, out_part, grad_part, mean, curvature in _tiles(x, out, grad, means, curvatures):
-            wide = _wide(x_part)
-            deviation = wide - mean
-            weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
-            direct = _wide(grad_part) * weights
-            through = (1 - weights).mul_(direct).mul_(wide).mul_(deviation)
-            first = through.mean(dim=(2, 3), keepdim=True)
-            second = (through * deviation).sum(dim=(2, 3), keepdim=True)
-            second.mul_(8 * curvature.square() / max(neurons - 1, 1))
-            through.sub_(first).mul_(2 * curvature)
-            torch.sub(direct.add_(through), deviation.mul_(second), out=out_part)
-        return out, None
-
-
-_TILE = 1 << 18
-"""Neurons in a tile: one temporary of a tile is 1 MiB in float32, what the cache of one CPU core holds."""
-
-
-def _tiles(x: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """``x`` and ``others`` cut along the batch into tiles of whole images (one tile on anything but a CPU)."""
-    images = max(_TILE // max(x.shape[1:].numel(), 1), 1) if x.device.type == "cpu" else max(len(x), 1)
-    return zip(*(tensor.split(images) for tensor in (x, *others)), strict=True)
+        x, mean, curvature = ctx.saved_tensors
+        wide, grad = _wide(x), _wide(grad)
+        deviation = wide - mean
+        weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
+        direct = grad * weights
+        # q·d, in the memory of the weights: grad·s · x · (1 − s) · d
+        through = weights.neg_().add_(1).mul_(direct).mul_(wide).mul_(deviation)
+        shift = through.mean(dim=(2, 3), keepdim=True)
+        pull = (through * deviation).sum(dim=(2, 3), keepdim=True)
+        pull.mul_(curvature).mul_(4 / max(x.shape[2] * x.shape[3] - 1, 1))
+        # What is left is direct + 2c · (through − shift − pull · d).
+        through.sub_(shift).sub_(deviation.mul_(pull)).mul_(curvature.mul(2))
+        return direct.add_(through).to(x.dtype), None
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -10,9 +10,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
@@ -21,6 +23,14 @@ from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.samples import list_samples
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Tests run in one process a core: more threads than that would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the servers that tests start
+    torch.set_num_threads(1)
+
+# What a developer keeps in their own weights folder is none of the tests' business.
+os.environ["SIMAM_VIZ_WEIGHTS"] = str(ROOT / "tests" / "no-weights")
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +69,36 @@ def browser() -> Iterator[Browser]:
         instance.close()
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of an app that many visitors share, and its log."""
+    folder = tmp_path_factory.mktemp("server")
+    with running(folder) as address:
+        yield address, folder / "server.log"
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a freshly started app."""
+def server(shared_server: tuple[str, Path]) -> Iterator[str]:
+    """The address of the app; whatever a test makes it log must not be a traceback."""
+    address, log = shared_server
+    before = log.stat().st_size
+    yield address
+    told = log.read_bytes()[before:].decode(errors="replace")
+    assert "Traceback" not in told, told
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a freshly started app; its log is ``server.log`` in ``tmp_path``."""
+    with running(tmp_path) as address:
+        yield address
+    log = (tmp_path / "server.log").read_text(errors="replace")
+    assert "Traceback" not in log, log
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """An app of its own, logging into ``folder``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -69,7 +106,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.address", "127.0.0.1",
         "--server.port", str(port), "--browser.gatherUsageStats", "false",
     ]  # fmt: skip
-    log = tmp_path / "server.log"
+    log = folder / "server.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
@@ -86,4 +123,3 @@ def server(tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
-    assert "Traceback" not in log.read_text(errors="replace"), log.read_text(errors="replace")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import simam_viz
@@ -74,3 +75,12 @@ def test_what_went_wrong_is_one_sentence(
 def test_checkpoints_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["checkpoints"]) == 0
     assert simam_viz.list_checkpoints()[0].name in capsys.readouterr().out
+
+
+def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(simam_viz.create_model("resnet18", "none", 3).state_dict(), tmp_path / "plain.pth")
+    (tmp_path / "plain.json").write_text('{"trained_with_simam": false, "input_size": 64}')
+    photo = str(list_samples()[0].path)
+    assert main(["analyze", photo, "--checkpoint", str(tmp_path / "plain.pth"), "--out", str(tmp_path / "out")]) == 0
+    assert "were not trained with SimAM" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "top5.json").read_text())["trained_with_simam"] is False

@@ -13,7 +13,7 @@ from simam_viz import inspection, rivals
 from simam_viz.analysis import Analysis, Block
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.formulas import ATTENTION_FLOOR
-from simam_viz.models import receptive_field, residual_blocks
+from simam_viz.models import attended_convolution, receptive_field, residual_blocks
 from simam_viz.simam import SimAM
 
 
@@ -23,7 +23,9 @@ def analysis(loaded: LoadedCheckpoint, photo: Image.Image) -> Analysis:
 
 
 def block_of(features: torch.Tensor, cam: torch.Tensor | None = None, e_lambda: float = 0.1) -> Block:
-    return Block("layer1.0", features, features[0] * 0 if cam is None else cam, 1.0, SimAM(e_lambda))
+    """A block of one-channel activations that are its Grad-CAM."""
+    activations = (features[0] * 0 if cam is None else cam)[None]
+    return Block("layer1.0", features, activations, torch.ones_like(activations), SimAM(e_lambda))
 
 
 def test_measures_are_what_numpy_says(analysis: Analysis) -> None:
@@ -119,17 +121,17 @@ def test_weights_by_side_mark_what_lies_below_the_mean() -> None:
     assert torch.allclose(signed.abs() + ATTENTION_FLOOR, weights)
 
 
-@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2"])
 def test_receptive_field_is_where_the_gradient_is(arch: str) -> None:
     torch.manual_seed(0)
     model = simam_viz.create_model(arch, attention="none", num_classes=3).eval()
     kept: dict[str, torch.Tensor] = {}
     blocks = residual_blocks(model)
     for name, block in blocks.items():
-        block.conv2.register_forward_hook(lambda *args, name=name: kept.update({name: args[2]}))
+        attended_convolution(block).register_forward_hook(lambda *args, name=name: kept.update({name: args[2]}))
     x = torch.randn(1, 3, 448, 448, requires_grad=True)
     model(x)
-    for name in ("layer1.0", "layer2.0", "layer2.1"):
+    for name in list(blocks)[:5]:
         field = receptive_field(model, name)
         features = kept[name]
         row, column = features.shape[2] // 2, features.shape[3] // 2 + 1

@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -17,12 +18,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
-from simam_viz import charts, inspection, render
+from simam_viz import charts, export, inspection, render
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.comparison import VARIANTS
 from simam_viz.lesson import Derivation, preset_channel
 from simam_viz.render import Pixels
 from simam_viz.samples import list_samples
+from simam_viz.ui.lesson_parts import SURFACE_WIDTH
 from simam_viz.ui.scene import PAGES
 from simam_viz.ui.state import ECHO_SECONDS
 
@@ -81,8 +83,8 @@ class App:
         image = self.page.locator(f".st-key-picture-{name.replace('.', '-')} img")
         assert image.get_attribute("alt")
         kind, _, data = image.get_attribute("src").partition(",")
-        assert kind == "data:image/png;base64"
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+        assert kind in ("data:image/png;base64", "data:image/jpeg;base64")
+        return decoded(base64.b64decode(data))
 
     def pictures(self) -> dict[str, Pixels]:
         """All pictures on the page, by their names."""
@@ -99,7 +101,13 @@ class App:
 
     def shows(self, name: str, expected: Pixels) -> None:
         """Wait until the picture called ``name`` is ``expected``, but for rounding between two runs of the network."""
-        self.until(lambda: alike(self.pixels(name), expected), f"{name} is not the picture that analyze's arrays give")
+
+        def shown() -> bool:
+            image = self.page.locator(f".st-key-picture-{name.replace('.', '-')} img")
+            sent_as_jpeg = image.get_attribute("src").startswith("data:image/jpeg")
+            return alike(self.pixels(name), decoded(render.jpeg(expected)) if sent_as_jpeg else expected)
+
+        self.until(shown, f"{name} is not the picture that analyze's arrays give")
 
     def until(self, condition: Callable[[], bool], message: str) -> None:
         end = time.monotonic() + 30
@@ -121,6 +129,10 @@ class App:
         self.page.get_by_test_id("stSidebar").get_by_role("slider").press(key)
 
 
+def decoded(data: bytes) -> Pixels:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
 def alike(a: Pixels, b: Pixels) -> bool:
     if a.shape != b.shape:
         return False
@@ -130,8 +142,18 @@ def alike(a: Pixels, b: Pixels) -> bool:
 
 @pytest.fixture
 def app(browser: Browser, server: str, tmp_path: Path) -> Iterator[App]:
+    yield from visiting(browser, server, tmp_path)
+
+
+@pytest.fixture
+def fresh_app(browser: Browser, fresh_server: str, tmp_path: Path) -> Iterator[App]:
+    """The same on a server that nobody has visited."""
+    yield from visiting(browser, fresh_server, tmp_path)
+
+
+def visiting(browser: Browser, address: str, folder: Path) -> Iterator[App]:
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    visitor = App(page, server, tmp_path / "failure.png")
+    visitor = App(page, address, folder / "failure.png")
     yield visitor
     page.close()
     assert visitor.problems == []
@@ -145,7 +167,8 @@ def test_alike_tells_pictures_apart(loaded: LoadedCheckpoint, photo: Image.Image
     assert alike(pictures[0], pictures[0]) and not alike(*pictures)
 
 
-def test_from_a_shared_link_to_ones_own_photo(app: App, loaded: LoadedCheckpoint, tmp_path: Path) -> None:
+def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedCheckpoint, tmp_path: Path) -> None:
+    app = fresh_app
     # A deep link to a fresh server opens the page whole.
     sample = list_samples()[1]
     app.open(f"attention_maps?photo={sample.name}&lambda=1&block=layer2.0&channel=5&size=128")
@@ -238,7 +261,7 @@ def test_from_a_shared_link_to_ones_own_photo(app: App, loaded: LoadedCheckpoint
     cam = simam_viz.analyze(loaded, image, e_lambda=1e-6, input_size=128).block("layer2.0").cam
     app.shows("cam-on", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
     app.idle()
-    assert app.changed(before) == {"cam-on", "cam-uniform"}, "without SimAM there is no λ"
+    assert app.changed(before) == {"cam-on", "cam-uniform", "difference"}, "without SimAM there is no λ"
     view["lambda"] = "1e-06"
 
     app.go("Attention maps")
@@ -309,13 +332,13 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.idle()
     neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
     expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
-    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron)))
+    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
     app.page.get_by_test_id("stMain").get_by_role("slider").first.press("ArrowRight")
     expect(app.page).to_have_url(re.compile("edits="), timeout=20_000)
     row, column, value = app.parameters()["edits"].split(",")
     assert (row, column, float(value)) == ("1", "7", pytest.approx(neuron.t + 0.1))
     neuron = Derivation(preset_channel("spike", {(1, 7): float(value)}), 1, 7, 0.1)
-    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron)))
+    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
 
     # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
     app.go("Attention maps")
@@ -405,3 +428,73 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     app.page.goto(link.strip())
     app.settled("Attention maps")
     assert app.parameters()["channel"] == str(order[columns + 3])
+
+
+@pytest.mark.parametrize("width", [1400, pytest.param(390, marks=pytest.mark.long)])
+def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    sample = list_samples()[0]
+    app.open("lambda_sweep?size=224")
+    app.settled("λ sweep")
+    main = app.page.get_by_test_id("stMain")
+    main.get_by_role("button", name="Sweep λ from 1e-6 to 10").click()
+    main.get_by_role("button", name="Stop here").click(timeout=20_000)
+    told = main.get_by_text("Stopped after")
+    expect(told).to_be_visible(timeout=20_000)
+    done, total = map(int, re.search(r"after (\d+) of (\d+)", told.inner_text()).groups())
+    assert 0 < done < total
+
+    main.get_by_role("button", name="Go on").click()
+    expect(main.get_by_role("button", name="Sweep again")).to_be_visible(timeout=240_000)
+    app.idle()
+    expect(main.locator(".st-key-sweep-probabilities canvas").first).to_be_visible(timeout=20_000)
+    expect(main.locator(".st-key-sweep-contrasts canvas").first).to_be_visible()
+    target = simam_viz.analyze(loaded, sample.image(), input_size=224).target
+    analysis = simam_viz.analyze(loaded, sample.image(), e_lambda=10, target=target, input_size=224)
+    cam = analysis.block("layer3.1").cam
+    app.shows("sweep-cam-10", render.overlay(analysis.view, cam, render.CAM_SCALE, 320))
+
+
+@pytest.mark.parametrize("width", [1400, pytest.param(390, marks=pytest.mark.long)])
+def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    app.open("attention_maps?size=224&lambda=1")
+    app.settled("Attention maps")
+    if width < 500:
+        app.page.get_by_test_id("stExpandSidebarButton").click()
+    app.move_lambda("ArrowRight")
+    expect(app.page).to_have_url(re.compile("lambda=1.5"), timeout=20_000)
+    app.idle()
+    app.page.get_by_role("button", name="Take it home").click()
+
+    def download(label: str) -> Path:
+        with app.page.expect_download(timeout=60_000) as waiting:
+            app.page.get_by_role("button", name=label).click()
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
+
+    # What is on screen now, after λ was moved, and not what was there when the page was drawn.
+    analysis = simam_viz.analyze(loaded, list_samples()[0].image(), e_lambda=1.5, input_size=224)
+    block = analysis.block("layer3.1")
+    with zipfile.ZipFile(download("Pictures of this page")) as archive:
+        assert {f"channel-{name}.png" for name in CHANNEL_PICTURES} < set(archive.namelist())
+        weights = np.asarray(Image.open(io.BytesIO(archive.read("channel-overlay.png"))))
+    scale = render.scale_for("attention weight", block.attention)
+    assert alike(weights, render.overlay(analysis.view, block.attention[0], scale, export.FULL_SIZE))
+    arrays = np.load(download("Tensors"))
+    np.testing.assert_allclose(arrays["layer3.1.attention"], block.attention, rtol=1e-3, atol=1e-4)
+    with zipfile.ZipFile(download("Tables")) as archive:
+        assert {"classes.csv", "blocks.csv", "channels.csv", "neurons.csv"} <= set(archive.namelist())
+
+    # The report opens offline and looks complete.
+    report = app.page.context.browser.new_page()
+    asked: list[str] = []
+    report.on("request", lambda request: asked.append(request.url))
+    report.set_viewport_size({"width": width, "height": 900})
+    report.goto(download("Report").as_uri())
+    expect(report.get_by_role("heading", name="Where attention is high")).to_be_visible()
+    assert report.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert report.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
+    report.close()

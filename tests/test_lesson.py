@@ -156,7 +156,7 @@ def test_charts_show_the_derivation() -> None:
     assert (y1 - y0) / (x1 - x0) == pytest.approx(d.closed_form.w)
     curves = charts.importance_curves((0.0, 1.0), d.z, d.e_lambda / d.variance)["series"]
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
-    picture = charts.figure_pixels(charts.energy_surface(d))
+    picture = charts.figure_pixels(charts.energy_surface(d), 640)
     assert picture.shape[2] == 3 and picture.std() > 20
 
 

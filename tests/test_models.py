@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import Bottleneck
 
-from simam_viz import attention, create_model
-from simam_viz.models import ARCHITECTURES, residual_blocks, set_e_lambda, shared_copy
+import simam_viz
+from simam_viz import attention, create_model, insert_simam
+from simam_viz.comparison import with_attention
+from simam_viz.models import ARCHITECTURES, multiply_adds, residual_blocks, set_e_lambda, shared_copy
 from simam_viz.simam import SimAM
 
 
@@ -27,7 +31,7 @@ def test_parameter_names_and_shapes_are_torchvisions(arch: str, kind: str) -> No
     assert len(simams) == (len(residual_blocks(ours)) if kind == "simam" else 0)
 
 
-@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "resnext50_32x4d"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "resnext50_32x4d", "mobilenet_v2"])
 def test_plain_network_is_torchvisions(arch: str) -> None:
     theirs, ours = reference(arch, 7).eval(), create_model(arch, "none", 7).eval()
     ours.load_state_dict(theirs.state_dict())
@@ -81,3 +85,104 @@ def test_shared_copy_shares_memory_and_nothing_else() -> None:
     assert not model.layer1[0]._forward_hooks
     assert model.training and not copy.training
     assert all(p.requires_grad for p in model.parameters()) and not any(p.requires_grad for p in copy.parameters())
+
+
+def test_simam_follows_the_depthwise_convolution_of_mobilenet() -> None:
+    theirs, ours = reference("mobilenet_v2", 7).eval(), create_model("mobilenet_v2", "simam", 7, e_lambda=0.05).eval()
+    ours.load_state_dict(theirs.state_dict())
+    depthwise = [m for m in theirs.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
+    assert len(depthwise) == len(residual_blocks(ours)) == 17
+    for convolution in depthwise:
+        convolution.register_forward_hook(lambda module, inputs, x: x * attention(x, 0.05))
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnext50_32x4d", "mobilenet_v2"])
+def test_multiply_adds(arch: str) -> None:
+    model = create_model(arch, "simam", 10).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.randn(1, 3, 64, 64))
+    assert multiply_adds(model, 64) == counter.get_total_flops() // 2
+    assert all(parameter.device.type == "cpu" for parameter in model.parameters())
+    published = {"resnet18": 1.82e9, "resnext50_32x4d": 4.26e9, "mobilenet_v2": 0.31e9}[arch]
+    assert multiply_adds(create_model(arch), 224) == pytest.approx(published, rel=0.04)
+
+
+# SimAM in any network.
+
+IMAGE = Image.effect_noise((80, 80), 90).convert("RGB")
+
+
+def test_insertion_makes_our_own_network_from_torchvisions() -> None:
+    """Every depthwise convolution of torchvision's MobileNetV2: the same as create_model's network with SimAM."""
+    theirs = reference("mobilenet_v2", 5)
+    ours = create_model("mobilenet_v2", "simam", 5, 0.03)
+    ours.load_state_dict(theirs.state_dict())
+    inserted = insert_simam(theirs, lambda convolution: convolution.groups > 1, e_lambda=0.03)
+    expected, got = (simam_viz.analyze(simam_viz.wrap(m, input_size=64), IMAGE) for m in (ours, inserted))
+    torch.testing.assert_close(got.logits, expected.logits)
+    assert [block.name for block in got.blocks] == [block.name for block in expected.blocks] and got.e_lambda == 0.03
+    for a, b in zip(got.blocks, expected.blocks, strict=True):
+        torch.testing.assert_close(a.attention, b.attention)
+        torch.testing.assert_close(a.cam, b.cam, rtol=1e-3, atol=1e-4)
+
+
+def test_insertion_into_a_densenet() -> None:
+    torch.manual_seed(0)
+    model = torchvision.models.densenet121(weights=None, num_classes=6).eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    inserted = insert_simam(model, r".*denselayer\d+\.conv2", e_lambda=0.05)
+    shared = {parameter.data_ptr() for parameter in model.parameters()}
+    assert {parameter.data_ptr() for parameter in inserted.parameters()} == shared
+
+    analysis = simam_viz.analyze(simam_viz.wrap(inserted, list("abcdef"), 64), IMAGE, target=2)
+    seen = {}
+    for name, module in model.named_modules():
+        if name.endswith("conv2"):
+            module.register_forward_hook(
+                lambda m, i, x, name=name: seen.update({name: (x, x * attention(x, 0.05))}) or seen[name][1]
+            )
+    logits = model(simam_viz.wrap(model, 6 * ["x"]).transforms.tensor(analysis.view)[None])[0]
+    torch.testing.assert_close(analysis.logits, logits, rtol=1e-4, atol=1e-5)
+    assert [block.name for block in analysis.blocks] == list(seen) and len(seen) == 58
+    gradients = torch.autograd.grad(logits[2], [refined for _, refined in seen.values()])
+    for block, (features, refined), gradient in zip(analysis.blocks, seen.values(), gradients, strict=True):
+        torch.testing.assert_close(block.features, features[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(block.refined, refined[0], rtol=1e-4, atol=1e-5)
+        cam = (gradient.mean((2, 3), keepdim=True) * refined).sum(1)[0].relu()
+        assert block.cam_max == pytest.approx(float(cam.max()), rel=1e-3, abs=1e-6)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_insertion_before_layers_that_overwrite_their_input() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(4, 3),
+    )  # fmt: skip
+    loaded = simam_viz.wrap(insert_simam(model, r"\d"), input_size=32)
+    assert loaded.categories == ("class 0", "class 1", "class 2")
+    analysis = simam_viz.analyze(loaded, IMAGE)
+    assert [block.name for block in analysis.blocks] == ["0", "2"] and analysis.attends
+    for block in analysis.blocks:
+        assert (block.features < 0).any(), "what enters SimAM was not yet cut off"
+        torch.testing.assert_close(block.attention, attention(block.features[None], 0.1)[0])
+    off = simam_viz.analyze(with_attention(loaded, "off"), IMAGE)
+    assert [block.name for block in off.blocks] == ["0", "2"] and not off.attends
+    with torch.no_grad():
+        torch.testing.assert_close(off.logits, model(loaded.transforms(IMAGE)[None])[0])
+    torch.testing.assert_close(off.blocks[0].features, model[0](loaded.transforms.tensor(off.view)[None])[0])
+
+
+def test_a_network_that_cannot_be_looked_into() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with pytest.raises(ValueError, match="insert_simam"):
+        simam_viz.analyze(simam_viz.wrap(model, list("abcd"), 32), IMAGE)
+    with pytest.raises(ValueError, match="categories"):
+        simam_viz.wrap(model)
+    with pytest.raises(ValueError, match="its convolutions are called 0 and so on"):
+        insert_simam(model, r"conv\d")
+    with pytest.raises(ValueError, match="λ"):
+        insert_simam(model, "0", e_lambda=0)

@@ -64,7 +64,7 @@ def test_every_page_opens_a_shared_view_whole(path: str) -> None:
         app.selectbox(key="control-class").value
     ] == "lemon"  # fmt: skip
     assert app.selectbox(key="control-size").value == 128
-    if path not in ("app.py", "pages/energy_function.py"):
+    if path in shows("block"):
         assert app.selectbox(key="control-block").value == "layer3.1"
     if path == "pages/attention_maps.py":
         assert app.number_input(key="control-channel").value == 9
@@ -143,7 +143,7 @@ def shows(name: str) -> set[str]:
     """The pages on which a parameter means something."""
     lesson = "pages/energy_function.py"
     return {
-        "block": set(PAGES) - {"app.py", lesson},
+        "block": set(PAGES) - {"app.py", lesson, "pages/lambda_sweep.py", "pages/models.py"},
         "channel": {"pages/attention_maps.py"},
         "range": {"app.py", "pages/attention_maps.py"},
         "unheard-of": set(),
@@ -291,3 +291,30 @@ def test_histograms_count_what_lambda_flattens() -> None:
     checked(app.select_slider(key="control-lambda").set_value(1e-6).run())
     none = next(text.value for text in app.markdown if "λ flattens" in text.value)
     assert "λ flattens 0 of the 128" in none and few != none
+
+
+def test_a_sweep_runs_to_its_end_and_says_where_the_prediction_flips(
+    loaded: LoadedCheckpoint, photo: Image.Image
+) -> None:
+    app = open_page("pages/lambda_sweep.py", size="96")
+    assert not app.dataframe
+    app.button(key="sweep-start").click().run()
+    for _ in range(200):
+        if app.dataframe:
+            break
+        checked(app.run())
+    table = app.dataframe[0].value
+    assert list(table["λ"]) == lambda_stops(0.1)
+    for row in (0, 20, len(table) - 1):
+        analysis = simam_viz.analyze(loaded, photo, e_lambda=float(table["λ"][row]), input_size=96)
+        _, name, probability = analysis.top(1)[0]
+        assert name.startswith(table["predicted class"][row])
+        assert table["probability"][row] == pytest.approx(probability, rel=1e-3)
+        assert table["mean weight layer3.0"][row] == pytest.approx(
+            float(analysis.block("layer3.0").attention.mean()), rel=1e-4
+        )
+    changes = sum(a != b for a, b in itertools.pairwise(table["predicted class"]))
+    text = next(m.value for m in app.markdown if "prediction" in m.value and "flip" in m.value)
+    assert text.count("between λ") == changes
+    checked(app.selectbox(key="control-photo").select(list_samples()[1].name).run())
+    assert not app.dataframe, "what was swept belongs to its photo"

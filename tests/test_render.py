@@ -53,6 +53,21 @@ def test_every_channel_has_its_tile(channels: int) -> None:
     assert picture[y - tile // 2 - 1, x].tolist() == list(render.FRAME_COLOUR)
 
 
+@pytest.mark.parametrize(
+    "values", [torch.rand(9, 3, 3), torch.linspace(0, 1, 1024).reshape(4, 16, 16)], ids=["few", "all"]
+)
+def test_a_png_has_the_pixels_of_its_picture(values: torch.Tensor) -> None:
+    scale = render.Scale(0, 1, "viridis", "x")
+    for picture in (
+        render.mosaic(values, scale, 200, selected=2),
+        render.heat_map(values[0], scale, 50),
+        render.heat_map(values[0], scale, 50)[3:20, ::-1],
+        render.marked_map(values[0], scale, (1, 1), 50),
+    ):
+        decoded = np.asarray(Image.open(io.BytesIO(render.png(picture))).convert("RGB"))
+        np.testing.assert_array_equal(decoded, picture)
+
+
 def test_a_map_is_enlarged_without_mixing_neurons() -> None:
     values = torch.rand(5, 5)
     scale = render.Scale(0, 1, "viridis", "x")
@@ -89,6 +104,13 @@ def test_ends_of_a_scale_are_told_apart() -> None:
 def test_png_round_trip() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(render.png(pixels)))), pixels)
+
+
+def test_a_smooth_picture_survives_jpeg() -> None:
+    view = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((160, 160))
+    pixels = render.overlay(view, torch.rand(5, 5), render.CAM_SCALE, 320)
+    difference = np.abs(np.asarray(Image.open(io.BytesIO(render.jpeg(pixels)))).astype(int) - pixels)
+    assert difference.max() <= 8 and difference.mean() < 1.5
 
 
 def test_histogram_counts_every_neuron() -> None:

@@ -15,20 +15,34 @@ from .conftest import ROOT
 PACKAGE = ROOT / "simam_viz"
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 ORDER = [
+    "version",
     "formulas",
     "simam",
     "models",
+    "containers",
     "images",
     "samples",
+    "weights_file",
+    "recognition",
+    "store",
+    "torchvision_weights",
     "checkpoints",
+    "cards",
+    "cam",
+    "evidence",
     "analysis",
     "comparison",
+    "metrics",
     "inspection",
+    "sweep",
     "rivals",
     "lesson",
     "render",
+    "figures",
     "charts",
     "export",
+    "report",
+    "folder",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import signal
@@ -22,6 +23,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
+from simam_viz.__main__ import main
 from simam_viz.models import create_model
 from simam_viz.training.command import register
 from simam_viz.training.curves import Epoch, write_csv, write_png
@@ -38,12 +40,14 @@ from simam_viz.training.data import (
     read_held_out,
 )
 from simam_viz.training.evaluation import accuracy, predict, top_k_accuracy
-from simam_viz.training.recipe import Recipe
-from simam_viz.training.run import Run, compute_batch_norm_statistics
+from simam_viz.training.precision import autocast, native_precision
+from simam_viz.training.recipe import Recipe, format_stages, parse_stages
+from simam_viz.training.run import Run, _Pace, compute_batch_norm_statistics, train
+
+from .small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
 REPOSITORY = Path(__file__).parents[1]
-CLASSES = ("n03", "n01", "n02")
-RECIPE = Recipe(stages=((32, 1), (48, 1)), batch_size=6, statistics_batches=2)
+RECIPE = SmallRecipe(stages=((32, 1), (48, 1)))
 
 TRAIN = """
 import sys
@@ -51,7 +55,7 @@ from pathlib import Path
 import torch
 from simam_viz.training.data import load_training_data
 from simam_viz.training.recipe import Recipe
-from simam_viz.training.run import Run, train
+from simam_viz.training.run import _Pace, Run, train
 
 torch.set_num_threads(1)
 root, out, save_every = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
@@ -73,26 +77,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set in Tiny ImageNet's layout: 3 classes of 12 images of 16 px, 2 of each held out, 4 for validation."""
-    root = tmp_path_factory.mktemp("data")
-    pixels = np.random.default_rng(0)
-
-    def save(path: Path, level: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        noise = pixels.integers(0, 40, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(noise + np.uint8(level)).save(path, quality=95)
-
-    for number, wnid in enumerate(CLASSES):
-        for i in range(12):
-            save(root / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", 80 * number)
-    for i in range(4):
-        save(root / "val" / "images" / f"val_{i}.JPEG", 80 * (i % 3))
-    rows = [f"val_{i}.JPEG\t{CLASSES[i % 3]}\t0\t0\t9\t9\n" for i in range(4)]
-    (root / "val" / "val_annotations.txt").write_text("".join(rows))
-    (root / "wnids.txt").write_text("\n".join(CLASSES) + "\n")
-    (root / "words.txt").write_text("".join(f"{wnid}\tthing {wnid}\n" for wnid in sorted(CLASSES)))
-    (root / "held_out.txt").write_text("".join(f"{wnid} 3 10\n" for wnid in CLASSES))
-    return root
+    return make_small_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +253,72 @@ def test_stages_and_averaging() -> None:
     assert recipe.averaging_at(0) == 0.1 and recipe.averaging_at(10_000) == 0.99
 
 
+def test_stages_are_read_and_written() -> None:
+    assert parse_stages("64x14,96x3, 160x1") == ((64, 14), (96, 3), (160, 1))
+    assert parse_stages(format_stages(Recipe.stages)) == Recipe.stages
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "write stages like"),
+        ("64", "write stages like"),
+        ("64x14,", "write stages like"),
+        ("64x-1", "write stages like"),
+        ("64x1.5", "write stages like"),
+        ("16x2", "32 to 512 pixels"),
+        ("64x2,1024x1", "32 to 512 pixels"),
+        ("64x0", "1 to 1000 epochs"),
+    ],
+)
+def test_stages_that_make_no_sense_are_one_sentence(text: str, sentence: str, tmp_path: Path, capsys) -> None:
+    assert main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--stages", text]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bfloat16"),
+        ({"architecture": "aarch64", "bf16": True}, "bfloat16"),
+        ({"avx2": True, "avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_precision_follows_the_processor(capabilities, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert native_precision() == precision
+    layer = nn.Linear(2, 2)
+    with autocast(native_precision()):
+        assert layer(torch.ones(1, 2)).dtype == getattr(torch, precision)
+
+
+@pytest.mark.long
+def test_a_run_may_go_on_in_another_precision_and_tells(data, tmp_path: Path) -> None:
+    """Each precision is used for training and measuring alike, and run.json names both."""
+    used: list[set[torch.dtype]] = []
+    for precision, killed in (("float32", True), ("bfloat16", False)):
+        run = Run(data, RECIPE, "resnet18", "simam", precision)
+        seen: set[torch.dtype] = set()
+        for model in (run.model, run.average):
+            model.conv1.register_forward_hook(lambda module, inputs, output, seen=seen: seen.add(output.dtype))
+
+        def stop(progress, run: Run = run, killed: bool = killed) -> None:
+            if killed and run.step > run.steps_an_epoch:
+                raise InterruptedError
+
+        with contextlib.suppress(InterruptedError):
+            train(run, tmp_path, report=stop)
+        used.append(seen)
+    assert used == [{torch.float32}, {torch.bfloat16}]
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert [machine["precision"] for machine in facts["hardware"]] == ["float32", "bfloat16"]
+    assert [row["epoch"] for row in facts["curves"]] == [1, 2]
+
+
 def test_weight_decay_spares_biases_and_norms(data) -> None:
     run = Run(data, RECIPE, "resnet18", "simam")
     decay = {id(p): group["weight_decay"] for group in run.optimizer.param_groups for p in group["params"]}
@@ -324,18 +375,35 @@ def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.csv", "curves.png"]
 
 
+def test_time_left_knows_that_larger_images_take_longer(data) -> None:
+    """At the rates that two cores reach, the first step already tells the whole run's time within a tenth."""
+    rates = {64: 230, 96: 165, 128: 110, 160: 70}
+    run = Run(data, SmallRecipe(stages=((64, 6), (96, 5), (128, 2), (160, 1))), "resnet18", "none")
+    run.step = 1
+    seconds = {px: run.recipe.batch_size / rate for px, rate in rates.items()}
+    whole = sum(seconds[px] * epochs * run.steps_an_epoch for px, epochs in run.recipe.stages)
+    progress = _Pace().progress(run, 5.0, seconds[64])
+    assert progress.seconds_left == pytest.approx(whole - seconds[64], rel=0.1)
+    assert progress.images_per_second == pytest.approx(230)
+
+
 def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("simam_viz.training.command.Recipe", lambda seed: replace(RECIPE, stages=((32, 1),), seed=seed))
+    monkeypatch.setattr("simam_viz.training.command.Recipe", SmallRecipe)
     monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
     parser = argparse.ArgumentParser()
     register(parser.add_subparsers(required=True))
-    words = ["train", "--data", root, "--out", tmp_path, "--cache", root / "cache", "--held-out", root / "held_out.txt"]
-    arguments = parser.parse_args([*map(str, words), "--attention", "none", "--seed", "4"])
+    words = ["train", *data_arguments(root), "--out", str(tmp_path), "--stages", "32x1", "--precision", "bfloat16"]
+    arguments = parser.parse_args([*words, "--attention", "none", "--seed", "4"])
     begun = time.monotonic()
     arguments.run(arguments)
     facts = json.loads((tmp_path / "run.json").read_text())
     assert (facts["attention"], facts["recipe"]["seed"]) == ("none", 4)
+    assert facts["recipe"]["stages"] == [[32, 1]] and facts["hardware"][0]["precision"] == "bfloat16"
     assert 0 < facts["seconds"] < time.monotonic() - begun
+    written = (tmp_path / "run.json").read_text()
+    arguments.precision = "float32"  # a run that has come to its end stays as it was, whoever starts it again
+    arguments.run(arguments)
+    assert (tmp_path / "run.json").read_text() == written
     printed = capsys.readouterr().out
     assert "epoch 1/1 · 32 px · step 5/5" in printed and "min left" in printed and "top-1" in printed
 
@@ -352,15 +420,61 @@ def test_evaluate_command(root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     register(parser.add_subparsers(required=True))
 
     def evaluate(*words: str) -> str:
-        places = ["--data", root, "--cache", root / "cache", "--held-out", root / "held_out.txt"]
-        checkpoint = ["--checkpoint", tmp_path / "constant.safetensors"]
-        arguments = parser.parse_args(["evaluate", *map(str, places + checkpoint), *words])
+        checkpoint = ["--checkpoint", str(tmp_path / "constant.safetensors")]
+        arguments = parser.parse_args(["evaluate", *data_arguments(root), *checkpoint, *words])
         arguments.run(arguments)
         return capsys.readouterr().out
 
     assert evaluate() == "constant, 4 validation images at 40 px: top-1 25.00 %, top-5 100.00 %\n"
     lines = evaluate("--split", "held-out", "--size", "32", "48").splitlines()
     assert lines == [f"constant, 6 held-out images at {px} px: top-1 33.33 %, top-5 100.00 %" for px in (32, 48)]
+    noted = json.loads((tmp_path / "constant.json").read_text())
+    assert noted.pop("accuracy") == {
+        "top1": 25.0, "top5": 100.0, "images": 4, "input_size": 40, "how": f"python -m simam_viz evaluate on {root.name}, float32"
+    } and noted == json.loads(json.dumps(card))  # fmt: skip
     (tmp_path / "constant.json").write_text(json.dumps({**card, "wnids": CLASSES[::-1]}))
     with pytest.raises(ValueError, match="classes"):
         evaluate()
+
+
+@pytest.mark.parametrize(
+    "names", [("c1", "c0"), ("red_thing", "GREEN"), ("x", "y", "z")], ids=["ids", "names", "order"]
+)
+def test_evaluate_on_a_folder_for_each_class(
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Two photos a class, of many sizes; the network always says the second class, which two of them are."""
+    monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
+    model = create_model("resnet18", "simam", num_classes=3)
+    nn.init.zeros_(model.fc.weight)
+    model.fc.bias.data = torch.tensor([1.0, 2.0, 0.0])
+    save_file(model.state_dict(), tmp_path / "constant.safetensors")
+    card = {"categories": ["green, emerald", "red thing", "blue"], "wnids": ["c0", "c1", "c2"], "input_size": 32}
+    (tmp_path / "constant.json").write_text(json.dumps(card))
+    for name in names:
+        (tmp_path / "photos" / "val" / name).mkdir(parents=True)
+        for number, size in enumerate([(50, 40), (33, 90)]):
+            Image.new("RGB", size, "teal").save(tmp_path / "photos" / "val" / name / f"{number}.jpg")
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+
+    def evaluate(data: Path, *words: str) -> None:
+        words = ("evaluate", "--checkpoint", str(tmp_path / "constant.safetensors"), "--data", str(data), *words)
+        arguments = parser.parse_args(words)
+        arguments.run(arguments)
+
+    evaluate(tmp_path / "photos")
+    told, progress = capsys.readouterr()
+    count, share = 2 * len(names), 100 / len(names)
+    assert told == f"constant, {count} validation images at 32 px: top-1 {share:.2f} %, top-5 100.00 %\n"
+    assert f"{count}/{count}" in progress and "Written into constant.json." in progress
+    assert json.loads((tmp_path / "constant.json").read_text())["accuracy"]["top1"] == round(share, 2)
+    with pytest.raises(ValueError, match="neither Tiny ImageNet nor"):
+        evaluate(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="Only Tiny ImageNet"):
+        evaluate(tmp_path / "photos", "--split", "held-out")
+    (tmp_path / "photos" / "val" / "unheard_of").mkdir()
+    Image.new("RGB", (40, 40)).save(tmp_path / "photos" / "val" / "unheard_of" / "0.png")
+    if len(names) == 3:
+        with pytest.raises(ValueError, match="are not the 3 classes of constant"):
+            evaluate(tmp_path / "photos")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -59,16 +60,23 @@ class PairedDifference:
     only_second: int
 
 
-def paired_difference(first: Tensor, second: Tensor, labels: Tensor) -> PairedDifference:
-    """Top-1 of ``first`` minus top-1 of ``second`` (logits (N, K) on the same images), with its 95 % interval.
+def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which images get their true class as the most probable one, (N,) of bool."""
+    return logits.argmax(dim=1) == labels
+
+
+def paired_difference(first: Tensor, second: Tensor) -> PairedDifference:
+    """Top-1 of one network minus top-1 of another in percentage points, with its 95 % interval.
+
+    Args:
+        first, second: their :func:`right_answers` on the same images in the same order, (N,) of bool, at least two.
 
     The interval is the normal one of a mean of paired differences, each −1, 0 or 1. It speaks for these two networks on
     more images of the kind, not for other seeds.
     """
-    right = [(logits.argmax(dim=1) == labels).double() for logits in (first, second)]
-    each = right[0] - right[1]
+    each = first.double() - second.double()
     mean = each.mean().item()
-    half_width = 1.96 * each.std().item() / len(labels) ** 0.5
+    half_width = 1.96 * each.std().item() / len(each) ** 0.5
     return PairedDifference(
         100 * mean,
         100 * (mean - half_width),
@@ -109,6 +117,8 @@ def assess(logits: Tensor, labels: Tensor) -> dict[str, object]:
         "top1": round(top_k_accuracy(logits, labels, 1), 2),
         "top5": round(top_k_accuracy(logits, labels, 5), 2),
         "expected_calibration_error": round(expected_calibration_error(logits, labels), 2),
-        "class_accuracy": [round(value, 1) for value in class_accuracy(logits, labels).tolist()],
+        "class_accuracy": [
+            None if math.isnan(value) else round(value, 1) for value in class_accuracy(logits, labels).tolist()
+        ],
         "confused_pairs": confused_pairs(logits, labels),
     }

@@ -1,28 +1,33 @@
-"""The ``train`` and ``evaluate`` commands."""
+"""The ``train``, ``card`` and ``evaluate`` commands."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from PIL import Image
-from torch import Tensor
 
-from ..checkpoints import Transforms, list_checkpoints, load_checkpoint
+from ..checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
 from ..models import ARCHITECTURES, Attention
+from ..store import BUNDLED_FOLDER, read_card, write_card
+from ..torchvision_weights import terminal_bar
+from .card import make_card
 from .data import HELD_OUT, load_training_data, load_validation, read_wnids
-from .evaluation import accuracy, predict
+from .evaluation import accuracy, as_in_the_app, predict
+from .folders import Watched, is_tiny_imagenet, load_folder
 from .memory import keep_freed_memory
-from .recipe import Recipe
+from .precision import Precision, native_precision
+from .recipe import Recipe, format_stages, parse_stages
 from .run import Progress, Run, train
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add ``train`` and ``evaluate`` to a parser's sub-commands; ``arguments.run(arguments)`` then does the work."""
+    """Add ``train``, ``card`` and ``evaluate`` to a parser's sub-commands; ``arguments.run(arguments)`` then does the work."""
     parser = subparsers.add_parser(
         "train",
         help="train a network on Tiny ImageNet",
@@ -33,13 +38,40 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where state, curves and weights go")
     parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet18")
     parser.add_argument("--attention", choices=get_args(Attention), default="simam")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument(
+        "--stages",
+        default=format_stages(Recipe.stages),
+        metavar="PXxEPOCHS,…",
+        help="image size and epochs of each stage (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", *get_args(Precision)),
+        default="auto",
+        help="bfloat16 where the processor has instructions for it, float32 elsewhere (default), or one of them",
+    )
     parser.set_defaults(run=_train)
 
     parser = subparsers.add_parser(
+        "card",
+        help="turn a finished run into a checkpoint that ships, with its card",
+        description="Write a finished run's weights in half precision and a card with everything measured: the default "
+        "input size is chosen on the held-out images, then the official validation images are read once. If the folder "
+        "holds the card of a twin (the same run with the other attention), each card names the other.",
+    )
+    _add_data_arguments(parser)
+    parser.add_argument("--run", type=Path, required=True, dest="run_folder", metavar="DIR", help="where train wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for both files: assets/weights")
+    parser.add_argument("--name", help="of the checkpoint (default: from architecture and attention)")
+    parser.add_argument("--again", action="store_true", help="read the validation images again for the same file")
+    parser.set_defaults(run=_card)
+
+    parser = subparsers.add_parser(
         "evaluate",
-        help="top-1 and top-5 accuracy of a checkpoint on Tiny ImageNet",
-        description="Measure a checkpoint on Tiny ImageNet, in float32 and with the preprocessing that the app uses.",
+        help="top-1 and top-5 accuracy of a checkpoint on Tiny ImageNet or on a folder of photos for each class",
+        description="Measure a checkpoint on the validation images of Tiny ImageNet, or on any folder that holds one folder "
+        "of photos for each class, in float32 and with the preprocessing that the app uses; and write it into its card.",
     )
     _add_data_arguments(parser)
     parser.add_argument("--checkpoint", metavar="NAME", help="a bundled name or a file (default: the bundled default)")
@@ -78,37 +110,83 @@ def format_progress(progress: Progress) -> str:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    recipe = Recipe(stages=parse_stages(arguments.stages), seed=arguments.seed)
     keep_freed_memory()
     data = load_training_data(arguments.data, arguments.cache, arguments.held_out)
-    run = Run(data, Recipe(seed=arguments.seed), arguments.arch, arguments.attention)
+    precision = native_precision() if arguments.precision == "auto" else arguments.precision
+    run = Run(data, recipe, arguments.arch, arguments.attention, precision)
     train(run, arguments.out, report=_Printer(seconds=15))
     for epoch in run.epochs[-1:]:
         print(f"held-out images: top-1 {epoch.top1:.2f} %, top-5 {epoch.top5:.2f} % at {epoch.px} px")
 
 
+def _card(arguments: argparse.Namespace) -> None:
+    keep_freed_memory()
+    path = make_card(
+        arguments.run_folder,
+        arguments.data,
+        arguments.cache,
+        arguments.held_out,
+        arguments.out,
+        arguments.name,
+        arguments.again,
+    )
+    card = json.loads(path.read_text(encoding="utf-8"))
+    measured, difference = card["accuracy"], card.get("twin_difference")
+    print(
+        f"{path}: top-1 {measured['top1']:.2f} %, top-5 {measured['top5']:.2f} % on {measured['images']:,} validation "
+        f"images at {measured['input_size']} px"
+    )
+    if difference:
+        print(
+            f"{difference['first']} minus {difference['second']}: {difference['difference']:+.2f} points of top-1 "
+            f"({difference['low']:+.2f} to {difference['high']:+.2f})"
+        )
+
+
 def _evaluate(arguments: argparse.Namespace) -> None:
     keep_freed_memory()
-    loaded = load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name)
-    wnids = read_wnids(arguments.data)
-    if tuple(loaded.card.get("wnids", wnids)) != wnids or len(loaded.categories) != len(wnids):
-        raise ValueError(f"{loaded.name} does not have the classes of {arguments.data}, in their order.")
-    if arguments.split == "validation":
-        images = load_validation(arguments.data, arguments.cache)
-    else:
-        images = load_training_data(arguments.data, arguments.cache, arguments.held_out).held_out
+    path = find_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, terminal_bar())
+    loaded = load_checkpoint(path)
+    tiny = is_tiny_imagenet(arguments.data)
+    if tiny:
+        wnids = read_wnids(arguments.data)
+        if tuple(loaded.card.get("wnids", wnids)) != wnids or len(loaded.categories) != len(wnids):
+            raise ValueError(f"{loaded.name} does not have the classes of {arguments.data}, in their order.")
+    elif arguments.split == "held-out":
+        raise ValueError("Only Tiny ImageNet has held-out images.")
     model = loaded.model.to(memory_format=torch.channels_last)
+    measured = {}
     for px in arguments.size or [loaded.transforms.input_size]:
-        logits = predict(model, images, lambda batch, px=px: _as_in_the_app(batch, loaded.transforms, px))
+        if not tiny:
+            images = load_folder(arguments.data, loaded, px)
+        elif arguments.split == "validation":
+            images = load_validation(arguments.data, arguments.cache)
+        else:
+            images = load_training_data(arguments.data, arguments.cache, arguments.held_out).held_out
+        logits = predict(model, Watched(images), as_in_the_app(loaded.transforms, px))
         top1, top5 = accuracy(logits, images)
         print(
             f"{loaded.name}, {len(images)} {arguments.split} images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %"
         )
+        how = f"python -m simam_viz evaluate on {arguments.data.resolve().name}, float32"
+        measured[px] = {
+            "top1": round(top1, 2),
+            "top5": round(top5, 2),
+            "images": len(images),
+            "input_size": px,
+            "how": how,
+        }
+    if arguments.split == "validation":
+        _note_accuracy(path, measured.get(loaded.transforms.input_size) or next(iter(measured.values())))
 
 
-def _as_in_the_app(batch: Tensor, transforms: Transforms, px: int) -> Tensor:
-    """Images (n, side, side, 3) of uint8 → network input (n, 3, px, px), by the checkpoint's own preprocessing."""
-    views = (transforms.view(Image.fromarray(image), px) for image in batch.numpy())
-    return torch.stack([transforms.tensor(view) for view in views]).contiguous(memory_format=torch.channels_last)
+def _note_accuracy(path: Path, measured: dict[str, Any]) -> None:
+    """Write what was measured into the checkpoint's card; what the bundled ones say was measured when they were made."""
+    if path.parent == BUNDLED_FOLDER:
+        return
+    card = write_card(path, read_card(path) | {"accuracy": measured})
+    print(f"Written into {card.name}.", file=sys.stderr)
 
 
 class _Printer:

@@ -92,6 +92,12 @@ def load_validation(root: Path, cache: Path) -> ImageSet:
     return ImageSet(images, np.array([numbers[row[1]] for row in rows], dtype=np.int64))
 
 
+def read_boxes(root: Path) -> Tensor:
+    """The box of each official validation image's object, in the same order: (left, top, right, bottom) in its pixels."""
+    rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
+    return torch.tensor([[int(edge) for edge in row[2:6]] for row in rows])
+
+
 def read_wnids(root: Path) -> tuple[str, ...]:
     """The WordNet ids in the order of the network's outputs."""
     return tuple((root / "wnids.txt").read_text().split())

@@ -5,22 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from ..cam import grad_cam
+from ..checkpoints import Transforms
+from ..models import residual_blocks
 from .data import ImageSet
 
-_BATCH_SIZE = 250
+BATCH_SIZE = 250
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: ImageSet, prepare: Callable[[Tensor], Tensor], bfloat16: bool = False) -> Tensor:
+def predict(model: nn.Module, images: ImageSet, prepare: Callable[[Tensor], Tensor]) -> Tensor:
     """Logits (N, K) in float32 of all ``images``; the model is left in evaluation mode.
 
     ``prepare`` turns a batch (n, side, side, 3) of uint8 into the network's input (n, 3, px, px).
     """
     model.eval()
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-        return torch.cat([model(prepare(batch)).float() for batch, _ in images.batches(_BATCH_SIZE)])
+    return torch.cat([model(prepare(batch)).float() for batch, _ in images.batches(BATCH_SIZE)])
+
+
+def as_in_the_app(transforms: Transforms, px: int) -> Callable[[Tensor], Tensor]:
+    """A ``prepare`` for :func:`predict`: a checkpoint's own preprocessing, to inputs (n, 3, px, px)."""
+
+    def prepare(batch: Tensor) -> Tensor:
+        views = (transforms.view(Image.fromarray(image), px) for image in batch.numpy())
+        return torch.stack([transforms.tensor(view) for view in views]).contiguous(memory_format=torch.channels_last)
+
+    return prepare
+
+
+def predict_and_explain(
+    model: nn.Module, images: ImageSet, prepare: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """As :func:`predict`, and Grad-CAM of each image's true class at the last block's output, (N, h, w)."""
+    model.eval()
+    last_block = list(residual_blocks(model).values())[-1]
+    outputs: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        outputs.append(output.detach().requires_grad_())  # the backward pass need go no further
+        return outputs[-1]
+
+    logits, maps = [], []
+    with last_block.register_forward_hook(keep):
+        for batch, labels in images.batches(BATCH_SIZE):
+            answers = model(prepare(batch))
+            # One image's logits depend on that image alone, so the gradient of the sum holds the gradient of each.
+            (gradients,) = torch.autograd.grad(answers.gather(1, labels[:, None]).sum(), outputs[-1])
+            logits.append(answers.detach().float())
+            maps.append(grad_cam(outputs.pop().detach(), gradients))
+    return torch.cat(logits), torch.cat(maps)
 
 
 def top_k_accuracy(logits: Tensor, labels: Tensor, k: int) -> float:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+SMALLEST, LARGEST = 32, 512
+"""Image sizes in pixels that a stage may have: SimAM-ResNets need 32 at least."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,28 @@ class Recipe:
     def averaging_at(self, step: int) -> float:
         """The running average's memory at step 0, 1, …: short at first, so that it forgets the random start."""
         return min(self.averaging, (step + 1) / (step + 10))
+
+
+def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
+    """``"64x14,96x3"`` → 14 epochs at 64 px, then 3 at 96.
+
+    Raises:
+        ValueError: it reads otherwise, or a size or number of epochs is out of range.
+    """
+    stages = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,9})x([0-9]{1,9})\s*", part)
+        if match is None:
+            raise ValueError(f"The stage {part!r} is not SIZExEPOCHS; write stages like 64x14,96x3,128x1.")
+        px, epochs = int(match[1]), int(match[2])
+        if not SMALLEST <= px <= LARGEST:
+            raise ValueError(f"A stage's images must be {SMALLEST} to {LARGEST} pixels wide, not {px}.")
+        if not 1 <= epochs <= 1000:
+            raise ValueError(f"A stage must have 1 to 1000 epochs, not {epochs}.")
+        stages.append((px, epochs))
+    return tuple(stages)
+
+
+def format_stages(stages: Iterable[tuple[int, int]]) -> str:
+    """What :func:`parse_stages` reads."""
+    return ",".join(f"{px}x{epochs}" for px, epochs in stages)

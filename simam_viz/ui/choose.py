@@ -91,12 +91,6 @@ def _index(
     help: str | None = None,
     on_change: Callable[[], None] | None = None,
 ) -> int:
-    def parse(text: str) -> int:
-        index = int(text)
-        if not 0 <= index < size:
-            raise ValueError(text)
-        return index
-
     return state.control(
         st.number_input,
         f"{label} (0 to {size - 1})",
@@ -104,11 +98,23 @@ def _index(
         size - 1,
         name=name,
         default=default,
-        parse=parse,
+        parse=below(size),
         step=1,
         help=help,
         on_change=on_change,
     )
+
+
+def below(size: int) -> Callable[[str], int]:
+    """A parser of the numbers from 0 to ``size`` − 1."""
+
+    def parse(text: str) -> int:
+        index = int(text)
+        if not 0 <= index < size:
+            raise ValueError(text)
+        return index
+
+    return parse
 
 
 def own_range() -> bool:
@@ -157,21 +163,23 @@ def minimum(measure: str, values: Tensor) -> float | None:
     """The least value a channel must have to be shown; ``None`` shows all."""
     low, high = float(values.min()), float(values.max())
 
-    def parse(text: str) -> float:
-        value = float(text)
-        if not math.isfinite(value):
-            raise ValueError(text)
-        return value
-
     return state.control(
         st.number_input,
         f"At least ({low:.3g} to {high:.3g})",
         name="least",
         default=None,
-        parse=parse,
+        parse=finite,
         text=lambda value: None if value is None else f"{value:g}",
         placeholder="all channels",
         format="%.4g",
         step=(high - low) / 20 or 1.0,
         help=f"Only channels whose {measure} is at least this.",
     )
+
+
+def finite(text: str) -> float:
+    """A parser of finite numbers."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

@@ -27,6 +27,26 @@ TERMS = {
         "parts cut (Selvaraju et al., 2017).",
         "Grad-CAM：用平均梯度加权的类激活图。",
     ),
+    "cam methods": (
+        "Grad-CAM: channels weighted by their mean gradient. Grad-CAM++: by their positive gradients, so that several objects of "
+        "one class count alike. HiResCAM: gradient times activation, place by place. LayerCAM: the same with positive gradients "
+        "only, finer in early blocks. All cut negative sums and are divided by their own maximum.",
+        "类激活图方法：Grad-CAM、Grad-CAM++、HiResCAM、LayerCAM，四者出自同一次反向传播。",
+    ),
+    "contrast of classes": (
+        "What speaks for the target rather than for this class: the heat maps then explain the difference of the two logits.",
+        "类别对比：解释两个类别 logit 之差。",
+    ),
+    "fixed mean weight": (
+        "λ changes where the weights lie and how large they are on average. This keeps each channel's mean weight at what the "
+        "trained λ gives, so that only the first is left.",
+        "固定平均权重：保持每个通道的平均权重不变，只改变权重的空间分布。",
+    ),
+    "faithfulness": (
+        "Whether the places that a heat map points at are those the network uses. Deletion and insertion: Petsiuk et al., 2018 (RISE). "
+        "Drop and increase in confidence: Chattopadhay et al., 2018 (Grad-CAM++).",
+        "忠实度：热力图所指的位置是否确为网络所用。删除与插入曲线（RISE）；平均下降与置信度上升（Grad-CAM++）。",
+    ),
     "block": ("One residual block of the network; SimAM sits once in each.", "残差块：每个残差块中有一个 SimAM。"),
     "channel": (
         "One feature map among the many of a block. SimAM compares neurons within a channel only.",
@@ -36,6 +56,10 @@ TERMS = {
         "Variance: σ² of the channel's features. Highest weight: of its best neuron. Contrast: standard deviation of its "
         "weights over positions. Agreement: correlation of its weights with the block's Grad-CAM over positions.",
         "方差：通道特征的方差；最高权重；对比度：权重在空间上的标准差；一致性：权重与 Grad-CAM 的相关系数。",
+    ),
+    "contrast": (
+        "Standard deviation of all attention weights of a block: 0 when SimAM treats all neurons alike.",
+        "对比度：一个残差块中全部注意力权重的标准差。",
     ),
     "receptive field": (
         "The part of the picture that reaches a neuron through convolutions and pooling. SimAM compares a neuron with its "

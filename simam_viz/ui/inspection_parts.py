@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
+from PIL import Image
+from torch import Tensor
 
 from .. import charts, inspection, render, rivals
 from ..analysis import Block
+from ..export import Row
 from ..formulas import ATTENTION_FLOOR
 from ..lesson import number, signed
 from ..models import receptive_field
@@ -102,7 +106,9 @@ def block(view: Scene, block: Block) -> None:
                 st.markdown(f"**{title}**")
                 widgets.picture(
                     f"kind-{title[:3].lower()}",
-                    render.stack([render.overlay(view.analysis().view, plane, scale, 240) for plane in maps], 240),
+                    partial(_sheets, view.analysis().view, maps, scale),
+                    240,
+                    smooth=True,
                     alt=f"Six channels of {block.name} as tilted sheets of the photo: {title}",
                     caption=f"keeps **{share:.1%}** of the weights' variance",
                     scale=scale,
@@ -123,7 +129,9 @@ def block(view: Scene, block: Block) -> None:
             scale = render.scale_for(kind, map_, own)
             widgets.picture(
                 f"reduced-{title[:4].lower().strip()}",
-                render.overlay(view.analysis().view, map_, scale, 480),
+                partial(render.overlay, view.analysis().view, map_, scale),
+                480,
+                smooth=True,
                 alt=f"{title} of the weights of {block.name}, over the photo",
                 caption=f"**{title}**: {map_.min():.3f} to {map_.max():.3f}",
                 scale=scale,
@@ -149,14 +157,14 @@ def _rivals(block: Block) -> None:
     st.subheader(f"SE, CBAM, ECA and SimAM at {channels} × {height} × {width}")
     place = st.empty()
     key = f"latencies-{channels}-{height}-{width}"
-    place.table(_rivals_table(channels, height, width, st.session_state.get(key, {})))
+    widgets.table("modules", _rivals_table(channels, height, width, st.session_state.get(key, {})), place)
     if st.button("Measure the time on this machine", key="measure-latency"):
         bar = st.progress(0.0, "Timing each module in turn")
         for share, times in rivals.latencies(block.features[None]):
             bar.progress(share, "Timing each module in turn")
             st.session_state[key] = times
         bar.empty()
-        place.table(_rivals_table(channels, height, width, st.session_state[key]))
+        widgets.table("modules", _rivals_table(channels, height, width, st.session_state[key]), place)
     st.caption(
         "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
         "processor; it depends on the machine and on what else it does. Top-1: of a ResNet-50 on ImageNet as each module's own "
@@ -166,7 +174,7 @@ def _rivals(block: Block) -> None:
     )
 
 
-def _rivals_table(channels: int, height: int, width: int, times: dict[str, float]) -> list[dict[str, str]]:
+def _rivals_table(channels: int, height: int, width: int, times: dict[str, float]) -> list[Row]:
     return [
         {
             "module": name,
@@ -210,7 +218,8 @@ def channels(view: Scene, block: Block, channel: int, quantity: str, own: bool) 
 
     widgets.tiles(
         "mosaic",
-        render.mosaic(maps[shown], scale, WIDTH, shown.index(channel) if channel in shown else None),
+        partial(render.mosaic, maps[shown], scale, selected=shown.index(channel) if channel in shown else None),
+        WIDTH,
         labels,
         columns,
         open_channel,
@@ -236,7 +245,7 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
     with numbers:
         _neuron(view, block, channel, place)
 
-    size, shape = 480, (height, width)
+    size = 480
     sides = inspection.weights_by_side(features, weights)
     maps = [
         ("features", features, render.scale_for("feature", features),
@@ -257,7 +266,8 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
         for name, values, scale, caption in maps:
             widgets.picture(
                 f"channel-{name}",
-                render.mark_cell(render.heat_map(values, scale, size), place, shape),
+                partial(render.marked_map, values, scale, place),
+                size,
                 alt=f"{name.capitalize()} of channel {channel}, {height} by {width} neurons, the chosen one framed",
                 caption=caption,
                 scale=scale,
@@ -265,7 +275,9 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
         weight_scale = render.scale_for("attention weight", weights, own)
         widgets.picture(
             "channel-overlay",
-            render.overlay(view.analysis().view, weights, weight_scale, size),
+            partial(render.overlay, view.analysis().view, weights, weight_scale),
+            size,
+            smooth=True,
             alt=f"Attention weights of channel {channel} over the photo",
             caption="The weights over the photo, enlarged smoothly, mixed half and half with it in grey.",
             scale=weight_scale,
@@ -275,6 +287,10 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
     st.caption(
         f"The chosen neuron is framed in red. Ranges: {ranges}; features always from their own extreme to its negative."
     )
+
+
+def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> render.Pixels:
+    return render.stack([render.overlay(photo, map_, scale, size) for map_ in maps], size)
 
 
 def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) -> None:
@@ -322,7 +338,9 @@ def _field(view: Scene, block: Block, place: lesson_parts.Place) -> None:
     seen = max(0, min(bottom, side) - max(top, 0)) * max(0, min(right, side) - max(left, 0)) / side**2
     widgets.picture(
         "receptive-field",
-        render.boxed_view(view.analysis().view, (left, top, right, bottom), 480),
+        partial(render.boxed_view, view.analysis().view, (left, top, right, bottom)),
+        480,
+        smooth=True,
         alt=f"The photo, dimmed outside the receptive field of the neuron at row {place[0]}, column {place[1]}",
         caption=f"**Receptive field**: {field.size} × {field.size} pixels around it, {seen:.0%} of the picture. "
         "Earlier SimAM modules let every neuron depend a little on all of it.",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
-import torch
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
@@ -17,6 +17,8 @@ from .scene import Scene
 from .sidebar import lambda_stops
 
 Place = tuple[int, int]
+
+SURFACE_WIDTH = 640
 
 _IN_HAND = "lesson-neuron"
 
@@ -157,7 +159,8 @@ def surface(d: Derivation) -> None:
     with bowl:
         widgets.picture(
             "surface",
-            _surface(d.t, tuple(d.others.tolist()), d.e_lambda),
+            partial(_surface, d),
+            SURFACE_WIDTH,
             alt="The energy of Eq. 2 over slope and offset as a bowl in three dimensions, with the three points marked",
         )
     st.caption(
@@ -170,22 +173,18 @@ def surface(d: Derivation) -> None:
             else "This neuron equals the mean of the others, so w* is 0 and its sign does not matter."
         )
     )
-    st.table(
-        {
-            "point": ["closed form", "numerical search", "sign as printed"],
-            **{
-                name: [f"{getattr(line, field):.6g}" for line in (d.closed_form, d.numerical, d.as_printed)]
-                for name, field in (("w", "w"), ("b", "b"), ("energy", "energy"))
-            },
-        }
+    points = {"closed form": d.closed_form, "numerical search": d.numerical, "sign as printed": d.as_printed}
+    widgets.table(
+        "lines",
+        [
+            {"point": name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", "energy": f"{line.energy:.6g}"}
+            for name, line in points.items()
+        ],
     )
 
 
-@st.cache_data(max_entries=8, show_spinner=False, scope="session")
-def _surface(t: float, others: tuple[float, ...], e_lambda: float) -> render.Pixels:
-    # The surface depends on the target and the others alone, wherever in the map they lie.
-    channel = torch.tensor([[t, *others]], dtype=torch.float64)
-    return charts.figure_pixels(charts.energy_surface(Derivation(channel, 0, 0, e_lambda)))
+def _surface(d: Derivation, width: int) -> render.Pixels:
+    return charts.figure_pixels(charts.energy_surface(d), width)
 
 
 def lambda_player(d: Derivation) -> None:
@@ -204,7 +203,8 @@ def lambda_player(d: Derivation) -> None:
         scale = render.scale_for("attention weight", weights)
         widgets.picture(
             "lambda-weights",
-            render.heat_map(weights, scale, 360),
+            partial(render.heat_map, weights, scale),
+            360,
             alt=f"The weights of the channel at λ = {now:g}",
             caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (never above "
             f"0.6792). λ/σ² = {now / d.variance if d.variance else float('inf'):.3g}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from .. import cards, charts
 from ..checkpoints import LoadedCheckpoint
 
 
@@ -12,15 +13,44 @@ def classes_known(loaded: LoadedCheckpoint) -> None:
     card = loaded.card
     with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
         st.markdown(f"**{card.get('title', loaded.name)}**, λ = {loaded.e_lambda:g}")
-        accuracy = card.get("accuracy")
-        if accuracy:
-            st.markdown(
-                f"Measured: {accuracy['top1']:.1f} % top-1 and {accuracy['top5']:.1f} % top-5 on "
-                f"{accuracy['images']:,} validation images at {accuracy['input_size']} px."
-            )
-        for entry in ("trained_on", "limits", "data_terms"):
-            if entry in card:
-                st.markdown(card[entry])
+        sentences = (
+            cards.accuracy_sentence(card),
+            card.get("trained_on"),
+            card.get("limits"),
+            card.get("data_terms"),
+            cards.calibration_sentence(card),
+            cards.pointing_sentence(card),
+            cards.twin_sentence(card),
+        )
+        for sentence in filter(None, sentences):
+            st.markdown(sentence)
+        measured(loaded)
         st.markdown(
             "It can only answer with one of these: " + "; ".join(sorted(loaded.categories, key=str.lower)) + "."
         )
+
+
+def measured(loaded: LoadedCheckpoint) -> None:
+    """The tables and curves of the card, as far as it has them."""
+    card = loaded.card
+    if curves := card.get("curves"):
+        st.markdown("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss.")
+        st.echarts_chart(
+            charts.learning_curves(curves),
+            height=280,
+            alt="Top-1, top-5 and training loss over the epochs",
+            key=f"curves-{loaded.name}",
+        )
+    by_size = card.get("accuracy_by_input_size", {}).get("how")
+    _table(f"**Accuracy by input size**, on {by_size}.", cards.size_rows(card))
+    _table("**The five best and the five worst classes**, on the validation images.", cards.class_rows(card, best=5))
+    _table("**The most frequent mistakes**, on the validation images.", cards.confused_rows(card))
+    if facts := cards.fact_rows(card):
+        st.markdown("**How it was made**\n\n" + "\n".join(f"- {row['fact']}: {row['value']}" for row in facts))
+
+
+def _table(title: str, rows: list[cards.Row]) -> None:
+    if rows:
+        st.markdown(title)
+        shares = {name: st.column_config.NumberColumn(format="%.1f") for name in rows[0] if "%" in name}
+        st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=shares)

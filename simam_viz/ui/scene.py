@@ -10,15 +10,14 @@ from pathlib import Path
 
 import streamlit as st
 import torch
-from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison
 from ..analysis import Analysis, analyze
-from ..checkpoints import LoadedCheckpoint
-from ..comparison import Variant
-from . import sidebar, state
+from ..checkpoints import CheckpointError, LoadedCheckpoint, twin_of
+from ..comparison import Column
+from . import networks, sidebar, state, takeaway, turns
 from .sidebar import Photo
 
 PAGES = {
@@ -27,10 +26,20 @@ PAGES = {
     "pages/attention_maps.py": ("Attention maps", ":material/grid_view:"),
     "pages/energy_histograms.py": ("Energy histograms", ":material/bar_chart:"),
     "pages/gradcam_comparison.py": ("Grad-CAM comparison", ":material/compare:"),
+    "pages/lambda_sweep.py": ("λ sweep", ":material/linear_scale:"),
+    "pages/models.py": ("Models", ":material/deployed_code:"),
 }
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 STYLE = Path(__file__).with_name("style.css")
+# On a phone the sidebar covers the page, and Streamlit shuts it after its own navigation only.
+LEAVE_SIDEBAR = """<script>
+(() => {
+    const sidebar = document.querySelector('[data-testid="stSidebar"]');
+    if (sidebar && window.innerWidth < 768 && sidebar.getBoundingClientRect().right > 0)
+        sidebar.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+})();
+</script>"""
 
 
 @dataclass(frozen=True)
@@ -43,13 +52,35 @@ class Scene:
     target: int | None
     input_size: int
 
-    def analysis(self, variant: Variant = "on") -> Analysis:
-        """The photo through the network; all variants explain the same class, that which attention on predicts."""
-        target = self.target
-        if target is None and variant != "on":
-            target = self.analysis("on").target
-        photo, loaded = self.photo, self.loaded
-        return _analyse(loaded, photo.image, photo.name, loaded.name, variant, self.e_lambda, target, self.input_size)
+    @property
+    def twin(self) -> LoadedCheckpoint | None:
+        """The network trained by the same recipe but for SimAM, if it is here."""
+        name = twin_of(self.loaded)
+        return None if name is None else networks.load(networks.choices()[name])
+
+    def analysis(self, column: Column = "on", fixed_mean: bool = False, against: int | None = None) -> Analysis:
+        """The photo through one of the networks to compare; all explain the same class, that which attention on predicts."""
+        target, loaded = self.target, self.loaded
+        if target is None and (column, fixed_mean, against) != ("on", False, None):
+            target = self.analysis().target
+        return _analyse(
+            self,
+            self.photo.name,
+            loaded.identity,
+            column,
+            fixed_mean and column in ("on", "uniform"),
+            comparison.lambda_of(loaded, column, self.e_lambda, fixed_mean),
+            target,
+            against,
+            self.input_size,
+        )
+
+    def fresh_analysis(self, target: int | None) -> Analysis:
+        """The same past the session's cache: a sweep would push everything else out of it, a download cannot reach it.
+
+        The caller holds a turn (see :mod:`turns`).
+        """
+        return analyze(self.loaded, self.photo.image, self.e_lambda, target, self.input_size)
 
     def at_lambda(self, e_lambda: float) -> Scene:
         """The same at another λ."""
@@ -57,8 +88,14 @@ class Scene:
 
     @property
     def hypothetical(self) -> str:
-        """A remark for captions where the network has no SimAM."""
-        return "" if self.analysis().attends else " Hypothetical: this network was run without SimAM."
+        """A remark for captions where the network has no SimAM, or its weights were not trained with it."""
+        if not self.analysis().attends:
+            return " Hypothetical: this network was run without SimAM."
+        return {
+            True: "",
+            False: " These weights never saw SimAM in training.",
+            None: " It is not known whether these weights were trained with SimAM.",
+        }[self.loaded.trained_with_simam]
 
 
 @dataclass(frozen=True)
@@ -71,6 +108,7 @@ class Page:
     input_size: int
     _navigation: DeltaGenerator
     _lambda: DeltaGenerator
+    _notices: DeltaGenerator
 
     def live(self, part: Callable[[Scene], None]) -> None:
         """Draw λ and the ``part`` of the page that depends on it, as one fragment.
@@ -79,14 +117,21 @@ class Page:
         once.
         """
 
+        ignored = state.ignored()
+
         @st.fragment
         def fragment() -> None:
-            state.settle()
+            state.settle(ignored)
             with self._lambda:
                 e_lambda = sidebar.choose_lambda(self.loaded)
             with self._navigation:
                 _navigation()
-            part(Scene(self.photo, self.loaded, e_lambda, self.target, self.input_size))
+            view = Scene(self.photo, self.loaded, e_lambda, self.target, self.input_size)
+            takeaway.shows(view)
+            part(view)
+            with self._notices:
+                for sentence in state.ignored():
+                    st.caption(f":material/link_off: {sentence}")
 
         fragment()
 
@@ -100,20 +145,38 @@ def page(path: str) -> Page:
     title, _ = PAGES[path]
     st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
-    if state.begin(path):
+    moved = state.begin(path)
+    if moved:
         sidebar.forget_upload_error()
+        networks.forget_error()
+    with st.container(gap=None):  # always there, so that what follows keeps its place on the page
+        if moved:
+            # The page's name makes it another piece of HTML, which runs anew.
+            st.html(f'<span hidden data-page="{path}"></span>{LEAVE_SIDEBAR}', unsafe_allow_javascript=True)
     _prepare_process()
     with st.sidebar:
         st.markdown("### SimAM Viz")
         navigation = st.container()
         st.divider()
         photo = sidebar.choose_photo()
-        loaded = sidebar.choose_checkpoint()
+        loaded = None
+        try:
+            loaded = sidebar.choose_checkpoint()
+        except (CheckpointError, OSError) as error:
+            trouble = str(error)
         place_of_lambda = st.container()
-        target = sidebar.choose_class(loaded)
-        size = sidebar.choose_input_size(loaded)
+        if loaded is not None:
+            target = sidebar.choose_class(loaded)
+            size = sidebar.choose_input_size(loaded)
+            takeaway.begin()
+            takeaway.offer(photo.name, title)
     st.title(title)
-    return Page(photo, loaded, target, size, navigation, place_of_lambda)
+    if loaded is None:  # the sidebar stands, so that another network can be chosen
+        with navigation:
+            _navigation()
+        st.error(f"The network cannot be loaded. {trouble}")
+        st.stop()
+    return Page(photo, loaded, target, size, navigation, place_of_lambda, st.container())
 
 
 def leap(path: str, label: str, **changes: str) -> None:
@@ -142,15 +205,19 @@ def _prepare_process() -> None:
 
 
 # A session's own cache: nothing that comes from an upload is ever within another session's reach.
-@st.cache_resource(scope="session", max_entries=4, show_spinner="Looking at the photo…")
+@turns.in_turn
+@st.cache_resource(scope="session", max_entries=6, show_spinner="Looking at the photo…")
 def _analyse(
-    _loaded: LoadedCheckpoint,
-    _image: Image.Image,
+    _scene: Scene,
     photo_name: str,
-    checkpoint_name: str,
-    variant: Variant,
+    checkpoint_identity: str,
+    column: Column,
+    fixed_mean: bool,
     e_lambda: float,
     target: int | None,
+    against: int | None,
     input_size: int,
 ) -> Analysis:
-    return analyze(comparison.with_attention(_loaded, variant), _image, e_lambda, target, input_size)
+    loaded = comparison.network(_scene.loaded, column, fixed_mean, _scene.twin if column == "twin" else None)
+    with turns.turn():
+        return analyze(loaded, _scene.photo.image, e_lambda, target, input_size, against).compacted()

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
+from collections import Counter
 from dataclasses import dataclass
 
 import streamlit as st
 from PIL import Image
 
-from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, short_name
+from ..checkpoints import CheckpointError, LoadedCheckpoint, short_name
 from ..images import MAX_BYTES, ImageError, open_image, shrunk
+from ..models import residual_blocks
 from ..samples import Sample, list_samples
-from . import state
+from . import networks, state
 from .glossary import explain
 
 _UPLOADS = "uploads"
 _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = "upload-"
+_NETWORK = "network"
 _PREDICTED = -1
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
@@ -34,6 +36,8 @@ class Photo:
     credit: str
     alt: str
     image: Image.Image
+    file_name: str
+    """What to call it outside the page: as ``title``, but never escaped for Markdown."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def choose_photo() -> Photo:
     if error := st.session_state.get(_UPLOAD_ERROR):
         st.error(error)
     if upload := uploads.get(name):
-        return Photo(name, state.plain(upload.title), "", f"The uploaded photo {upload.title}", upload.image)
+        return Photo(
+            name, state.plain(upload.title), "", f"The uploaded photo {upload.title}", upload.image, upload.title
+        )
     if name not in samples:
         st.info(
             "This link shows an uploaded photo that is not here. Upload that photo to see the same view; until then, a sample."
@@ -87,7 +93,7 @@ def choose_photo() -> Photo:
         name = first
     sample = samples[name]
     credit = f" (photo: {sample.author}; {sample.licence})"
-    return Photo(name, sample.title, credit, sample.alt, _sample_image(sample))
+    return Photo(name, sample.title, credit, sample.alt, _sample_image(sample), sample.title)
 
 
 def forget_upload_error() -> None:
@@ -117,42 +123,91 @@ def _accept(key: str) -> None:
 
 
 def choose_checkpoint() -> LoadedCheckpoint:
-    """The network that looks at the photo."""
-    infos = {info.name: info for info in list_checkpoints()}
+    """The network that looks at the photo; raises ``CheckpointError`` where there is none, or it is damaged."""
+    choices = networks.choices()
+    if not choices:
+        raise CheckpointError("The folder assets/weights holds no weights; get them again from the repository.")
+    first = next(iter(choices))
+
+    def label(name: str) -> str:
+        trained = choices[name].card.get("trained_with_simam")
+        return choices[name].title + (f" ({networks.training_mark(False)})" if trained is False else "")
+
+    asked = state.get("checkpoint") or ""
+    titles = {name: label(name) for name in choices}
+    if asked.startswith("own-") and asked not in choices:
+        titles[asked] = "A checkpoint that is not here"
     name = state.control(
         st.selectbox,
         "Checkpoint",
-        list(infos),
+        list(titles),
         name="checkpoint",
-        default=next(iter(infos)),
-        parse=state.one_of({name: name for name in infos}),
-        format_func=lambda name: infos[name].card.get("title", name),
+        default=first,
+        parse=state.one_of({name: name for name in titles}),
+        on_change=networks.forget_error,
+        format_func=titles.__getitem__,
         help=explain("checkpoint"),
     )
-    return _load(name)
+    if name not in choices:
+        st.info("This link shows an uploaded checkpoint that is not here. Upload that file to see the same view.")
+        name = first
+    loaded = _load_or_default(choices, name)
+    networks.mark(loaded)
+    if st.toggle("Bring your own", key="own-checkpoint-on"):
+        networks.uploader("sidebar")
+    if refused := networks.refused():
+        file, error = refused
+        st.error(f"{state.plain(file)}: {state.plain(str(error))}")
+    if (asked_for := networks.asked_for()) and not asked_for.is_file():
+        st.error(f"There is no file {state.plain(asked_for.name)}, which the command line asks for.")
+    _keep_what_fits(loaded)
+    return loaded
+
+
+def _load_or_default(choices: dict[str, networks.Choice], name: str) -> LoadedCheckpoint:
+    """The network called ``name`` or, if its file is of no use, the bundled one, which always works."""
+    try:
+        return networks.load(choices[name])
+    except (CheckpointError, OSError) as error:
+        if not isinstance(error, CheckpointError):
+            error = CheckpointError("The file cannot be read.")
+        bundled = next((choice for choice in choices.values() if choice.info and choice.info.bundled), None)
+        if bundled is None or bundled.name == name:
+            raise error from None
+        networks.refuse(error, choices[name].title)
+        state.put("checkpoint", bundled.name)
+        return networks.load(bundled)
+
+
+def _keep_what_fits(loaded: LoadedCheckpoint) -> None:
+    """After a change of network, what the view says of blocks and classes that the new one lacks is let go."""
+    before = st.session_state.get(_NETWORK)
+    st.session_state[_NETWORK] = loaded.name
+    if before in (None, loaded.name):
+        return
+    if state.get("class") not in (None, *class_names(loaded)):
+        state.put("class", None)
+    if state.get("size") not in (None, *map(str, input_sizes(loaded))):
+        state.put("size", None)
+    if state.get("block") not in (None, *residual_blocks(loaded.model)):
+        for entry in ("block", "channel", "row", "column", "other"):
+            state.put(entry, None)
 
 
 def choose_lambda(loaded: LoadedCheckpoint) -> float:
     """λ of all SimAM modules, the trained one to begin with."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if not (math.isfinite(value) and 1e-6 <= value <= 10):
-            raise ValueError(text)
-        return value
-
     trained = loaded.e_lambda
     asked = []
     if text := state.get("lambda"):
         with contextlib.suppress(ValueError):
-            asked = [parse(text)]  # a link may ask for any λ, not only for a stop
+            asked = [parse_lambda(text)]  # a link may ask for any λ, not only for a stop
     value = state.control(
         st.select_slider,
         "λ, from 1e-6 to 10",
         lambda_stops(trained, *asked),
         name="lambda",
         default=trained,
-        parse=parse,
+        parse=parse_lambda,
         text=lambda value: f"{value:g}",
         format_func=lambda value: f"{value:g}" + (" (trained)" if value == trained else ""),
         help=explain("lambda"),
@@ -168,10 +223,20 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float:
     return value
 
 
+def parse_lambda(text: str) -> float:
+    """λ in its range; ``ValueError`` for anything else."""
+    value = float(text)
+    if not 1e-6 <= value <= 10:
+        raise ValueError(text)
+    return value
+
+
 def choose_class(loaded: LoadedCheckpoint) -> int | None:
     """The class that Grad-CAM explains; ``None`` is the predicted one."""
-    names = [short_name(category) for category in loaded.categories]
+    names = class_names(loaded)
     texts = {name: index for index, name in enumerate(names)}
+    # The widget keeps what its functions hold on to: names, and not the network.
+    titles = [n if n.endswith(f"({i})") else c for i, (n, c) in enumerate(zip(names, loaded.categories, strict=True))]
     chosen = state.control(
         st.selectbox,
         "Target class",
@@ -180,7 +245,7 @@ def choose_class(loaded: LoadedCheckpoint) -> int | None:
         default=_PREDICTED,
         parse=state.one_of(texts),
         text=lambda index: None if index == _PREDICTED else names[index],
-        format_func=lambda index: "The predicted class" if index == _PREDICTED else loaded.categories[index],
+        format_func=lambda index: "The predicted class" if index == _PREDICTED else titles[index],
         help=explain("target class"),
     )
     return None if chosen == _PREDICTED else chosen
@@ -188,7 +253,7 @@ def choose_class(loaded: LoadedCheckpoint) -> int | None:
 
 def choose_input_size(loaded: LoadedCheckpoint) -> int:
     """The side of the network's input in pixels."""
-    sizes = loaded.card.get("input_sizes") or [128, 160, 192, 224, 288]
+    sizes = input_sizes(loaded)
     return state.control(
         st.selectbox,
         "Input size",
@@ -201,15 +266,23 @@ def choose_input_size(loaded: LoadedCheckpoint) -> int:
     )
 
 
+def class_names(loaded: LoadedCheckpoint) -> list[str]:
+    """A short name for every class; where two share one (ImageNet has two cranes), with the class's number."""
+    names = [short_name(category) for category in loaded.categories]
+    count = Counter(names)
+    return [f"{name} ({index})" if count[name] > 1 else name for index, name in enumerate(names)]
+
+
+def input_sizes(loaded: LoadedCheckpoint) -> list[int]:
+    """The sizes of input to choose from, the network's own among them."""
+    sizes = loaded.card.get("input_sizes") or [128, 160, 192, 224, 288]
+    return sorted({*sizes, loaded.transforms.input_size})
+
+
 def lambda_stops(*more: float) -> list[float]:
     """λ from 1e-6 to 10 on a log scale, six stops a decade, with ``more`` values among them."""
     stops = {float(f"{mantissa}e{exponent}") for exponent in range(-6, 1) for mantissa in (1, 1.5, 2, 3, 5, 7)}
     return sorted(stops | {10.0} | set(more))
-
-
-@st.cache_resource(max_entries=2, show_spinner="Loading the network…")
-def _load(name: str) -> LoadedCheckpoint:
-    return load_checkpoint(name)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -7,9 +7,10 @@ and writes to this one dict, and the address bar always shows it.
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -19,6 +20,7 @@ NAMES = (
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
     *("level", "sort", "least", "against", "other"),
     *("neuron", "toy", "at", "edits"),
+    *("look", "method", "contrast", "scale", "first", "second", "over", "methods", "photos"),
 )
 T = TypeVar("T")
 
@@ -30,6 +32,10 @@ _REPLACED = "views-replaced"
 _REMEMBERED = 100
 _CHANGED = "view-changed"
 _PAGE = "page"
+_IGNORED = "ignored"
+# An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
+_LONGEST = 1000
+_NUMBERS = ("size", "lambda", "channel", "row", "column", "least")
 
 
 def begin(page: str) -> bool:
@@ -41,8 +47,9 @@ def begin(page: str) -> bool:
 
     Returns whether the page was changed.
     """
-    asked = {name: text for name, text in st.query_params.to_dict().items() if name in NAMES}
+    asked, ignored = sifted({name: st.query_params.get_all(name) for name in st.query_params})
     session = st.session_state
+    session[_IGNORED] = ignored
     changed_here = session.pop(_CHANGED, False)
     moved = session.get(_PAGE) != page
     session[_PAGE] = page
@@ -53,9 +60,48 @@ def begin(page: str) -> bool:
     return moved
 
 
-def settle() -> None:
-    """To be called first by every fragment: a change that started its run is none of the next run's."""
+def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[str]]:
+    """What of an address can be an entry of the view, and a sentence about each thing that is left out.
+
+    Whether an entry names something that exists is up to the control that reads it: see :func:`parsed`.
+    """
+    view, sentences = {}, []
+    unknown = [name for name in parameters if name not in NAMES]
+    if unknown:
+        named = ", ".join(_quoted(name) for name in unknown[:3]) + (" and others" if len(unknown) > 3 else "")
+        sentences.append(f"The link asks for {named}, which mean nothing here and were ignored.")
+    for name, texts in parameters.items():
+        if name not in NAMES or not texts:
+            continue
+        text = texts[-1]
+        if len(texts) > 1:
+            sentences.append(f"The link gives {name} more than once; only the last one counts.")
+        if len(text) > _LONGEST or not text.isprintable() or (name in _NUMBERS and not _is_number(text)):
+            sentences.append(_does_not_exist(name, text))
+        else:
+            view[name] = text
+    return view, sentences
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def settle(ignored: Sequence[str] = ()) -> None:
+    """To be called first by every fragment: a change that started its run is none of the next run's.
+
+    ``ignored`` is what :func:`ignored` gave when the rest of the page was drawn.
+    """
     st.session_state.pop(_CHANGED, None)
+    st.session_state[_IGNORED] = list(ignored)
+
+
+def ignored() -> list[str]:
+    """What the page has ignored of its address so far, a sentence each."""
+    return list(st.session_state.get(_IGNORED, []))
 
 
 def current() -> dict[str, str]:
@@ -83,7 +129,7 @@ def put(name: str, text: str | None) -> None:
 def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
     """The value of one entry, or ``default`` where there is none.
 
-    An entry that does not parse (``ValueError`` or ``KeyError``) is dropped, and the person is told.
+    An entry that does not parse (``ValueError`` or ``KeyError``) is dropped, and the person is told by :func:`ignored`.
     """
     text = get(name)
     if text is None:
@@ -92,13 +138,22 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
         return parse(text)
     except (ValueError, KeyError):
         st.session_state[_VIEW].pop(name)
-        st.caption(f":orange[The link asks for {name} “{plain(text[:40])}”, which does not exist here.]")
+        st.session_state.setdefault(_IGNORED, []).append(_does_not_exist(name, text))
         return default
+
+
+def _does_not_exist(name: str, text: str) -> str:
+    return f"The link asks for {name} {_quoted(text)}, which does not exist here."
+
+
+def _quoted(text: str) -> str:
+    return f"“{plain(text[:40])}{'…' if len(text) > 40 else ''}”"
 
 
 def plain(text: str) -> str:
     """A text from outside (a link, a file's name) made harmless as Markdown: no image, link, colour or formula in it."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text).replace("\n", " ")
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", printable)
 
 
 def write_url() -> None:

@@ -6,14 +6,15 @@ import base64
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from .. import charts, render
-from ..render import Pixels, Scale
+from ..export import Row
+from ..render import Scale, percent
+from . import takeaway
+from .takeaway import Draw
 
-
-def percent(probability: float) -> str:
-    """A probability as a percentage that is never a false zero."""
-    return f"{probability:.1%}" if probability >= 0.0005 else "<0.1%"
+__all__ = ["colour_scale", "percent", "picture", "span", "table", "tiles"]
 
 
 def span(low: float, high: float) -> tuple[str, str]:
@@ -25,12 +26,27 @@ def span(low: float, high: float) -> tuple[str, str]:
     return ends
 
 
-def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, scale: Scale | None = None) -> None:
-    """One picture with its colour scale and caption. ``name`` identifies it on the page (CSS class ``st-key-…``)."""
+def picture(
+    name: str,
+    draw: Draw,
+    size: int,
+    *,
+    alt: str,
+    caption: str | None = None,
+    scale: Scale | None = None,
+    smooth: bool = False,
+) -> None:
+    """One picture, drawn in ``size``, with its colour scale and caption; it can be taken home in a bigger one.
+
+    ``name`` identifies it on the page (CSS class ``st-key-…``). A ``smooth`` picture, with no edges between neurons that
+    would blur, travels as JPEG.
+    """
+    takeaway.keep(name, draw, size)
     with st.container(key=f"picture-{name.replace('.', '-')}", gap="xsmall"):
         # Within the page and not beside it: the browser need not come back to ask for each picture, and the server keeps
-        # none of a person's photo. As PNG: a JPEG would blur neurons into each other.
-        address = "data:image/png;base64," + base64.b64encode(render.png(pixels)).decode()
+        # none of a person's photo.
+        kind, data = ("jpeg", render.jpeg(draw(size))) if smooth else ("png", render.png(draw(size)))
+        address = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
         st.image(address, alt=alt, width="stretch")
         if scale is not None:
             colour_scale(scale)
@@ -38,8 +54,22 @@ def picture(name: str, pixels: Pixels, *, alt: str, caption: str | None = None, 
             st.caption(caption)
 
 
+def table(name: str, rows: list[Row], place: DeltaGenerator | None = None) -> None:
+    """A small table, drawn into ``place`` if there is one; it can be taken home as CSV under this name."""
+    takeaway.keep_table(name, rows)
+    (place or st).table(rows)
+
+
 def tiles(
-    name: str, pixels: Pixels, labels: list[str], columns: int, pick: Callable[[int], None], *, alt: str, caption: str
+    name: str,
+    draw: Draw,
+    size: int,
+    labels: list[str],
+    columns: int,
+    pick: Callable[[int], None],
+    *,
+    alt: str,
+    caption: str,
 ) -> None:
     """A picture made of equal tiles, each of which can be pointed at and clicked; ``pick`` gets the tile's index.
 
@@ -52,7 +82,7 @@ def tiles(
             pick(series["data_indices"][-1])
 
     with st.container(key=f"tiles-{name}"):
-        picture(name, pixels, alt=alt)
+        picture(name, draw, size, alt=alt)
         st.echarts_chart(charts.cells(labels, columns), height="stretch", key=key, on_select=clicked, alt=alt)
     st.caption(caption)
 

@@ -1,0 +1,155 @@
+"""A folder of photos through one network: every photo's results, and one table of all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from . import export, report
+from .analysis import Analysis, analyze
+from .checkpoints import LoadedCheckpoint
+from .images import ImageError, open_image
+from .models import weights_hash
+from .version import VERSION
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+ANSWER = "top5.json"
+SUMMARY = "summary.csv"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is done with every photo; ``None`` as :func:`simam_viz.analyze` takes it."""
+
+    e_lambda: float | None = None
+    target: int | None = None
+    input_size: int | None = None
+    full: bool = False
+    """Whether to write the report with all pictures, tables and tensors."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo."""
+
+    photo: str
+    answer: dict[str, Any] | None
+    error: str = ""
+    skipped: bool = False
+    """It had been done before, with the same settings."""
+
+    @property
+    def row(self) -> export.Row:
+        """Its line in the summary."""
+        row: export.Row = {"photo": self.photo, "error": self.error}
+        if self.answer is not None:
+            best, target = self.answer["top5"][0], self.answer["target"]
+            row |= {
+                "predicted class": best["name"], "probability": best["probability"], "target": target["name"],
+                "target probability": target["probability"], "λ": self.answer["e_lambda"],
+                "input size": self.answer["input_size"],
+            }  # fmt: skip
+            for name, numbers in self.answer["blocks"].items():
+                row[f"mean weight {name}"] = numbers["mean_weight"]
+                row[f"standard deviation {name}"] = numbers["spread"]
+        return row
+
+
+def photos_in(folder: Path, out: Path) -> list[Path]:
+    """All photos in ``folder`` and below by the ends of their names, in order; those below ``out`` left out."""
+    out = out.resolve()
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.resolve().is_relative_to(out)
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network and what it is asked of every photo."""
+
+    loaded: LoadedCheckpoint
+    settings: Settings
+
+    @cached_property
+    def _weights_sha256(self) -> str:
+        return weights_hash(self.loaded.model)
+
+    def identity(self, photo: bytes) -> dict[str, object]:
+        """What must be the same for results to be the same."""
+        return {
+            "simam_viz": VERSION,
+            "photo_sha256": hashlib.sha256(photo).hexdigest(),
+            "weights_sha256": self._weights_sha256,
+            "e_lambda": self.loaded.e_lambda if self.settings.e_lambda is None else self.settings.e_lambda,
+            "target": self.settings.target,
+            "input_size": self.settings.input_size or self.loaded.transforms.input_size,
+            "report": self.settings.full,
+        }
+
+    def do(self, photo: bytes, title: str, out: Path) -> tuple[Analysis, list[Path]]:
+        """Analyse one photo and write its files into ``out``: all of them, or none.
+
+        Raises:
+            ImageError: it is no photo.
+            ValueError: the settings do not fit the network.
+            OSError: ``out`` cannot be written to.
+        """
+        settings = self.settings
+        image = open_image(photo)
+        analysis = analyze(self.loaded, image, settings.e_lambda, settings.target, settings.input_size)
+        answer = export.summary(analysis, self.loaded) | {"made_from": self.identity(photo)}
+        files = report.files(analysis, self.loaded, image, title) if settings.full else {}
+        return analysis, export.write(files | export.basic_files(analysis, self.loaded, answer), out)
+
+
+def run(
+    job: Job,
+    photos: list[Path],
+    folder: Path,
+    out: Path,
+    report_progress: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Analyse ``photos`` of ``folder`` one after the other into folders below ``out`` that bear their names.
+
+    What an earlier run with the same settings has finished is not done again. A file that is no photo does not end the
+    run. ``summary.csv`` has a line for each photo so far, also when the run is broken off.
+    """
+    outcomes: list[Outcome] = []
+    try:
+        for photo in photos:
+            outcomes.append(_outcome(job, photo, photo.relative_to(folder), out))
+            report_progress(outcomes[-1])
+    finally:
+        if outcomes:
+            rows = [outcome.row for outcome in outcomes]
+            columns = dict.fromkeys(max(rows, key=len), "")
+            export.write({SUMMARY: export.csv_bytes([columns | row for row in rows])}, out)
+    return outcomes
+
+
+def _outcome(job: Job, photo: Path, name: Path, out: Path) -> Outcome:
+    try:
+        data = photo.read_bytes()
+        before = read_answer(out / name)
+        if before is not None and before.get("made_from") == job.identity(data):
+            return Outcome(name.as_posix(), before, skipped=True)
+        job.do(data, photo.name, out / name)
+        return Outcome(name.as_posix(), read_answer(out / name))
+    except ImageError as error:
+        return Outcome(name.as_posix(), None, str(error))
+
+
+def read_answer(folder: Path) -> dict[str, Any] | None:
+    """The answer in a folder of results; ``None`` if there is none. It is always the last file to be written."""
+    try:
+        answer = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,69 @@
+"""λ from one end to the other: what the network says, how its weights vary, and where Grad-CAM looks."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .analysis import Analysis
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """The analysis of one photo at one λ, reduced to what a sweep shows."""
+
+    e_lambda: float
+    probabilities: Tensor
+    """(K,)."""
+    contrasts: dict[str, float]
+    """By block: standard deviation of all its weights."""
+    mean_weights: dict[str, float]
+    """By block: the scale that λ hands on to batch norm."""
+    cams: dict[str, Tensor]
+    """By block: Grad-CAM of the sweep's target, (H, W) in [0, 1]."""
+
+    @property
+    def predicted(self) -> int:
+        """The most probable class."""
+        return int(self.probabilities.argmax())
+
+
+@dataclass(frozen=True)
+class Flip:
+    """The predicted class changes from ``before`` to ``after`` as λ rises from ``low`` to ``high``."""
+
+    low: float
+    high: float
+    before: int
+    after: int
+
+
+def reduced(analysis: Analysis) -> Point:
+    """What a sweep keeps of one analysis; ``ValueError`` if its network has no SimAM."""
+    if not analysis.attends:
+        raise ValueError("This network has no SimAM: no λ changes what it does.")
+    blocks = analysis.blocks
+    return Point(
+        analysis.e_lambda,
+        analysis.probabilities,
+        {block.name: float(block.attention.std(correction=0)) for block in blocks},
+        {block.name: float(block.attention.mean()) for block in blocks},
+        {block.name: block.cam for block in blocks},
+    )
+
+
+def flips(points: list[Point]) -> list[Flip]:
+    """Between which neighbouring λ the predicted class changes; ``points`` in rising order of λ."""
+    return [
+        Flip(before.e_lambda, after.e_lambda, before.predicted, after.predicted)
+        for before, after in itertools.pairwise(points)
+        if before.predicted != after.predicted
+    ]
+
+
+def leading_classes(points: list[Point], at: Point, k: int = 5) -> list[int]:
+    """The ``k`` most probable classes of ``at``, and every class that is predicted anywhere, without repetition."""
+    top = at.probabilities.topk(min(k, len(at.probabilities))).indices.tolist()
+    return list(dict.fromkeys([*top, *(point.predicted for point in points)]))

@@ -1,0 +1,626 @@
+"""The parts of the Grad-CAM comparison page: heat maps side by side, by block, ablation, faithfulness, and a figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from .. import cam, charts, comparison, figures, metrics, render
+from ..analysis import Analysis
+from ..checkpoints import LoadedCheckpoint, short_name
+from ..comparison import Ablation, Column
+from ..metrics import Finding, Subject
+from ..samples import list_samples
+from . import choose, long_task, state, turns, widgets
+from .glossary import explain
+from .scene import Scene
+
+NOTES: dict[Column, str] = {
+    "on": "SimAM in place, at the λ of the sidebar.",
+    "uniform": "Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.",
+    "off": "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
+    "answer here does not show that attention helps.",
+    "twin": "A network of the same shape, trained by the same recipe without SimAM: the fair comparison.",
+}
+_FIXED_NOTE = "SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives."
+_PLAIN_NOTES: dict[Column, str] = {
+    "on": "This network was trained, and runs, without SimAM.",
+    "twin": "A network of the same shape, trained by the same recipe with SimAM.",
+}
+_CONTROL_TITLES = {"random": "Random map", "centre": "Centre blob"}
+_NO_CONTRAST = -1
+# Side of one photo in the figure, in pixels.
+_TILE = 320
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the controls of the page ask for."""
+
+    view: Scene
+    columns: tuple[Column, ...]
+    method: str
+    block: str
+    against: int | None
+    fixed_mean: bool
+
+    def analysis(self, column: Column) -> Analysis:
+        return self.view.analysis(column, self.fixed_mean, self.against)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the network in hand has no SimAM."""
+        return "off" not in self.columns
+
+    @property
+    def titles(self) -> dict[Column, str]:
+        if self.plain:
+            return {"on": "This network, without SimAM", "twin": "The twin, with SimAM"}
+        on = "Attention on, mean weight fixed" if self.fixed_mean else "Attention on"
+        return {"on": on, "uniform": "Uniform over positions", "off": "Switched off", "twin": "The twin"}
+
+    @property
+    def notes(self) -> dict[Column, str]:
+        if self.plain:
+            return _PLAIN_NOTES
+        return NOTES | {"on": _FIXED_NOTE} if self.fixed_mean else NOTES
+
+    @property
+    def target(self) -> int:
+        return self.view.analysis().target
+
+    def name(self, index: int) -> str:
+        """A class as it is called on screen."""
+        return short_name(self.view.loaded.categories[index])
+
+    @property
+    def explained(self) -> str:
+        """What the heat maps are of."""
+        rather = "" if self.against is None else f" rather than “{self.name(self.against)}”"
+        return f"“{self.name(self.target)}”{rather}"
+
+    @property
+    def scale(self) -> render.Scale:
+        return dataclasses.replace(render.CAM_SCALE, label=f"{self.method}, over its own maximum")
+
+    def networks(self) -> dict[str, tuple[LoadedCheckpoint, float]]:
+        """By title, the networks with their λ, for work beyond the photo on screen."""
+        view, loaded = self.view, self.view.loaded
+        return {
+            self.titles[column]: (
+                comparison.network(loaded, column, self.fixed_mean, view.twin if column == "twin" else None),
+                comparison.lambda_of(loaded, column, view.e_lambda, self.fixed_mean),
+            )
+            for column in self.columns
+        }
+
+    def trouble(self, analysis: Analysis, block: str) -> str:
+        """Why no heat map is drawn, in a sentence; empty if there is one to draw."""
+        target = self.name(analysis.target)
+        if analysis.impossible:
+            return (
+                f"This network finds “{target}” impossible ({widgets.percent(float(analysis.probabilities[analysis.target]))}, less "
+                "than a hundredth of what guessing gives it): a heat map would show noise."
+            )
+        if analysis.block(block).heat_map(self.method).empty:
+            return f"All zero: no place of {block} speaks for {self.explained}."
+        return ""
+
+
+def controls(view: Scene, methods: bool, blocks: bool) -> Comparison:
+    """What to compare, and how: drawn at the top of the page, kept in the address.
+
+    Args:
+        methods: whether the part below shows heat maps, and so asks for a method and a contrast.
+        blocks: whether it asks for one block.
+    """
+    columns = comparison.columns(view.loaded, view.twin)
+    target = view.analysis().target
+    names = [short_name(category) for category in view.loaded.categories]
+    method, against, fixed = "Grad-CAM", _NO_CONTRAST, False
+    block = view.analysis().blocks[-1].name
+    with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+        if methods:
+            method = state.control(
+                st.selectbox, "Method", list(cam.METHODS), name="method", default=method,
+                parse=state.one_of({name: name for name in cam.METHODS}), help=explain("cam methods"),
+            )  # fmt: skip
+        if blocks:
+            block = choose.block(view).name
+        if methods:
+            against = state.control(
+                st.selectbox,
+                "Contrast with",
+                [_NO_CONTRAST, *sorted(range(len(names)), key=lambda index: names[index].lower())],
+                name="contrast",
+                default=_NO_CONTRAST,
+                parse=state.one_of({name: index for index, name in enumerate(names)}),
+                text=lambda index: None if index == _NO_CONTRAST else names[index],
+                format_func=lambda index: "No other class" if index == _NO_CONTRAST else names[index],
+                help=explain("contrast of classes"),
+            )
+        if "off" in columns:
+            fixed = state.control(
+                st.toggle, "λ at a fixed mean weight", name="scale", default=False,
+                parse=state.one_of({"fixed": True, "free": False}), text=lambda on: "fixed" if on else None,
+                help=explain("fixed mean weight"),
+            )  # fmt: skip
+    if against == target:
+        st.info(
+            f"“{names[target]}” cannot be contrasted with itself: choose another class. Until then, it stands alone."
+        )
+    if fixed and view.e_lambda == view.loaded.e_lambda:
+        st.caption("λ is the trained one, so fixing the mean weight changes nothing: move λ.")
+    if view.twin is None:
+        other = "without" if view.loaded.trained_with_simam else "with"
+        st.caption(f"This checkpoint ships without a twin: a network trained by the same recipe {other} SimAM.")
+    chosen = None if against in (_NO_CONTRAST, target) else against
+    return Comparison(view, columns, method, block, chosen, fixed)
+
+
+def heat_maps(asked: Comparison) -> None:
+    """One card a network, and the difference of any two."""
+    st.subheader(f"{asked.method} of {asked.explained} at {asked.block}", help=explain("cam methods"))
+    target = asked.target
+    with st.grid(len(asked.columns), min_column_width=220):
+        for column in asked.columns:
+            with st.container(border=True):
+                analysis = asked.analysis(column)
+                _, name, probability = analysis.top(1)[0]
+                st.markdown(f"**{asked.titles[column]}**")
+                _card(asked, f"cam-{column}", column, asked.block, 480)
+                lead = ""
+                if asked.against is not None:
+                    ahead = float(analysis.logits[target] - analysis.logits[asked.against])
+                    lead = f"  \nLead over {asked.name(asked.against)}: **{ahead:+.2f}** (in logits)"
+                st.markdown(
+                    f"Prediction: **{short_name(name)}** ({widgets.percent(probability)})  \n"
+                    f"Probability of {asked.name(target)}: **{widgets.percent(float(analysis.probabilities[target]))}**{lead}"
+                )
+                st.caption(asked.notes[column])
+    st.caption(
+        f"{asked.method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
+        "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
+        + asked.view.hypothetical
+    )
+    if len(asked.columns) > 1:
+        _difference(asked)
+
+
+def _card(asked: Comparison, key: str, column: Column, block: str, size: int, caption: str | None = None) -> None:
+    """One heat map over the photo; or the photo in grey, and why there is none."""
+    analysis = asked.analysis(column)
+    trouble = asked.trouble(analysis, block)
+    heat = analysis.block(block).heat_map(asked.method)
+    widgets.picture(
+        key,
+        partial(render.grey_photo, analysis.view)
+        if trouble
+        else partial(render.overlay, analysis.view, heat.values, asked.scale),
+        size,
+        smooth=True,
+        alt=f"{asked.method} of {asked.explained} at {block}, {asked.titles[column]}"
+        + (f": {trouble}" if trouble else ""),
+        caption=caption,
+        scale=None if trouble else asked.scale,
+    )
+    if trouble:
+        st.warning(trouble)
+
+
+def _difference(asked: Comparison) -> None:
+    st.subheader("Where two of them differ")
+    with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+        first = _choose_column(asked, "First", "first", asked.columns[0])
+        second = _choose_column(
+            asked, "Second", "second", asked.columns[-1] if "twin" in asked.columns else asked.columns[1]
+        )
+        own = choose.own_range()
+    one, other = (asked.analysis(column) for column in (first, second))
+    troubles = [
+        f"{asked.titles[c]}: {t}" for c, a in ((first, one), (second, other)) if (t := asked.trouble(a, asked.block))
+    ]
+    if first == second:
+        st.info("Both are the same network: choose two.")
+        return
+    if troubles:
+        st.info("There is no difference to draw. " + " ".join(troubles))
+        return
+    a, b = (analysis.block(asked.block).heat_map(asked.method).values for analysis in (one, other))
+    scale = render.DIFFERENCE_SCALE
+    if own:
+        reach = float((a - b).abs().max()) or 1.0
+        scale = dataclasses.replace(scale, low=-reach, high=reach)
+    picture, words = st.columns([1, 2], gap="large")
+    with picture:
+        widgets.picture(
+            "difference",
+            partial(render.difference, one.view, a, b, scale),
+            480,
+            smooth=True,
+            alt=f"{asked.titles[first]} minus {asked.titles[second]}, over the photo",
+            scale=scale,
+        )
+    with words:
+        st.markdown(
+            f":red[**Red**]: {asked.titles[first]} looks more there. :blue[**Blue**]: {asked.titles[second]} does. White: both alike."
+        )
+        related = cam.correlation(a, b)
+        with st.grid(2, min_column_width=180):
+            st.metric(
+                "Correlation of the two maps", "none" if related is None else f"{related:.3f}",
+                help="Pearson, over the block's places. 1: the same places; 0: unrelated; below 0: opposite ones.",
+            )  # fmt: skip
+            st.metric("Mean absolute difference", f"{float((a - b).abs().mean()):.3f}", help="Of values from 0 to 1.")
+        st.caption(
+            "Each map was divided by its own maximum first, so this compares places and says nothing of how strong the evidence is."
+        )
+
+
+def _choose_column(asked: Comparison, label: str, name: str, default: Column) -> Column:
+    return state.control(
+        st.selectbox, label, list(asked.columns), name=name, default=default,
+        parse=state.one_of({column: column for column in asked.columns}), format_func=asked.titles.__getitem__,
+    )  # fmt: skip
+
+
+def every_block(asked: Comparison) -> None:
+    """A strip of all blocks for each network."""
+    st.subheader(f"{asked.method} of {asked.explained} at every block", help=explain("cam methods"))
+    for column in asked.columns:
+        analysis = asked.analysis(column)
+        probability = widgets.percent(float(analysis.probabilities[asked.target]))
+        st.markdown(f"**{asked.titles[column]}**: {asked.name(asked.target)} {probability}")
+        if analysis.impossible:
+            st.warning(asked.trouble(analysis, asked.block))
+            continue
+        with st.grid(8, min_column_width=90):
+            for block in analysis.blocks:
+                empty = block.heat_map(asked.method).empty
+                widgets.picture(
+                    f"strip-{column}-{block.name}",
+                    partial(render.grey_photo, analysis.view)
+                    if empty
+                    else partial(render.overlay, analysis.view, block.heat_map(asked.method).values, asked.scale),
+                    224,
+                    smooth=True,
+                    alt=f"{asked.method} of {asked.explained} at {block.name}, {asked.titles[column]}"
+                    + (": all zero" if empty else ""),
+                    caption=block.name + (": all zero, no place speaks for the class" if empty else ""),
+                )
+    widgets.colour_scale(asked.scale)
+    st.caption("Each map over its own maximum, mixed with the photo in grey.")
+
+
+def ablation(asked: Comparison) -> None:
+    """Bars: SimAM made uniform, or taken away, in one block at a time."""
+    if asked.plain:
+        st.info("This network has no SimAM that could be taken out of a block.")
+        return
+    view, target = asked.view, asked.target
+    found = _ablate(
+        view, view.photo.name, view.loaded.identity, view.e_lambda, target, view.input_size, asked.fixed_mean
+    )
+    name, on = asked.name(target), widgets.percent(found.on)
+    st.subheader(f"SimAM changed in one block at a time: what becomes of “{name}”")
+    st.markdown(
+        f"With SimAM on in every block, {name} has a probability of **{on}**. A bar below zero: with SimAM changed in that "
+        f"block it is less probable, so the attention there speaks for it. {_most(found)}"
+    )
+    if asked.analysis("on").impossible:
+        st.warning(f"This network finds “{name}” impossible: these are changes of next to nothing.")
+    blocks = list(found.off)
+    kinds = {"uniform in this block": found.uniform, "off in this block": found.off}
+    st.echarts_chart(
+        charts.ablation(blocks, {kind: [p - found.on for p in by.values()] for kind, by in kinds.items()}),
+        height=380,
+        key="ablation",
+        alt=f"Change of the probability of {name} when SimAM is uniform or off in one block",
+    )
+    st.caption(
+        "Uniform changes where a block's weights lie and keeps each channel's mean weight. Off also changes the scale that the next "
+        "batch norm sees, so its bars mix both. Effects of several blocks do not add up."
+    )
+    st.dataframe(
+        [
+            {"block": block, "uniform": found.uniform[block], "points when uniform": 100 * (found.uniform[block] - found.on),
+             "off": found.off[block], "points when off": 100 * (found.off[block] - found.on)}
+            for block in blocks
+        ],
+        hide_index=True,
+        key="ablation-table",
+        column_config={
+            "uniform": st.column_config.NumberColumn("probability when uniform", format="percent"),
+            "points when uniform": st.column_config.NumberColumn("change (points)", format="%+.2f"),
+            "off": st.column_config.NumberColumn("probability when off", format="percent"),
+            "points when off": st.column_config.NumberColumn("change (points) when off", format="%+.2f"),
+        },
+    )  # fmt: skip
+
+
+def _most(found: Ablation) -> str:
+    block = max(found.uniform, key=lambda name: abs(found.uniform[name] - found.on))
+    change = 100 * (found.uniform[block] - found.on)
+    return f"Where its weights lie matters most in **{block}**: made uniform there, {change:+.1f} percentage points."
+
+
+@turns.in_turn
+@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+def _ablate(
+    _view: Scene, photo: str, checkpoint: str, e_lambda: float, target: int, size: int, fixed_mean: bool
+) -> Ablation:
+    with turns.turn():
+        return comparison.ablate_blocks(_view.loaded, _view.photo.image, e_lambda, target, size, fixed_mean=fixed_mean)
+
+
+def faithfulness(asked: Comparison) -> None:
+    """Deletion, insertion, average drop and increase in confidence, on demand, for this photo or for all samples."""
+    st.subheader("Is the heat map faithful?", help=explain("faithfulness"))
+    st.markdown(
+        "A faithful map points at what the network uses. **Deletion** greys the photo's pixels from the map's highest to its lowest: "
+        "the probability should fall early, so a *small* area under its curve is good. **Insertion** brings a blurred photo into focus in "
+        "the same order: a *large* area is good. **Drop**: the share of the probability that is lost if only what the map shows is left. "
+        "A random map and a blob in the centre know nothing of the network; a heat map should beat both."
+    )
+    with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+        over = state.control(
+            st.segmented_control, "Measure", ["photo", "samples"], name="over", default="photo", required=True,
+            parse=state.one_of({"photo": "photo", "samples": "samples"}),
+            format_func={"photo": "This photo", "samples": "All samples"}.__getitem__,
+        )  # fmt: skip
+        every = state.control(
+            st.toggle, "All four methods", name="methods", default=False,
+            parse=state.one_of({"all": True, "one": False}), text=lambda on: "all" if on else None,
+        )  # fmt: skip
+    methods = list(cam.METHODS) if every else [asked.method]
+    photos = [_this_photo(asked)] if over == "photo" else [_sample(asked, name) for name in _samples()]
+    found = _in_pieces(
+        asked, f"faithful-{over}", photos, len(photos) * len(asked.columns) * (len(methods) + len(metrics.CONTROLS)),
+        lambda: metrics.survey(
+            asked.networks(), photos, asked.block, methods, asked.view.input_size, asked.against
+        ),
+        tuple(methods), start="Measure", unit="heat maps",
+    )  # fmt: skip
+    if not found:
+        return
+    (_photo_results if over == "photo" else _sample_results)(asked, found)
+
+
+def _in_pieces(
+    asked: Comparison,
+    name: str,
+    photos: list[Subject],
+    total: int,
+    work: Callable,
+    more: tuple[object, ...],
+    **words: str,
+) -> list:
+    view = asked.view
+    subject = (
+        tuple((photo.name, photo.target) for photo in photos), view.photo.name, view.loaded.identity, view.e_lambda,
+        view.input_size, asked.block, asked.against, asked.fixed_mean, asked.columns, more,
+    )  # fmt: skip
+    return long_task.in_pieces(name, subject, total, work, again="Once more", **words)
+
+
+def _photo_results(asked: Comparison, found: list[Finding]) -> None:
+    measured = {(f.network, f.map_name): f.measures for f in found if f.measures}
+    first = asked.titles["on"]
+    lines = {title: measured.get((title, asked.method)) for title in asked.titles.values()}
+    lines |= {_CONTROL_TITLES[kind]: measured.get((first, kind)) for kind in metrics.CONTROLS}
+    shown = {name: measures for name, measures in lines.items() if measures}
+    _verdict(asked, found)
+    if shown:
+        left, right = st.columns(2, gap="large")
+        fractions = next(iter(shown.values())).fractions.tolist()
+        for place, kind, label in ((left, "deletion", "% of the pixels greyed"), (right, "insertion", "% in focus")):
+            with place:
+                st.markdown(f"**{kind.capitalize()}**, {asked.method}")
+                st.echarts_chart(
+                    charts.curves(
+                        {name: getattr(m, f"{kind}_curve").tolist() for name, m in shown.items()},
+                        fractions, label, tuple(_CONTROL_TITLES.values()),
+                    ),
+                    height=340,
+                    key=f"{kind}-curves",
+                    alt=f"{kind.capitalize()} curves of {asked.method} through each network and of two controls",
+                )  # fmt: skip
+        st.caption(f"The random map and the centre blob are put to: {first}.")
+    _table(
+        "faithful",
+        [
+            {"network": f.network, "map": _CONTROL_TITLES.get(f.map_name, f.map_name)}
+            | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {"not measured": f.trouble})
+            for f in found
+        ],
+    )
+
+
+def _numbers(measures: metrics.Faithfulness, random: metrics.Faithfulness | None) -> dict[str, object]:
+    return {
+        "probability": measures.probability,
+        "deletion": measures.deletion,
+        "insertion": measures.insertion,
+        "better than random by": None if random is None else metrics.gain([(measures, random)]),
+        "drop": measures.drop,
+        "probability rises": measures.increased,
+    }
+
+
+def _sample_results(asked: Comparison, found: list[Finding]) -> None:
+    _verdict(asked, found)
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for one in found:
+        groups.setdefault((one.network, one.map_name), []).append(one)
+    rows = []
+    for (network, kind), findings in groups.items():
+        measures = [f.measures for f in findings if f.measures]
+        row: dict[str, object] = {
+            "network": network, "map": _CONTROL_TITLES.get(kind, kind), "photos": f"{len(measures)} of {len(findings)}",
+        }  # fmt: skip
+        if measures:
+            mean = metrics.mean(measures)
+            row |= {
+                "probability": mean.probability,
+                "deletion": mean.deletion,
+                "insertion": mean.insertion,
+                "better than random by": _gain(found, network, kind),
+                "average drop": mean.drop,
+                "increase in confidence": mean.increase,
+            }
+        rows.append(row)
+    st.markdown("**Means over the samples**")
+    _table("faithful-means", rows)
+    if len(asked.columns) > 1:
+        st.markdown(
+            f"**Does it look elsewhere?** Correlation of each network's {asked.method} with that of: {asked.titles['on']}"
+        )
+        _table("faithful-photos", _correlations(asked, found))
+    st.caption(
+        "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts where that class is not "
+        "impossible for the network and its map is not all zero; “photos” says how many."
+    )
+
+
+def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, object]]:
+    maps = {(f.photo, f.network): f for f in found if f.map_name == asked.method}
+    first = asked.titles["on"]
+    rows = []
+    for photo in dict.fromkeys(f.photo for f in found):
+        row: dict[str, object] = {"photo": photo}
+        for column in asked.columns[1:]:
+            one, other = maps.get((photo, first)), maps.get((photo, asked.titles[column]))
+            usable = one is not None and other is not None and not one.trouble and not other.trouble
+            row[asked.titles[column]] = cam.correlation(one.values, other.values) if usable else None
+        rows.append(row)
+    return rows
+
+
+def _gain(found: list[Finding], network: str, kind: str) -> float | None:
+    """How much better than the random map one kind of map is through one network."""
+    measures = {(f.photo, f.map_name): f.measures for f in found if f.network == network and f.measures}
+    pairs = [
+        (map_, measures[photo, "random"])
+        for (photo, name), map_ in measures.items()
+        if name == kind and (photo, "random") in measures
+    ]
+    return metrics.gain(pairs) if pairs else None
+
+
+def _verdict(asked: Comparison, found: list[Finding]) -> None:
+    """The answer in a sentence: which network's map is more faithful, and whether it beats the controls."""
+    told = []
+    gains = {}
+    for column in asked.columns:
+        title = asked.titles[column]
+        gain, blob = _gain(found, title, asked.method), _gain(found, title, "centre")
+        if gain is None or blob is None:
+            continue
+        gains[column] = gain
+        known = metrics.mean(
+            [f.measures for f in found if f.network == title and f.map_name == asked.method and f.measures]
+        )
+        beaten = "more than a centre blob" if gain > blob else "**less than a centre blob**, which knows nothing"
+        told.append(
+            f"- {title}: {gain:+.3f}, {beaten} ({blob:+.3f}); probability of the class {widgets.percent(known.probability)}"
+        )
+    if told:
+        st.markdown(
+            f"How much better than a random map is the {asked.method}? Measured as insertion − deletion, over the probability of "
+            "the class on the whole photo, so that networks can be compared where they know the class at all:\n"
+            + "\n".join(told)
+        )
+    if {"on", "twin"} <= set(gains):
+        more, less = sorted(("on", "twin"), key=lambda column: -gains[column])
+        st.markdown(
+            f"By this measure the map of **{asked.titles[more]}** is the more faithful one, by {gains[more] - gains[less]:.3f}. "
+            + ("One photo is an anecdote: measure all samples." if len({f.photo for f in found}) == 1 else "")
+        )
+
+
+def _table(key: str, rows: list[dict[str, object]]) -> None:
+    names = dict.fromkeys(name for row in rows for name in row)
+    shares = ("probability", "drop", "average drop", "increase in confidence")
+    st.dataframe(
+        [{name: row.get(name) for name in names} for row in rows],
+        hide_index=True,
+        height="content",
+        key=key,
+        column_config={
+            name: st.column_config.NumberColumn(format="percent" if name in shares else "%.3f")
+            for name in names
+            if any(isinstance(row.get(name), float) for row in rows)
+        },
+    )
+
+
+def figure(asked: Comparison) -> None:
+    """Photos as rows, networks as columns, made on demand, as a PNG to keep."""
+    st.subheader("A figure for a slide")
+    titles = _samples()
+    own = asked.view.photo
+    if own.name not in titles:
+        titles = {own.name: "Your photo", **titles}
+    begin = [own.name, *(name for name in titles if name != own.name)][:4]
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if not set(names) <= set(titles) or len(set(names)) != len(names):
+            raise ValueError(text)
+        return names
+
+    chosen = state.control(
+        st.multiselect, "Photos", list(titles), name="photos", default=begin, parse=parse,
+        text=lambda names: ",".join(names) or None, format_func=titles.__getitem__,
+    )  # fmt: skip
+    photos = [_sample(asked, name) if name in _samples() else _this_photo(asked) for name in chosen]
+    found = _in_pieces(
+        asked, "figure", photos, len(photos) * len(asked.columns),
+        lambda: figures.cells(
+            asked.networks(), photos, asked.block, asked.method, asked.view.input_size, asked.against
+        ),
+        (asked.method,), start="Make the figure", unit="heat maps",
+    )  # fmt: skip
+    if len(found) < len(photos) * len(asked.columns):
+        return
+    count = len(asked.columns)
+    loaded = asked.view.loaded
+    caption = (
+        f"{asked.method} at {asked.block}, each map over its own maximum. "
+        f"{loaded.card.get('title', loaded.name)}, λ = {asked.view.e_lambda:g}."
+    )
+    rows = [found[i : i + count] for i in range(0, len(found), count)]
+    draw = functools.cache(partial(figures.comparison_figure, rows, caption, asked.scale))
+    widgets.picture(
+        "figure", draw, _TILE, alt=f"{asked.method} of {len(photos)} photos through {count} networks, side by side"
+    )
+    st.download_button(
+        "Download as PNG", lambda: render.png(draw(_TILE)), file_name="simam-comparison.png", mime="image/png",
+        icon=":material/download:", key="figure-download",
+    )  # fmt: skip
+    height, width, _ = draw(_TILE).shape
+    st.caption(
+        f"{width} × {height} pixels. Below each map the probability of the class it explains, and what that network says. Each sample is "
+        "explained for the class it shows, or for the class chosen in the sidebar."
+    )
+
+
+def _samples() -> dict[str, str]:
+    return {sample.name: sample.title for sample in list_samples()}
+
+
+def _this_photo(asked: Comparison) -> Subject:
+    return Subject(_samples().get(asked.view.photo.name, "Your photo"), asked.view.photo.image, asked.target)
+
+
+def _sample(asked: Comparison, name: str) -> Subject:
+    """A sample and its own class, unless the sidebar asks for another."""
+    sample = next(sample for sample in list_samples() if sample.name == name)
+    known = [asked.view.loaded.categories.index(c) for c in sample.classes if c in asked.view.loaded.categories]
+    target = asked.view.target if asked.view.target is not None else (known or [None])[0]
+    return Subject(sample.title, sample.image(), target)

@@ -1,0 +1,102 @@
+"""Long work, carried on piece by piece in sight of the person, who can stop it and go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from . import turns
+
+# A piece of work between two looks at the stop button.
+_PIECE_SECONDS = 0.4
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Task:
+    """What a session has done so far, for its last subject only."""
+
+    subject: tuple[object, ...]
+    total: int
+    running: bool = False
+    results: list[Any] = field(default_factory=list)
+    work: Iterator[Any] | None = None
+
+    @property
+    def complete(self) -> bool:
+        return len(self.results) == self.total
+
+
+def in_pieces(
+    name: str,
+    subject: tuple[object, ...],
+    total: int,
+    work: Callable[[], Iterator[T]],
+    *,
+    start: str,
+    again: str,
+    unit: str,
+) -> list[T]:
+    """Draw a start or stop button with progress, carry running work on by one piece, and return what there is.
+
+    Args:
+        name: tells tasks of one session apart; begins the keys of the buttons.
+        subject: what the work is about; when it changes, what was done is dropped.
+        total: how many results the work yields in all.
+        work: begins the work anew; called when the person starts it.
+        start, again: labels of the button, for the first time and after the end.
+        unit: what is counted, such as "values of λ".
+
+    Returns:
+        The results so far; none while the work is running.
+    """
+    key = f"task-{name}"
+    task: _Task | None = st.session_state.get(key)
+    if task is None or task.subject != subject:
+        task = st.session_state[key] = _Task(subject, total)
+
+    def begin() -> None:
+        if task.complete or task.work is None:
+            task.results.clear()
+            task.work = work()
+        task.running = True
+
+    def stop() -> None:
+        task.running = False
+
+    was_running = task.running
+
+    @st.fragment(run_every=0.05 if was_running else None)
+    def controls() -> None:
+        # A click starts or stops inside this fragment: what lies around it must follow.
+        if task.running != was_running:
+            st.rerun()
+        if task.running:
+            st.button("Stop here", key=f"{name}-stop", icon=":material/stop:", on_click=stop)
+            queue = st.empty()
+            end = time.monotonic() + _PIECE_SECONDS
+            try:
+                while not task.complete and time.monotonic() < end:
+                    with turns.waited_for(lambda ahead: turns.tell(queue, ahead)):
+                        task.results.append(next(task.work))
+            except Exception:
+                task.running, task.work = False, None  # work that failed cannot go on; it can begin anew
+                raise
+            done = len(task.results)
+            st.progress(done / total, f"{done} of {total} {unit}")
+            if task.complete:
+                task.running, task.work = False, None
+                st.rerun()
+        else:
+            label = again if task.complete else "Go on" if task.results else start
+            st.button(label, key=f"{name}-start", icon=":material/play_arrow:", type="primary", on_click=begin)
+            if task.results and not task.complete:
+                st.caption(f"Stopped after {len(task.results)} of {total} {unit}.")
+
+    controls()
+    return [] if task.running else list(task.results)

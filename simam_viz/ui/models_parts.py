@@ -1,0 +1,423 @@
+"""The parts of the Models page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import streamlit as st
+
+from .. import torchvision_weights
+from ..analysis import analyze
+from ..checkpoints import LoadedCheckpoint, default_categories, list_checkpoints, short_name
+from ..evidence import Evidence, training_evidence
+from ..images import square_view
+from ..models import count_parameters, multiply_adds
+from ..samples import Sample, list_samples
+from ..store import SUFFIXES, card_path, card_text
+from ..torchvision_weights import Published
+from ..weights_file import CheckpointError
+from . import networks, state, turns, widgets
+from .networks import Choice
+from .scene import Scene
+
+_CHECKED = "sample-check"
+_SAVED = "card-saved"
+_TRAINED = {True: "yes", False: "never", None: "not known"}
+_ANSWERS = {"Yes": True, "No": False, "Not known": None}
+
+
+def follow(view: Scene, choices: dict[str, Choice]) -> None:
+    """What was chosen on the page concerns the whole of it, the sidebar too."""
+    if state.get("checkpoint") in choices and state.get("checkpoint") != view.loaded.name:
+        st.rerun()
+
+
+def plain_title(loaded: LoadedCheckpoint) -> str:
+    """The network's title, harmless as Markdown."""
+    return state.plain(str(loaded.card.get("title") or loaded.name))
+
+
+def table(view: Scene, choices: dict[str, Choice]) -> None:
+    """Every network in a row; choosing a row makes it the one in use."""
+    names = list(choices)
+
+    def chosen() -> None:
+        for row in st.session_state["table-models"].selection.rows:
+            networks.choose(names[row])
+
+    rows = []
+    for name, choice in choices.items():
+        card = view.loaded.card if name == view.loaded.name else choice.card
+        trained = _TRAINED[card.get("trained_with_simam", {"simam": True, "none": False}.get(card.get("attention")))]
+        accuracy = card.get("accuracy") or card.get("published_accuracy") or {}
+        size = choice.info.path.stat().st_size if choice.info else choice.own.size
+        rows.append(
+            {
+                "network": choice.title,
+                "in use": name == view.loaded.name,
+                "from": choice.where,
+                "architecture": card.get("arch", "seen when used"),
+                "trained with SimAM": trained if "arch" in card else "seen when used",
+                "λ": card.get("e_lambda"),
+                "classes": card.get("num_classes"),
+                "top-1 (%)": accuracy.get("top1"),
+                "file (MB)": round(size / 1e6, 1),
+            }
+        )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={"λ": st.column_config.NumberColumn(format="%g")},
+        on_select=chosen,
+        selection_mode="single-row",
+        placeholder="",
+        key="table-models",
+    )
+    st.caption(
+        "Choose a row to use that network. Files in the weights folder appear here by themselves; top-1 is what the card "
+        "says was measured, or what the publisher says."
+    )
+
+
+def facts(view: Scene) -> None:
+    """The network in use in numbers, and whether it ever saw SimAM."""
+    loaded = view.loaded
+    networks.mark(loaded)
+    with st.grid(4, min_column_width=150):
+        st.metric("Architecture", loaded.card["arch"])
+        st.metric("Parameters", f"{count_parameters(loaded.model) / 1e6:.2f} M", help="SimAM itself has none.")
+        st.metric(
+            f"Multiply–adds at {view.input_size} px",
+            f"{_multiply_adds(loaded, loaded.card['arch'], loaded.card['num_classes'], view.input_size) / 1e9:.3g} G",
+            help="Convolutions and dense layers, for one photo. SimAM adds four for each neuron it weighs.",
+        )
+        st.metric("File", f"{(loaded.size or 0) / 1e6:.1f} MB")
+        st.metric("Classes", f"{loaded.card['num_classes']:,}")
+        st.metric("Trained λ", f"{loaded.e_lambda:g}")
+        st.metric("Input size", f"{loaded.transforms.input_size} px")
+        st.metric("Trained with SimAM", _TRAINED[loaded.trained_with_simam])
+    if loaded.trained_with_simam is False:
+        st.markdown(
+            "These weights were trained without SimAM. "
+            + (
+                "SimAM was put into the network all the same: batch norm now sees a scale it never saw in training, so expect "
+                "worse answers."
+                if loaded.attends
+                else "The network runs as it was trained; energies and weights are what SimAM *would* give: hypothetical."
+            )
+        )
+    elif loaded.trained_with_simam is None:
+        st.markdown(
+            "Nothing in the file says whether it was trained with SimAM, which has no parameters to show for it. *Run the "
+            "samples* below looks at what batch norm remembers; then say it under *What the file does not say*."
+        )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _multiply_adds(_loaded: LoadedCheckpoint, arch: str, num_classes: int, input_size: int) -> int:
+    return multiply_adds(_loaded.model, input_size)
+
+
+def fit(loaded: LoadedCheckpoint) -> None:
+    """How many of the file's tensors fitted, and what became of the others."""
+    match = loaded.match
+    if match is None:
+        return
+    title = f"{match.matched:,} of the network's {match.expected:,} tensors came from the file"
+    if match.filled:
+        title += f"; the other {len(match.filled):,} are counters it does not need"
+    if match.unused:
+        title += f"; {len(match.unused):,} more in the file are of no use to it"
+    with st.expander(title):
+        for sentence in match.translations:
+            st.markdown(f"- {state.plain(sentence)}")
+        if not match.translations:
+            st.markdown("- The names are torchvision's: none was changed.")
+        rows = [{"tensor": name, "what became of it": f"not used: {why}"} for name, why in match.unused.items()]
+        rows += [{"tensor": name, "what became of it": f"not in the file: {why}"} for name, why in match.filled.items()]
+        if rows:
+            st.dataframe(rows, hide_index=True, width="stretch")
+        st.caption(f"SHA-256 of the file: {loaded.sha256}")
+
+
+def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
+    """The whole card, to read and to keep."""
+    with st.expander("The whole card"):
+        st.json({entry: value for entry, value in loaded.card.items() if entry not in ("categories", "wnids")})
+        stem = card_path(choice.info.path).stem if choice.info else str(loaded.card.get("title") or choice.name)
+        st.download_button(
+            "Download the card (JSON)",
+            card_text(loaded.card),
+            file_name=re.sub(r"[^-.()\w ]", "_", stem) + ".json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption("A card of the same name beside the weights is read with them.")
+
+
+def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
+    """Ask for what no tensor tells, with what is assumed filled in."""
+    words = {
+        "attention": "where SimAM runs",
+        "trained_with_simam": "whether it was trained with SimAM",
+        "e_lambda": "λ",
+        "input_size": "the input size",
+        "normalisation": "the normalisation",
+        "categories": "the class names",
+    }
+    assumed = [words[entry] for entry in loaded.assumed]
+    if st.session_state.pop(_SAVED, None) == loaded.name:
+        st.success(
+            "The card is saved." if choice.info else "The card is kept for this session. Download it to keep it longer."
+        )
+    with st.expander("What the file does not say", expanded=bool(assumed), icon=":material/edit_note:"):
+        if assumed:
+            st.markdown(f"Assumed until you say otherwise: {', '.join(assumed)}.")
+        presets = _class_presets(loaded)
+        mark = loaded.identity  # the fields of another network are other fields
+        with st.form(f"describe-{mark}", border=False):
+            title = str(loaded.card.get("title") or loaded.name)
+            entries: dict[str, Any] = {"title": st.text_input("Name", title, key=f"describe-title-{mark}")}
+            with st.grid(3, min_column_width=220):
+                answers = list(_ANSWERS)
+                trained = st.selectbox(
+                    "Was it trained with SimAM?",
+                    answers,
+                    index=list(_ANSWERS.values()).index(loaded.trained_with_simam),
+                    key=f"describe-trained-{mark}",
+                )
+                attends = st.selectbox(
+                    "Run it",
+                    ["with SimAM in it", "without SimAM"],
+                    index=0 if loaded.attends else 1,
+                    key=f"describe-attention-{mark}",
+                    help="SimAM has no parameters, so both fit. Weights answer best as they were trained.",
+                )
+                entries["e_lambda"] = st.number_input(
+                    "λ it was trained with", 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
+                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR.",
+                )  # fmt: skip
+                entries["input_size"] = st.number_input(
+                    "Input size in pixels", 32, 1024, loaded.transforms.input_size, key=f"describe-size-{mark}",
+                    help="These networks take any; 224 is what ImageNet is trained with.",
+                )  # fmt: skip
+                mean = st.text_input(
+                    "Mean of red, green, blue", _numbers_text(loaded.transforms.mean), key=f"describe-mean-{mark}"
+                )
+                std = st.text_input(
+                    "Their standard deviation", _numbers_text(loaded.transforms.std), key=f"describe-std-{mark}"
+                )
+            naming = st.selectbox("Class names", list(presets), key=f"describe-naming-{mark}")
+            typed = st.text_area(
+                "One name a line, in the order of the network's outputs",
+                "\n".join(loaded.categories),
+                height=160,
+                key=f"describe-names-{mark}",
+                help="Counts where “as written below” is chosen.",
+            )
+            if not st.form_submit_button("Save", icon=":material/save:"):
+                return
+        entries["trained_with_simam"] = _ANSWERS[trained]
+        entries["attention"] = "simam" if attends == "with SimAM in it" else "none"
+        entries["categories"] = list(presets[naming] or [line.strip() for line in typed.splitlines() if line.strip()])
+        try:
+            entries["normalisation"] = {"mean": _numbers(mean), "std": _numbers(std)}
+            networks.describe(choice, loaded, entries)
+        except CheckpointError as error:
+            st.error(state.plain(str(error)))
+        except OSError:
+            st.error("The card cannot be written beside the file: the folder does not allow it.")
+        else:
+            st.session_state[_SAVED] = loaded.name
+            networks.choose(loaded.name)
+            st.rerun()
+
+
+def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
+    """Ways to name the classes; ``None`` takes what is typed."""
+    presets: dict[str, tuple[str, ...] | None] = {"as written below": None}
+    count = len(loaded.categories)
+    if count == 1000:
+        presets["ImageNet's 1,000"] = default_categories(1000)
+    tiny = list_checkpoints()[0].card
+    if count == len(tiny.get("wnids", ())) == len(tiny["categories"]):
+        by_id = sorted(zip(tiny["wnids"], tiny["categories"], strict=True))
+        presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tuple(tiny["categories"])
+        presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)
+    return presets
+
+
+def _numbers_text(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise CheckpointError("Mean and standard deviation take three numbers each, such as 0.5, 0.5, 0.5.") from None
+
+
+def samples(view: Scene) -> None:
+    """Run the bundled photos through the network: the top-5 of each, and what batch norm remembers of SimAM."""
+    loaded = view.loaded
+    subject = (loaded.identity, view.e_lambda, view.input_size)
+    st.markdown("Do weights, class names and preprocessing fit together? Then most of these photos are recognised.")
+    if st.button("Run the samples", icon=":material/play_arrow:", key="run-samples"):
+        photos = list_samples()
+        bar = st.progress(0.0, "Running the samples…")
+        found = []
+        for done, sample in enumerate(photos, 1):
+            with turns.waited_for():
+                found.append((sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)))
+            bar.progress(done / (len(photos) + 1), f"{done} of {len(photos)} samples")
+        evidence = training_evidence(loaded, [sample.image() for sample in photos])
+        bar.empty()
+        st.session_state[_CHECKED] = (subject, found, evidence)
+    checked = st.session_state.get(_CHECKED)
+    if checked and checked[0] == subject:
+        _answers(loaded, checked[1], checked[2])
+
+
+def _answers(
+    loaded: LoadedCheckpoint, found: list[tuple[Sample, list[tuple[int, str, float]]]], evidence: Evidence
+) -> None:
+    known = {_plain_name(category) for category in loaded.categories}
+    askable = [(sample, top) for sample, top in found if known & _names(sample)]
+    hits = sum(any(_plain_name(name) in _names(sample) for _, name, _ in top) for sample, top in askable)
+    if askable:
+        st.markdown(
+            f"**{hits} of {len(askable)}** photos of a class it knows have that class among the five most probable."
+        )
+    else:
+        st.markdown("By their names, none of this network's classes is on these photos.")
+    st.markdown(_evidence_sentence(loaded, evidence))
+    with st.grid(4, min_column_width=200):
+        for sample, top in found:
+            with st.container(border=True):
+                st.image(square_view(sample.image(), 320), alt=sample.alt, caption=sample.title, width="stretch")
+                lines = []
+                for _, name, probability in top:
+                    text = f"{state.plain(short_name(name))} {widgets.percent(probability)}"
+                    lines.append(f"1. **{text}**" if _plain_name(name) in _names(sample) else f"1. {text}")
+                st.markdown("\n".join(lines))
+    st.caption("The five most probable classes of each photo; the photo's own class is bold.")
+
+
+def _evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
+    verdict = {
+        True: "this looks like weights trained **with SimAM**",
+        False: "this looks like weights trained **without SimAM**",
+        None: "this does not tell whether they were trained with SimAM",
+    }[evidence.verdict]
+    contradiction = (
+        " That is not what the card says."
+        if None not in (evidence.verdict, loaded.trained_with_simam) and evidence.verdict != loaded.trained_with_simam
+        else ""
+    )
+    return (
+        f"What reaches batch norm lies {evidence.with_simam:.2f} doublings from the variance it remembers from training with "
+        f"SimAM in place, and {evidence.without:.2f} without: {verdict}.{contradiction}"
+    )
+
+
+def _names(sample: Sample) -> set[str]:
+    return {_plain_name(name) for name in sample.classes}
+
+
+def _plain_name(category: str) -> str:
+    return short_name(category).strip().lower()
+
+
+def own_file() -> None:
+    """Ways in for a person's own file, and what was wrong with the last one."""
+    networks.uploader("page")
+    if refused := networks.refused():
+        file, error = refused
+        st.error(f"{state.plain(file)}: {state.plain(str(error))}")
+        if error.problems:
+            st.dataframe(
+                [{"tensor": name, "what is wrong": why} for name, why in error.problems],
+                hide_index=True,
+                width="stretch",
+                key="problems",
+            )
+    mine = [choice for choice in networks.choices().values() if choice.own is not None]
+    for choice in mine:
+        st.button(
+            f"Forget {choice.title}",
+            icon=":material/delete:",
+            on_click=networks.drop,
+            args=(choice.name,),
+            key=f"drop-{choice.name}",
+        )
+    st.markdown(
+        "Or put it into the folder `weights` beside `app.py` (or that which the environment variable `SIMAM_VIZ_WEIGHTS` "
+        f"names), ending in {', '.join(f'`{suffix}`' for suffix in SUFFIXES)}; or open it with the app: "
+        "`streamlit run app.py -- FILE`. ResNet-18, -34, -50, -101, -152, ResNeXt-50 32x4d and MobileNetV2 are recognised by "
+        "their tensors."
+    )
+    st.markdown(
+        "How good is it? On a folder that holds one folder of photos for each class, or on Tiny ImageNet, this measures it "
+        "and writes the accuracy into its card:"
+    )
+    st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
+
+
+def authors_files() -> None:
+    """How to get the files that SimAM's authors publish."""
+    st.markdown(
+        "The authors' ImageNet checkpoints lie on Google Drive and Baidu, which hand out no direct address, so the last step is "
+        "yours:\n"
+        "1. Open [github.com/ZjjConan/SimAM](https://github.com/ZjjConan/SimAM) and go to *ImageNet* in its README.\n"
+        "2. Follow *Google Drive*, or *BaiduYunPan* with the extract code that stands beside it.\n"
+        "3. Download the file of the network you want; don't unpack it.\n"
+        "4. Drop it on *A file of your own*, or put it into the weights folder.\n\n"
+        "It opens as it is: λ = 0.1, ImageNet's classes and normalisation are filled in, and the names of its tensors show that "
+        "SimAM was in the network."
+    )
+    published = [
+        ("SimAM-R18", "resnet18", 71.31, 89.88),
+        ("SimAM-R34", "resnet34", 74.49, 92.02),
+        ("SimAM-R50", "resnet50", 77.45, 93.66),
+        ("SimAM-R101", "resnet101", 78.65, 94.11),
+        ("SimAM-RX50 (32x4d)", "resnext50_32x4d", 78.00, 93.93),
+        ("SimAM-MV2", "mobilenet_v2", 72.36, 90.74),
+    ]
+    columns = ("model", "architecture", "top-1 (%)", "top-5 (%)")
+    st.dataframe([dict(zip(columns, row, strict=True)) for row in published], hide_index=True)
+    st.caption("ImageNet accuracy as the authors publish it, from the README of github.com/ZjjConan/SimAM.")
+
+
+def torchvisions() -> None:
+    """torchvision's weights by name, fetched when asked for."""
+    published = torchvision_weights.published()
+    st.markdown(
+        "Trained on ImageNet **without SimAM**: everything SimAM shows on them is hypothetical, and marked so. They are fetched "
+        "from torchvision's server once, checked by their hash, and kept in the weights folder."
+    )
+    name = st.selectbox(
+        "Weights", list(published), format_func=lambda name: _published_title(published[name]), key="torchvision-name"
+    )
+    weights = published[name]
+    if weights.path().is_file():
+        st.button("Use them", icon=":material/check:", on_click=networks.choose, args=(name,), key="torchvision-use")
+    elif st.button(f"Download {weights.megabytes:.0f} MB", icon=":material/download:", key="torchvision-download"):
+        bar = st.progress(0.0, "Connecting…")
+        try:
+            torchvision_weights.download(
+                weights,
+                progress=lambda done, total: bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"),
+            )
+        except CheckpointError as error:
+            bar.empty()
+            st.error(state.plain(str(error)))
+        else:
+            networks.choose(name)
+            st.rerun()
+
+
+def _published_title(weights: Published) -> str:
+    return f"{weights.card['title']}, top-1 {weights.card['published_accuracy']['top1']:.1f} %"

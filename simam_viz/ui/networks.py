@@ -1,0 +1,176 @@
+"""The networks a person can choose from, and loading the one they chose without making anyone else wait."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, with_card
+from ..store import SUFFIXES, CheckpointInfo, write_card
+from ..weights_file import MAX_BYTES, CheckpointError
+from . import state
+
+_OWN = "own-checkpoints"
+_ERROR = "checkpoint-error"
+_UPLOADS = "checkpoint-uploads"
+_OWN_PREFIX = "own-"
+# A session keeps its last files; each holds its weights in memory.
+_KEPT = 2
+_APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A network in the list."""
+
+    name: str
+    title: str
+    where: str
+    """Where it comes from, in words."""
+    info: CheckpointInfo | None
+    """Its file; ``None`` for an upload, which lives in its session only."""
+    own: LoadedCheckpoint | None = None
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return self.info.card if self.info else self.own.card
+
+    @property
+    def changeable(self) -> bool:
+        """Whether a person may describe it: what a bundled card says stands."""
+        return self.info is None or not self.info.bundled
+
+
+def choices() -> dict[str, Choice]:
+    """Every network there is for this session, by name; the first is the one to begin with."""
+    asked = asked_for()
+    infos = list_checkpoints([asked] if asked and asked.is_file() else [])
+    found = {}
+    for info in infos:
+        here = asked is not None and info.path == asked
+        where = "the command line" if here else "comes with the app" if info.bundled else "the weights folder"
+        found[info.name] = Choice(info.name, info.title, where, info)
+    for name, loaded in _own().items():
+        found[name] = Choice(
+            name, str(loaded.card.get("title") or name), "your upload, this session only", None, loaded
+        )
+    first = next((name for name, choice in found.items() if choice.info and choice.info.path == asked), None)
+    return {first: found[first]} | found if first else found
+
+
+def asked_for() -> Path | None:
+    """The file that ``streamlit run app.py -- FILE`` names."""
+    started, *rest = sys.argv or [""]
+    return Path(rest[0]).resolve() if rest and Path(started).resolve() == _APP else None
+
+
+def load(choice: Choice) -> LoadedCheckpoint:
+    """The network of a choice; ``CheckpointError`` as :func:`simam_viz.load_checkpoint` raises it."""
+    if choice.own is not None:
+        return choice.own
+    return replace(_load(str(choice.info.path), choice.info.version), name=choice.name)
+
+
+def accept(key: str) -> None:
+    """Take the file of an uploader, or say what is wrong with it; to be called when the uploader changes."""
+    file = st.session_state[key]
+    forget_error()
+    if file is None:
+        return
+    name = _OWN_PREFIX + hashlib.sha256(file.getbuffer()).hexdigest()[:16]
+    own = _own()
+    try:
+        loaded = own.pop(name, None) or load_checkpoint(file)
+    except CheckpointError as error:
+        refuse(error, file.name)
+        return
+    finally:
+        # A fresh uploader next time: the old one would hold the whole file in memory.
+        st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+    own[name] = replace(loaded, name=name, card={"title": file.name} | loaded.card)
+    for oldest in list(own)[:-_KEPT]:
+        del own[oldest]
+    choose(name)
+
+
+def uploader(place: str) -> None:
+    """Where a person drops their own file."""
+    key = f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
+    st.file_uploader(
+        "Your own checkpoint",
+        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
+        max_upload_size=min(MAX_BYTES // 2**20, st.get_option("server.maxUploadSize")),
+        key=key,
+        on_change=accept,
+        args=(key,),
+        help="safetensors or PyTorch: a state_dict with torchvision's names, or a file as the SimAM authors save it. Nothing in "
+        "it is run. It stays in this session's memory and is gone when the session ends.",
+    )
+
+
+def choose(name: str) -> None:
+    """Make ``name`` the network in use; its own λ and size go with it."""
+    for entry in ("lambda", "size"):
+        state.put(entry, None)
+    state.put("checkpoint", name)
+
+
+def drop(name: str) -> None:
+    """Forget an upload and give its memory back."""
+    _own().pop(name, None)
+    choose(next(iter(choices())))
+
+
+def describe(choice: Choice, loaded: LoadedCheckpoint, entries: dict[str, Any]) -> None:
+    """Complete the card of a network: beside its file, or in the session for an upload.
+
+    Raises:
+        CheckpointError: an entry makes no sense.
+        OSError: the card's folder cannot be written to.
+    """
+    described = with_card(loaded, entries)
+    if choice.info is None:
+        _own()[choice.name] = described
+    else:
+        write_card(choice.info.path, described.card)
+
+
+def refuse(error: CheckpointError, file_name: str) -> None:
+    """Keep what was wrong with a file, to be shown until something else is chosen."""
+    st.session_state[_ERROR] = (file_name, error)
+
+
+def refused() -> tuple[str, CheckpointError] | None:
+    """The last file that was refused, and why."""
+    return st.session_state.get(_ERROR)
+
+
+def forget_error() -> None:
+    """What was wrong with a file need not be said any more."""
+    st.session_state.pop(_ERROR, None)
+
+
+def training_mark(trained: bool | None) -> str:
+    """What is to be said wherever a network appears that was not, or not for certain, trained with SimAM."""
+    return {True: "", False: "weights that never saw SimAM", None: "training with SimAM not known"}[trained]
+
+
+def mark(loaded: LoadedCheckpoint) -> None:
+    """The same as a badge."""
+    if text := training_mark(loaded.trained_with_simam):
+        st.badge(text[0].upper() + text[1:], icon=":material/warning:", color="orange")
+
+
+def _own() -> dict[str, LoadedCheckpoint]:
+    return st.session_state.setdefault(_OWN, {})
+
+
+# One lock for each file, never one for all: whoever chose another network does not wait.
+@st.cache_resource(max_entries=3, show_spinner="Loading the network…")
+def _load(path: str, version: tuple[int, ...]) -> LoadedCheckpoint:
+    return load_checkpoint(path)

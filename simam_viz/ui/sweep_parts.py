@@ -1,0 +1,123 @@
+"""The parts of the λ sweep page: running it piece by piece, and showing what it found."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import streamlit as st
+
+from .. import charts, render
+from ..checkpoints import short_name
+from ..sweep import Point, flips, leading_classes, reduced
+from . import choose, long_task, widgets
+from .glossary import explain
+from .scene import Scene
+from .sidebar import lambda_stops
+
+
+def run(view: Scene) -> list[Point]:
+    """Draw the controls, carry a running sweep on by one piece, and return the points there are, in order of λ."""
+    trained = view.loaded.e_lambda
+    # One class for all λ: the target, or what the network predicts as trained.
+    target = view.at_lambda(trained).analysis().target
+    lambdas = lambda_stops(trained)
+    return long_task.in_pieces(
+        "sweep",
+        (view.photo.name, view.loaded.identity, target, view.input_size),
+        len(lambdas),
+        lambda: (reduced(view.at_lambda(at).fresh_analysis(target)) for at in lambdas),
+        start="Sweep λ from 1e-6 to 10",
+        again="Sweep again",
+        unit="values of λ",
+    )
+
+
+def results(view: Scene, points: list[Point]) -> None:
+    """Two charts, the heat maps, and a table, with where the prediction flips in words."""
+    names = [short_name(category) for category in view.loaded.categories]
+    lambdas = [point.e_lambda for point in points]
+    trained = view.loaded.e_lambda
+    at_trained = min(points, key=lambda point: abs(point.e_lambda - trained))
+    marks = {"λ": view.e_lambda} | ({} if view.e_lambda == trained else {"trained": trained})
+    changes = flips(points)
+    if changes:
+        told = "; ".join(
+            f"from **{names[flip.before]}** to **{names[flip.after]}** between λ = {flip.low:g} and {flip.high:g}"
+            for flip in changes
+        )
+        st.markdown(f"The prediction flips {told}.")
+    else:
+        st.markdown(
+            f"The prediction never flips: **{names[points[0].predicted]}** from λ = {lambdas[0]:g} to {lambdas[-1]:g}."
+        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Probabilities")
+        lines = {
+            names[k]: [float(point.probabilities[k]) for point in points] for k in leading_classes(points, at_trained)
+        }
+        st.echarts_chart(
+            charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
+            height=380,
+            key="sweep-probabilities",
+            alt="Probabilities of the leading classes against λ",
+        )
+        st.caption("The five most probable classes at the trained λ, and every class that is predicted at some λ.")
+    with right:
+        st.subheader("Contrast of the weights", help=explain("contrast"))
+        st.echarts_chart(
+            charts.along_lambda(
+                {name: [point.contrasts[name] for point in points] for name in points[0].contrasts},
+                lambdas, "standard deviation of the weights", marks,
+            ),
+            height=380,
+            key="sweep-contrasts",
+            alt="Standard deviation of the weights of every block against λ",
+        )  # fmt: skip
+        st.caption("It falls to 0 as λ passes the channels' variances.")
+
+    st.subheader("Grad-CAM along λ", help=explain("Grad-CAM"))
+    with st.grid(4, min_column_width=200):
+        block = choose.block(view)
+    target = names[view.at_lambda(trained).analysis().target]
+    with st.grid(4, min_column_width=150):
+        for point in points:
+            if point is not at_trained and not math.log10(point.e_lambda).is_integer():
+                continue  # the decades are enough to see it move
+            cam = point.cams[block.name]
+            empty = "" if float(cam.max()) > 0 else f" All zero: no position speaks for {target}."
+            note = " (trained)" if point.e_lambda == trained else ""
+            widgets.picture(
+                f"sweep-cam-{point.e_lambda:g}",
+                partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
+                320,
+                smooth=True,
+                alt=f"Grad-CAM of {target} at {block.name} for λ = {point.e_lambda:g}",
+                caption=f"**λ = {point.e_lambda:g}**{note}: {names[point.predicted]}, "
+                f"{widgets.percent(float(point.probabilities.max()))}.{empty}",
+                scale=render.CAM_SCALE,
+            )
+    st.caption(
+        f"Where {block.name} speaks for {target}, each map over its own maximum; below it what the network says at that λ."
+    )
+
+    st.subheader("All values")
+    st.dataframe(
+        [
+            {
+                "λ": point.e_lambda,
+                "predicted class": names[point.predicted],
+                "probability": float(point.probabilities.max()),
+                **{f"mean weight {name}": value for name, value in point.mean_weights.items()},
+            }
+            for point in points
+        ],
+        hide_index=True,
+        key="sweep-table",
+        column_config={
+            "λ": st.column_config.NumberColumn(format="%.3g"),
+            "probability": st.column_config.NumberColumn(format="percent"),
+        },
+    )
+    st.caption("The toolbar of the table has a button that downloads it as CSV.")

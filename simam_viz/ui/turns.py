@@ -1,0 +1,149 @@
+"""Analyses take turns: so many at once, first come first served, and whoever waits sees how many are ahead."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.3
+"""How often someone who waits is told their place, and noticed to have gone."""
+
+
+class Busy(Exception):
+    """All turns are taken."""
+
+
+class Turns:
+    """At most ``at_once`` turns at the same time, in the order in which they were asked for."""
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self._changed = threading.Condition()
+        self._waiting: deque[object] = deque()
+        self._running = 0
+
+    @property
+    def taken(self) -> int:
+        """Turns being used now."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        return len(self._waiting)
+
+    @contextlib.contextmanager
+    def at_once_or_busy(self) -> Iterator[None]:
+        """A turn now; raises :class:`Busy` where none is free, or somebody waits already."""
+        with self._changed:
+            if self._waiting or self._running >= self.at_once:
+                raise Busy
+            self._running += 1
+        with self._leaving():
+            yield
+
+    @contextlib.contextmanager
+    def after_waiting(self, tell: Callable[[int], None]) -> Iterator[None]:
+        """A turn as soon as one is free. ``tell`` hears again and again how many are ahead.
+
+        What ``tell`` raises ends the waiting and leaves nothing behind.
+        """
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+        try:
+            while True:
+                with self._changed:
+                    if self._waiting[0] is ticket and self._running < self.at_once:
+                        self._running += 1
+                        break
+                    ahead = self._running + self._waiting.index(ticket)
+                tell(ahead)  # not under the lock: it goes to a browser
+                with self._changed:
+                    if self._waiting[0] is not ticket or self._running >= self.at_once:
+                        self._changed.wait(_LOOK_SECONDS)
+        finally:
+            with self._changed:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+        with self._leaving():
+            yield
+
+    @contextlib.contextmanager
+    def _leaving(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+
+def _at_once() -> int:
+    """As many as keep all cores busy, each with the threads that one pass uses; an environment variable may say otherwise."""
+    asked = os.environ.get("SIMAM_VIZ_ANALYSES_AT_ONCE", "")
+    cores = os.cpu_count() or 1
+    return max(1, int(asked) if asked.isdecimal() else cores // max(1, min(torch.get_num_threads(), cores) // 2))
+
+
+TURNS = Turns(_at_once())
+_own = threading.local()
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Around an analysis, within a function that is :func:`in_turn`."""
+    if getattr(_own, "turn", False):
+        yield
+    else:
+        with TURNS.at_once_or_busy():
+            yield
+
+
+def in_turn(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that wraps its work in :func:`turn`: where no turn is free, the page says so until one is.
+
+    The function may be cached. What the cache holds needs no turn, and nothing is drawn within it, since Streamlit would
+    draw that again whenever the cache answers.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Busy:
+            place = st.empty()
+        with waited_for(lambda ahead: tell(place, ahead)):
+            place.empty()
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+@contextlib.contextmanager
+def waited_for(tell: Callable[[int], None] = lambda ahead: None) -> Iterator[None]:
+    """A turn for whatever is done within, as soon as one is free; ``tell`` hears how many are ahead."""
+    with TURNS.after_waiting(tell):
+        _own.turn = True
+        try:
+            yield
+        finally:
+            _own.turn = False
+
+
+def tell(place: DeltaGenerator, ahead: int) -> None:
+    """Say in ``place`` how many are ahead."""
+    people = "1 person is" if ahead == 1 else f"{ahead} people are"
+    place.info(f"{people} ahead of you. Your turn comes by itself.", icon=":material/hourglass_top:")

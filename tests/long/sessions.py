@@ -1,0 +1,127 @@
+"""Many people on one server for minutes: every answer by its content, the log, and the server's memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import safetensors.torch
+
+import simam_viz
+from simam_viz.checkpoints import LoadedCheckpoint
+from tests.conftest import ROOT
+from tests.visitors import Tally, vanish, visit
+
+
+def run(people: int, minutes: float) -> bool:
+    """``people`` sessions at once for so many minutes, others that come and vanish, and what it all came to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
+    weights = tempfile.TemporaryDirectory()
+    networks = several_networks(Path(weights.name))
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.address",
+               "127.0.0.1", "--server.port", str(port), "--server.fileWatcherType", "none"]  # fmt: skip
+    with log.open("wb") as stream:
+        environment = os.environ | {"SIMAM_VIZ_WEIGHTS": weights.name}
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    tally, memory = Tally(), [0]
+    try:
+        wait_for(address, server)
+        failures = asyncio.run(everybody(address, networks, people, minutes, tally, server.pid, memory))
+    finally:
+        server.terminate()
+        server.wait(30)
+        weights.cleanup()
+    text = log.read_text(encoding="utf-8", errors="replace")
+    bad_log = "Traceback" in text or "private-" in text
+    print(
+        f"sessions: {tally.sessions} sessions, {tally.answers} answers checked, {len(tally.wrong)} wrong, {tally.vanished} vanished, "
+        f"{tally.queued} notes of a place in the queue, most memory {max(memory) / 2**20:.0f} MiB, at the end "
+        f"{memory[-1] / 2**20:.0f} MiB, log {'WRONG' if bad_log else 'clean'}: {log}"
+    )
+    for sentence in [*tally.wrong[:10], *failures[:10]]:
+        print(f"  {sentence}")
+    return not (tally.wrong or failures or bad_log) and tally.answers > 0
+
+
+def several_networks(folder: Path) -> list[LoadedCheckpoint]:
+    """The bundled network and two made from it, written into ``folder``: other classes first, and other certainty."""
+    info = simam_viz.list_checkpoints()[0]
+    for name, change in {"rolled": lambda fc: fc.roll(7, 0), "surer": lambda fc: fc * 1.3}.items():
+        weights = safetensors.torch.load_file(info.path)
+        weights |= {key: change(weights[key]).contiguous() for key in ("fc.weight", "fc.bias")}
+        safetensors.torch.save_file(weights, folder / f"{name}.safetensors")
+        (folder / f"{name}.json").write_text(json.dumps(info.card | {"title": name}), encoding="utf-8")
+    paths = [info.path, folder / "rolled.safetensors", folder / "surer.safetensors"]
+    return [simam_viz.load_checkpoint(path) for path in paths]
+
+
+async def everybody(
+    address: str,
+    networks: list[LoadedCheckpoint],
+    people: int,
+    minutes: float,
+    tally: Tally,
+    pid: int,
+    memory: list[int],
+) -> list[str]:
+    end = time.monotonic() + 60 * minutes
+    failures: list[str] = []
+
+    def more(_: int) -> bool:
+        return time.monotonic() < end
+
+    async def person(seed: int) -> None:
+        await asyncio.sleep(random.Random(seed).uniform(0, 10))
+        try:
+            await visit(address, networks, seed, tally, more)
+        except Exception as error:
+            failures.append(f"visitor {seed}: {error!r}")
+
+    async def passers_by() -> None:
+        seed = 10_000
+        while more(0):
+            with contextlib.suppress(OSError, TimeoutError):
+                await vanish(address, seed, tally)
+            seed += 1
+            await asyncio.sleep(3)
+
+    async def watch() -> None:
+        while more(0):
+            memory.append(resident(pid))
+            await asyncio.sleep(2)
+
+    await asyncio.gather(*(person(seed) for seed in range(people)), passers_by(), watch())
+    await asyncio.sleep(5)
+    memory.append(resident(pid))
+    return failures
+
+
+def resident(pid: int) -> int:
+    """Memory of a process in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+
+
+def wait_for(address: str, server: subprocess.Popen) -> None:
+    """Until the server answers."""
+    for _ in range(600):
+        assert server.poll() is None, "the app did not start"
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
+            return
+        time.sleep(0.1)
+    raise TimeoutError(address)

@@ -1,0 +1,78 @@
+"""Every checkpoint that ships: the file is what its card says, and answers as it did when the card was made."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import safetensors.torch
+import torch
+
+from simam_viz.checkpoints import CheckpointInfo, file_hash, list_checkpoints, load_checkpoint
+from simam_viz.models import create_model
+from simam_viz.samples import list_samples
+from simam_viz.training.card import MAX_BYTES
+
+BUNDLED = [pytest.param(info, id=info.name) for info in list_checkpoints()]
+
+
+def test_the_default_is_a_network_with_simam() -> None:
+    assert list_checkpoints()[0].card["attention"] == "simam"
+
+
+@pytest.mark.parametrize("info", BUNDLED)
+def test_the_file_is_what_its_card_says(info: CheckpointInfo) -> None:
+    card = info.card
+    assert card["file"] == info.path.name and file_hash(info.path) == card["sha256"]
+    assert info.path.stat().st_size == card["bytes"] <= MAX_BYTES
+    assert len(card["categories"]) == card["num_classes"] == len(set(card["categories"])) == len(card["wnids"]) == 200
+    assert card["input_size"] in card["input_sizes"]
+    for entry in ("title", "trained_on", "recipe", "accuracy", "limits", "data_terms", "preprocessing", "e_lambda"):
+        assert card[entry], entry
+
+
+@pytest.mark.parametrize("info", BUNDLED)
+def test_every_tensor_has_its_shape_and_precision(info: CheckpointInfo) -> None:
+    card = info.card
+    with torch.device("meta"):
+        expected = create_model(card["arch"], card["attention"], card["num_classes"]).state_dict()
+    tensors = safetensors.torch.load_file(info.path)
+    assert set(tensors) == {name for name in expected if not name.endswith("num_batches_tracked")}
+    for name, tensor in tensors.items():
+        assert tensor.shape == expected[name].shape, name
+        assert tensor.dtype == (torch.float32 if "running" in name else torch.float16), name
+        assert tensor.isfinite().all(), name
+
+
+@pytest.mark.parametrize("info", BUNDLED)
+def test_known_logits(info: CheckpointInfo) -> None:
+    loaded, known = load_checkpoint(info.name), info.card["known_logits"]
+    assert known["input_size"] == loaded.transforms.input_size and known["tolerance"] <= 0.05
+    assert len(known["values"]) >= 3
+    samples = {sample.name: sample for sample in list_samples()}
+    for name, values in known["values"].items():
+        assert len(values) >= 5
+        with torch.inference_mode():
+            logits = loaded.model(loaded.transforms(samples[name].image())[None])[0]
+        for index, value in values.items():
+            assert float(logits[int(index)]) == pytest.approx(value, abs=known["tolerance"]), (name, index)
+        assert str(int(logits.argmax())) in values
+
+
+@pytest.mark.parametrize("info", [p for p in BUNDLED if "twin" in p.values[0].card])
+def test_twins_name_each_other(info: CheckpointInfo) -> None:
+    twin = {other.name: other for other in list_checkpoints()}[info.card["twin"]]
+    assert twin.card["twin"] == info.name and twin.card["attention"] != info.card["attention"]
+    assert twin.card["twin_difference"] == info.card["twin_difference"]
+    assert twin.card["recipe_settings"] == info.card["recipe_settings"]
+
+
+@pytest.mark.parametrize("info", [p for p in BUNDLED if "curves" in p.values[0].card])
+def test_a_card_agrees_with_itself(info: CheckpointInfo) -> None:
+    card = info.card
+    shares = card["class_accuracy"]
+    assert sum(shares) / len(shares) == pytest.approx(card["accuracy"]["top1"], abs=0.1)
+    counts = [pair["images"] for pair in card["confused_pairs"]]
+    assert all(more >= less for more, less in pairwise(counts))
+    assert len(card["curves"]) == card["epochs"] == sum(epochs for _, epochs in card["recipe_settings"]["stages"])
+    assert {str(size) for size in card["input_sizes"]} == set(card["accuracy_by_input_size"]["values"])

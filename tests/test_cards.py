@@ -1,0 +1,104 @@
+"""What a person reads of a card: whole cards, old ones and empty ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from simam_viz import cards, charts
+from simam_viz.checkpoints import list_checkpoints
+
+CARD = {
+    "accuracy": {"top1": 56.25, "top5": 79.0, "images": 10000, "input_size": 192},
+    "expected_calibration_error": 4.25,
+    "pointing_game": {"grad_cam": 61.5, "centre": 52.0, "images": 10000},
+    "twin_difference": {"first": "a", "second": "b", "difference": -1.5, "low": -2.25, "high": -0.75, "images": 10000,
+                        "input_sizes": {"a": 192, "b": 160}},
+    "accuracy_by_input_size": {"values": {"128": {"top1": 55.0, "top5": 78.0}, "96": {"top1": 50.0, "top5": 75.0}}},
+    "categories": ["one, uno", "two", "three", "four", "five"],
+    "class_accuracy": [10.0, 90.0, None, 50.0, 30.0],
+    "confused_pairs": [{"true": "one, uno", "predicted": "two", "images": 9}, {"true": "two", "predicted": "one, uno", "images": 4}],
+    "training_seconds": 9290,
+    "parameters": 11279112,
+    "seed": 0,
+    "curves": [
+        {"epoch": 1, "px": 64, "seconds": 9.0, "train_loss": 5.0, "top1": 5.0, "top5": 15.0},
+        {"epoch": 2, "px": 64, "seconds": 18.0, "train_loss": 4.5, "top1": 9.0, "top5": 25.0},
+        {"epoch": 3, "px": 96, "seconds": 30.0, "train_loss": 4.0, "top1": 15.0, "top5": 35.0},
+    ],
+}  # fmt: skip
+
+
+def test_sentences_tell_the_numbers() -> None:
+    assert "56.2 % top-1 and 79.0 % top-5 on 10,000 validation images at 192 px" in cards.accuracy_sentence(CARD)
+    assert "4.2 %" in cards.calibration_sentence(CARD)
+    assert re.search(r"61\.5 % of 10,000.*52\.0 %", cards.pointing_sentence(CARD))
+    sentence = cards.twin_sentence(CARD)
+    assert (
+        "−1.50 points" in sentence
+        and "−2.25 to −0.75" in sentence
+        and "192 and 160 px" in sentence
+        and "`b` is the better one" in sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(-0.1, 0.9, "do not tell which"), (0.1, 0.9, "`a` is the better one")]
+)
+def test_the_verdict_on_twins_follows_the_interval(low: float, high: float, verdict: str) -> None:
+    difference = {**CARD["twin_difference"], "difference": (low + high) / 2, "low": low, "high": high}
+    assert verdict in cards.twin_sentence({"twin_difference": difference})
+
+
+def test_rows_are_in_order() -> None:
+    assert [row["input (px)"] for row in cards.size_rows(CARD)] == [96, 128]
+    assert [tuple(row.values()) for row in cards.class_rows(CARD)] == [
+        ("two", 90.0), ("four", 50.0), ("five", 30.0), ("one", 10.0)
+    ]  # fmt: skip
+    assert [row["class"] for row in cards.class_rows(CARD, best=1)] == ["two", "one"]
+    assert [tuple(row.values()) for row in cards.confused_rows(CARD, most=1)] == [("one", "two", 9)]
+    facts = {row["fact"]: row["value"] for row in cards.fact_rows(CARD)}
+    assert facts == {"Seed": "0", "Training time": "2 h 35 min", "Parameters": "11,279,112"}
+
+
+def test_a_card_without_entries_gives_nothing() -> None:
+    for sentence in (
+        cards.accuracy_sentence,
+        cards.calibration_sentence,
+        cards.pointing_sentence,
+        cards.twin_sentence,
+    ):
+        assert sentence({}) == ""
+    for rows in (cards.size_rows, cards.class_rows, cards.confused_rows, cards.fact_rows):
+        assert rows({}) == []
+
+
+def test_bundled_cards_can_be_read() -> None:
+    for info in list_checkpoints():
+        assert cards.accuracy_sentence(info.card) and cards.size_rows(info.card) and cards.fact_rows(info.card)
+
+
+def test_learning_curves_mark_where_the_size_changes() -> None:
+    spec = charts.learning_curves(CARD["curves"])
+    assert [series["data"][-1] for series in spec["series"]] == [[3, 15.0], [3, 35.0], [3, 4.0]]
+    marks = spec["series"][0]["markLine"]["data"]
+    assert [(mark["xAxis"], mark["label"]["formatter"]) for mark in marks] == [(0.5, "64 px"), (2.5, "96 px")]
+
+
+def test_the_card_is_on_screen() -> None:
+    def page(card: dict) -> None:
+        import simam_viz
+        from simam_viz.checkpoints import LoadedCheckpoint, Transforms
+        from simam_viz.ui import models_card
+
+        model = simam_viz.create_model("resnet18", num_classes=5)
+        models_card.classes_known(LoadedCheckpoint("a", model, Transforms(), tuple(card["categories"]), 0.1, card))
+
+    app = AppTest.from_function(page, kwargs={"card": CARD}, default_timeout=30).run()
+    assert not app.exception
+    text = " ".join(markdown.value for markdown in app.markdown)
+    for part in ("56.2 %", "Expected calibration error", "Pointing game", "−1.50 points", "2 h 35 min", "one, uno"):
+        assert part in text
+    assert [len(table.value) for table in app.dataframe] == [2, 4, 2]

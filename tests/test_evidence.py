@@ -1,0 +1,48 @@
+"""Whether weights were trained with SimAM, from what their batch norms remember."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from simam_viz import create_model, load_checkpoint
+from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.evidence import Evidence, training_evidence
+from simam_viz.samples import list_samples
+
+from .authors_networks import saved
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2"])
+@pytest.mark.parametrize("attention", ["simam", "none"])
+def test_batch_norm_tells(arch: str, attention: str) -> None:
+    """Statistics gathered on some photos with, or without, SimAM; asked about with other photos."""
+    torch.manual_seed(0)
+    model = create_model(arch, attention, 10)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    samples = list_samples()
+    transforms = replace(load_checkpoint(saved(model.state_dict())).transforms, input_size=96)
+    with torch.no_grad():
+        for sample in samples[:4]:
+            model.train()(transforms(sample.image())[None])
+    loaded = replace(load_checkpoint(saved(model.state_dict())), transforms=transforms)
+    evidence = training_evidence(loaded, [sample.image() for sample in samples[4:6]])
+    assert evidence.verdict is (attention == "simam"), evidence
+
+
+def test_the_bundled_network_was_trained_with_it(loaded: LoadedCheckpoint) -> None:
+    evidence = training_evidence(loaded, [sample.image() for sample in list_samples()[:4]])
+    assert evidence.verdict is True, evidence
+
+
+def test_what_is_not_clear_is_not_said() -> None:
+    assert (
+        Evidence(0.5, 0.6).verdict is None
+        and Evidence(0.2, 0.9).verdict is True
+        and Evidence(0.9, 0.2).verdict is False
+    )

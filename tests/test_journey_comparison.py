@@ -1,0 +1,90 @@
+"""A journey through the Grad-CAM comparison in a real Chromium: from two heat maps to a figure on disk."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import expect
+
+import simam_viz
+from simam_viz import render
+from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.samples import list_samples
+
+from .test_journey import App, alike, app
+
+__all__ = ["app"]
+
+
+def show(app: App, part: str) -> None:
+    app.page.get_by_role("radio", name=part, exact=True).or_(
+        app.page.get_by_role("button", name=part, exact=True)
+    ).first.click()
+    app.page.wait_for_timeout(300)
+    app.idle()
+
+
+def choose(app: App, label: str, option: str) -> None:
+    box = app.page.get_by_test_id("stMain").get_by_role("combobox", name=label)
+    box.click()
+    box.fill(option)  # a long list holds in the page only what is in sight
+    app.page.get_by_role("option", name=option, exact=True).click()
+    app.page.wait_for_timeout(300)
+    app.idle()
+
+
+def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> None:
+    sample = list_samples()[1]
+    app.open(f"gradcam_comparison?photo={sample.name}&size=96&block=layer3.0")
+    app.settled("Grad-CAM comparison")
+    choose(app, "Method", "LayerCAM")
+    choose(app, "Contrast with", "jellyfish")
+    against = loaded.categories.index("jellyfish")
+    target = simam_viz.analyze(loaded, sample.image(), input_size=96).target
+    analyses = simam_viz.compare(loaded, sample.image(), None, target, 96, against)
+    maps = {name: analysis.block("layer3.0").heat_map("LayerCAM").values for name, analysis in analyses.items()}
+    view = analyses["on"].view
+    for name, values in maps.items():
+        app.shows(f"cam-{name}", render.overlay(view, values, render.CAM_SCALE, 480))
+    choose(app, "Second", "Switched off")
+    app.shows("difference", render.difference(view, maps["on"], maps["off"], render.DIFFERENCE_SCALE, 480))
+    asked = {"photo": sample.name, "size": "96", "block": "layer3.0", "method": "LayerCAM", "contrast": "jellyfish",
+             "second": "off"}  # fmt: skip
+    assert app.parameters() == asked
+
+    # The address opens the same view for somebody else.
+    app.page.reload()
+    app.settled("Grad-CAM comparison")
+    app.shows("difference", render.difference(view, maps["on"], maps["off"], render.DIFFERENCE_SCALE, 480))
+
+    show(app, "Every block")
+    for block in analyses["uniform"].blocks[::3]:
+        heat = block.heat_map("LayerCAM").values
+        app.shows(f"strip-uniform-{block.name}", render.overlay(view, heat, render.CAM_SCALE, 224))
+
+    # Long work begins when it is asked for, stops when it is told to, and goes on where it was.
+    show(app, "Faithfulness")
+    app.page.get_by_role("button", name="Measure", exact=True).click()
+    app.page.get_by_role("button", name="Stop here").click(timeout=20_000)
+    expect(app.page.get_by_text(re.compile("Stopped after"))).to_be_visible(timeout=20_000)
+    assert app.page.get_by_text("better than a random map").count() == 0 or app.page.get_by_text("Go on").count() == 1
+    app.page.get_by_role("button", name="Go on", exact=True).click()
+    expect(app.page.get_by_text("How much better than a random map")).to_be_visible(timeout=90_000)
+    expect(app.page.get_by_role("button", name="Once more", exact=True)).to_be_visible(timeout=90_000)
+    expect(app.page.get_by_test_id("stMain").locator(".st-key-deletion-curves canvas").first).to_be_visible()
+
+    show(app, "Figure")
+    app.page.get_by_role("button", name="Make the figure", exact=True).click()
+    expect(app.page.get_by_role("button", name="Download as PNG")).to_be_visible(timeout=90_000)
+    app.idle()
+    with app.page.expect_download() as download:
+        app.page.get_by_role("button", name="Download as PNG").click()
+    with open(download.value.path(), "rb") as file:
+        picture = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+    assert alike(app.pixels("figure"), picture)
+    gap, left = 13, 13 + 333
+    found = picture[2 * 20 + gap :, left:][:320, :320]
+    assert alike(found, render.overlay(view, maps["on"], render.CAM_SCALE, 320)), "the first row is the photo on screen"
