@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import operator
 from dataclasses import dataclass
@@ -223,7 +222,7 @@ class _Record:
         self._handles: list[RemovableHandle] = []
         for site in sites(model):
             # Blocks outlive the copy: they get a SimAM of their own, from before it is hooked.
-            own = SimAM(e_lambda) if site.simam is None else copy.deepcopy(site.simam)
+            own = SimAM(e_lambda) if site.simam is None else shared_copy(site.simam)
             self._sites[site.name] = _Site(site.name, own, site.simam is not None)
             self._watch(site)
         if not self._sites:

@@ -282,7 +282,33 @@ def shared_copy(model: nn.Module) -> nn.Module:
     """
     shared: dict[int, Any] = {id(buffer): buffer for buffer in model.buffers()}
     shared |= {id(weight): nn.Parameter(weight.detach(), requires_grad=False) for weight in model.parameters()}
-    return copy.deepcopy(model, shared).eval()
+    return _copied_tree(model, shared).eval()
+
+
+_IMMUTABLE = (type(None), bool, int, float, str)
+
+
+def _copied_tree(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """``copy.deepcopy(module, memo)``, several times as fast: short ways for what modules are mostly made of.
+
+    Every tensor of the module is in ``memo``.
+    """
+    kind = type(module)
+    if id(module) in memo or hasattr(kind, "__deepcopy__") or kind.__reduce_ex__ is not object.__reduce_ex__:
+        return copy.deepcopy(module, memo)
+    memo[id(module)] = result = kind.__new__(kind)
+    state = {}
+    for name, value in module.__getstate__().items():
+        if name == "_modules":
+            state[name] = {child: m if m is None else _copied_tree(m, memo) for child, m in value.items()}
+        elif name in ("_parameters", "_buffers"):
+            state[name] = {key: memo.get(id(tensor), tensor) for key, tensor in value.items()}
+        elif type(value) in _IMMUTABLE:
+            state[name] = value
+        else:
+            state[name] = copy.deepcopy(value, memo) if value or not isinstance(value, dict) else value.copy()
+    result.__setstate__(state)
+    return result
 
 
 def weights_hash(model: nn.Module) -> str:

@@ -33,6 +33,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ["SIMAM_VIZ_WEIGHTS"] = str(ROOT / "tests" / "no-weights")
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For small networks, which are slower with more; and for results that are compared to the last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def loaded() -> LoadedCheckpoint:
     return simam_viz.load_checkpoint(simam_viz.list_checkpoints()[0].name)

@@ -28,13 +28,7 @@ SIMAM, PLAIN = "simam_resnet18-tinyimagenet", "resnet18-tinyimagenet"
 SIZES = (48, 64, 80)
 VALIDATION_IMAGES = 15
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True, scope="module")

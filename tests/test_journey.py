@@ -228,6 +228,9 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
     app.page.wait_for_timeout(1000 * ECHO_SECONDS)
     app.page.go_back()
     expect(app.page).to_have_url(re.compile("lambda=0.7"))
+    first = analysis.blocks[0].attention.mean(dim=0)
+    scale = render.scale_for("mean weight", first)
+    app.shows(f"weights-{analysis.blocks[0].name}", render.overlay(analysis.view, first, scale, 320))
     app.settled("Overview")
 
     app.go("Energy histograms")
@@ -249,6 +252,8 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
     app.page.wait_for_timeout(1000 * ECHO_SECONDS)
     app.page.go_back()
     expect(app.page).to_have_url(re.compile("lambda=0.7"))
+    # The address is there before the page is, whose links still lead to the other λ.
+    expect(app.page.get_by_text(f"{weights.mean():.4f}", exact=True)).to_be_visible()
     app.settled("Energy histograms")
 
     app.go("Grad-CAM comparison")

@@ -87,6 +87,42 @@ def test_shared_copy_shares_memory_and_nothing_else() -> None:
     assert all(p.requires_grad for p in model.parameters()) and not any(p.requires_grad for p in copy.parameters())
 
 
+class Unusual(nn.Module):
+    """What a network that somebody brings may hold beside its children."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.twice = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3)
+        self.again = self.twice
+        self.nothing = None
+        self.tied = nn.Linear(2, 2)
+        self.tied.bias = self.first.bias
+        self.hidden = [nn.Conv2d(3, 3, 1), self.first]
+        self.settings = {"scale": [1, 2]}
+        self.register_module("none", None)
+        self.step = self.forward
+        self.register_buffer("kept", torch.zeros(1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.hidden[0](self.again(self.twice(self.first(x)))) + self.kept
+
+
+def test_shared_copy_of_an_unusual_network_is_what_deepcopy_makes() -> None:
+    model = Unusual()
+    model.first.register_forward_hook(lambda module, inputs, x: x + 1)
+    copy = shared_copy(model)
+    assert copy.again is copy.twice is not model.twice
+    assert copy.hidden[1] is copy.first is not model.first and copy.hidden[0] is not model.hidden[0]
+    assert copy.tied.bias is copy.first.bias and copy.kept is model.kept
+    assert copy.settings == model.settings and copy.settings["scale"] is not model.settings["scale"]
+    assert copy.step.__self__ is copy and copy.none is None and copy.nothing is None
+    assert list(copy.state_dict()) == list(model.state_dict())
+    x = torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(copy(x), model(x))
+    copy.first.register_forward_hook(lambda module, inputs, x: x * 0)
+    assert len(model.first._forward_hooks) == 1
+
+
 def test_simam_follows_the_depthwise_convolution_of_mobilenet() -> None:
     theirs, ours = reference("mobilenet_v2", 7).eval(), create_model("mobilenet_v2", "simam", 7, e_lambda=0.05).eval()
     ours.load_state_dict(theirs.state_dict())

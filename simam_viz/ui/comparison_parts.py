@@ -16,7 +16,7 @@ from ..checkpoints import LoadedCheckpoint, short_name
 from ..comparison import Ablation, Column
 from ..metrics import Finding, Subject
 from ..samples import list_samples
-from . import choose, long_task, state, turns, widgets
+from . import choose, long_task, sidebar, state, turns, widgets
 from .glossary import explain
 from .scene import Scene
 
@@ -33,7 +33,6 @@ _PLAIN_NOTES: dict[Column, str] = {
     "twin": "A network of the same shape, trained by the same recipe with SimAM.",
 }
 _CONTROL_TITLES = {"random": "Random map", "centre": "Centre blob"}
-_NO_CONTRAST = -1
 # Side of one photo in the figure, in pixels.
 _TILE = 320
 
@@ -121,8 +120,7 @@ def controls(view: Scene, methods: bool, blocks: bool) -> Comparison:
     """
     columns = comparison.columns(view.loaded, view.twin)
     target = view.analysis().target
-    names = [short_name(category) for category in view.loaded.categories]
-    method, against, fixed = "Grad-CAM", _NO_CONTRAST, False
+    method, against, fixed = "Grad-CAM", None, False
     block = view.analysis().blocks[-1].name
     with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
         if methods:
@@ -133,16 +131,8 @@ def controls(view: Scene, methods: bool, blocks: bool) -> Comparison:
         if blocks:
             block = choose.block(view).name
         if methods:
-            against = state.control(
-                st.selectbox,
-                "Contrast with",
-                [_NO_CONTRAST, *sorted(range(len(names)), key=lambda index: names[index].lower())],
-                name="contrast",
-                default=_NO_CONTRAST,
-                parse=state.one_of({name: index for index, name in enumerate(names)}),
-                text=lambda index: None if index == _NO_CONTRAST else names[index],
-                format_func=lambda index: "No other class" if index == _NO_CONTRAST else names[index],
-                help=explain("contrast of classes"),
+            against = sidebar.class_menu(
+                view.loaded, "Contrast with", "contrast", "No other class", explain("contrast of classes")
             )
         if "off" in columns:
             fixed = state.control(
@@ -151,16 +141,14 @@ def controls(view: Scene, methods: bool, blocks: bool) -> Comparison:
                 help=explain("fixed mean weight"),
             )  # fmt: skip
     if against == target:
-        st.info(
-            f"“{names[target]}” cannot be contrasted with itself: choose another class. Until then, it stands alone."
-        )
+        name = short_name(view.loaded.categories[target])
+        st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
     if fixed and view.e_lambda == view.loaded.e_lambda:
         st.caption("λ is the trained one, so fixing the mean weight changes nothing: move λ.")
     if view.twin is None:
         other = "without" if view.loaded.trained_with_simam else "with"
         st.caption(f"This checkpoint ships without a twin: a network trained by the same recipe {other} SimAM.")
-    chosen = None if against in (_NO_CONTRAST, target) else against
-    return Comparison(view, columns, method, block, chosen, fixed)
+    return Comparison(view, columns, method, block, None if against == target else against, fixed)
 
 
 def heat_maps(asked: Comparison) -> None:

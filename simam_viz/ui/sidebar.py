@@ -21,7 +21,7 @@ _UPLOADS = "uploads"
 _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = "upload-"
 _NETWORK = "network"
-_PREDICTED = -1
+_NO_CLASS = -1
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
@@ -233,22 +233,27 @@ def parse_lambda(text: str) -> float:
 
 def choose_class(loaded: LoadedCheckpoint) -> int | None:
     """The class that Grad-CAM explains; ``None`` is the predicted one."""
+    return class_menu(loaded, "Target class", "class", "The predicted class", explain("target class"))
+
+
+def class_menu(loaded: LoadedCheckpoint, label: str, name: str, otherwise: str, about: str) -> int | None:
+    """One of the network's classes, or ``None`` for the entry ``otherwise``, which stands first."""
     names = class_names(loaded)
     texts = {name: index for index, name in enumerate(names)}
     # The widget keeps what its functions hold on to: names, and not the network.
     titles = [n if n.endswith(f"({i})") else c for i, (n, c) in enumerate(zip(names, loaded.categories, strict=True))]
     chosen = state.control(
         st.selectbox,
-        "Target class",
-        [_PREDICTED, *sorted(range(len(names)), key=lambda index: names[index].lower())],
-        name="class",
-        default=_PREDICTED,
+        label,
+        [_NO_CLASS, *sorted(range(len(names)), key=lambda index: names[index].lower())],
+        name=name,
+        default=_NO_CLASS,
         parse=state.one_of(texts),
-        text=lambda index: None if index == _PREDICTED else names[index],
-        format_func=lambda index: "The predicted class" if index == _PREDICTED else titles[index],
-        help=explain("target class"),
+        text=lambda index: None if index == _NO_CLASS else names[index],
+        format_func=lambda index: otherwise if index == _NO_CLASS else titles[index],
+        help=about,
     )
-    return None if chosen == _PREDICTED else chosen
+    return None if chosen == _NO_CLASS else chosen
 
 
 def choose_input_size(loaded: LoadedCheckpoint) -> int:
