@@ -1,9 +1,13 @@
-"""``analyze`` against the least any way can take, and against the peers that draw Grad-CAM."""
+"""``analyze`` against the least any way can take, and against the peers that draw Grad-CAM.
+
+Ours and every peer begin with the photo; the floor is a pass each way and not even that.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -44,8 +48,11 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
     def ours() -> Analysis:
         analysis = simam_viz.analyze(loaded, image, target=target, input_size=size)
         for block in analysis.blocks:
-            _ = block.attention
+            _ = block.attention, block.cam
         return analysis
+
+    def prepared(requires_grad: bool) -> Tensor:
+        return loaded.transforms.tensor(loaded.transforms.view(image, size))[None].requires_grad_(requires_grad)
 
     candidates: dict[str, Callable[[], object]] = {"ours": ours, "floor": lambda: floor(model, x, target)}
     makers = {"torchcam": torchcam_all, "pytorch-grad-cam": grad_cam_each, "captum": captum_each}
@@ -54,7 +61,7 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
     usual = copy.deepcopy(model).requires_grad_(True)
     for name, maker in makers.items():
         for title, given in ((name, usual), (name + FROZEN, model)):
-            call = maker(given, x.clone().requires_grad_(given is model), target)
+            call = maker(given, partial(prepared, given is model), target)
             if call is not None:
                 candidates[title] = call
                 notes[title] = agreement(call(), reference)
@@ -92,13 +99,16 @@ def floor(model: nn.Module, x: Tensor, target: int) -> tuple[Tensor, ...]:
     return torch.autograd.grad(logits[0, target], outputs)
 
 
-def torchcam_all(model: nn.Module, x: Tensor, target: int) -> Callable[[], list[np.ndarray]] | None:
+def torchcam_all(
+    model: nn.Module, prepared: Callable[[], Tensor], target: int
+) -> Callable[[], list[np.ndarray]] | None:
     methods = peer("torchcam.methods")
     if methods is None:
         return None
     names = list(residual_blocks(model))
 
     def call() -> list[np.ndarray]:
+        x = prepared()
         # A person's call: a fresh extractor for a photo, taken off again.
         with methods.GradCAM(model, target_layer=names) as extractor:
             scores = model(x)
@@ -107,14 +117,16 @@ def torchcam_all(model: nn.Module, x: Tensor, target: int) -> Callable[[], list[
     return call
 
 
-def grad_cam_each(model: nn.Module, x: Tensor, target: int) -> Callable[[], list[np.ndarray]] | None:
+def grad_cam_each(
+    model: nn.Module, prepared: Callable[[], Tensor], target: int
+) -> Callable[[], list[np.ndarray]] | None:
     library, targets = peer("pytorch_grad_cam"), peer("pytorch_grad_cam.utils.model_targets")
     if library is None or targets is None:
         return None
     wanted = [targets.ClassifierOutputTarget(target)]
 
     def call() -> list[np.ndarray]:
-        maps = []
+        x, maps = prepared(), []
         for block in residual_blocks(model).values():
             with library.GradCAM(model=model, target_layers=[block]) as extractor:
                 maps.append(extractor(input_tensor=x, targets=wanted)[0])
@@ -123,13 +135,13 @@ def grad_cam_each(model: nn.Module, x: Tensor, target: int) -> Callable[[], list
     return call
 
 
-def captum_each(model: nn.Module, x: Tensor, target: int) -> Callable[[], list[np.ndarray]] | None:
+def captum_each(model: nn.Module, prepared: Callable[[], Tensor], target: int) -> Callable[[], list[np.ndarray]] | None:
     library = peer("captum.attr")
     if library is None:
         return None
 
     def call() -> list[np.ndarray]:
-        maps = []
+        x, maps = prepared(), []
         for block in residual_blocks(model).values():
             cam = library.LayerGradCam(model, block).attribute(x, target=target, relu_attributions=True)
             maps.append(cam[0, 0].detach().numpy())

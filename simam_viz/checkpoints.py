@@ -53,7 +53,8 @@ class Transforms:
 
     def view(self, image: Image.Image, input_size: int | None = None) -> Image.Image:
         """The crop the network sees, at the size of its input."""
-        return square_view(image.convert("RGB"), input_size or self.input_size)
+        image = image if image.mode == "RGB" else image.convert("RGB")
+        return square_view(image, input_size or self.input_size)
 
     def tensor(self, view: Image.Image) -> Tensor:
         """A view as normalised input (3, S, S), float32."""

@@ -289,7 +289,7 @@ _IMMUTABLE = (type(None), bool, int, float, str)
 
 
 def _copied_tree(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
-    """``copy.deepcopy(module, memo)``, several times as fast: short ways for what modules are mostly made of.
+    """``copy.deepcopy(module, memo)``, several times as fast: short ways for what most modules are made of.
 
     Every tensor of the module is in ``memo``.
     """
@@ -303,10 +303,12 @@ def _copied_tree(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
             state[name] = {child: m if m is None else _copied_tree(m, memo) for child, m in value.items()}
         elif name in ("_parameters", "_buffers"):
             state[name] = {key: memo.get(id(tensor), tensor) for key, tensor in value.items()}
-        elif type(value) in _IMMUTABLE:
+        elif type(value) in _IMMUTABLE or (type(value) is tuple and all(type(part) in _IMMUTABLE for part in value)):
             state[name] = value
+        elif not value and isinstance(value, (dict, set)):
+            state[name] = value.copy()
         else:
-            state[name] = copy.deepcopy(value, memo) if value or not isinstance(value, dict) else value.copy()
+            state[name] = copy.deepcopy(value, memo)
     result.__setstate__(state)
     return result
 

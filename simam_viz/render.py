@@ -132,10 +132,10 @@ def heat_map(values: Tensor, scale: Scale, size: int) -> Pixels:
 
 def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Pixels:
     """A map (h, w), enlarged smoothly, over the crop the network saw in grey; (size, size, 3)."""
-    photo = np.asarray(view.convert("L").resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)[..., None]
     smooth = Image.fromarray(values.detach().float().numpy()).resize((size, size), Image.Resampling.BICUBIC)
-    colours = colourise(torch.from_numpy(np.array(smooth)), scale)
-    return (photo * (1 - opacity) + colours * opacity).round().clip(0, 255).astype(np.uint8)
+    colours = Image.fromarray(_levels(torch.from_numpy(np.array(smooth)), scale))
+    colours.putpalette(colour_table(scale.colours).tobytes())
+    return np.asarray(Image.blend(Image.fromarray(grey_photo(view, size)), colours.convert("RGB"), opacity))
 
 
 def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, size: int) -> Pixels:
@@ -145,7 +145,7 @@ def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, s
 
 def grey_photo(view: Image.Image, size: int) -> Pixels:
     """The crop the network saw in grey, in place of an :func:`overlay` where there is nothing to lay over it; (size, size, 3)."""
-    return np.asarray(view.convert("L").convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
+    return np.asarray(view.convert("L").resize((size, size), Image.Resampling.BICUBIC).convert("RGB"))
 
 
 def mosaic_columns(channels: int) -> int:

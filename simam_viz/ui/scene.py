@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,6 +203,9 @@ def _prepare_process() -> None:
     # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
     # times what they gain, and one photo needs no more than half of the cores.
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    # What is imported stays. Looking through it for garbage again and again would halt a move of λ now and then.
+    gc.collect()
+    gc.freeze()
 
 
 # A session's own cache: nothing that comes from an upload is ever within another session's reach.
