@@ -65,6 +65,9 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
             if call is not None:
                 candidates[title] = call
                 notes[title] = agreement(call(), reference)
+    lambdas = [loaded.e_lambda * factor for factor in (0.1, 0.5, 1, 2)]
+    candidates["batch"] = lambda: simam_viz.analyze_lambdas(loaded, image, lambdas, target, size)
+    candidates["one by one"] = lambda: [simam_viz.analyze(loaded, image, e, target, size) for e in lambdas]
     times = interleaved(candidates, rounds)
 
     def against(name: str, title: str, *budgets: Budget, faster: bool = False) -> Row:
@@ -83,6 +86,7 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
             against(f"captum{kind}", f"captum's LayerGradCam on each of {blocks} blocks{kind} : analyze", faster=True),
             against(f"torchcam{kind}", f"analyze : torchcam's GradCAM on all blocks at once{kind}, which gives no attention", *budgets[1]),
         ]  # fmt: skip
+    found.append(ratio("analysis", f"analyze_lambdas at 4 λ : analyze at each, {label}", times, "batch", "one by one"))
     return found
 
 

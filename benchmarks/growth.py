@@ -36,7 +36,7 @@ def _analysis(arch: str, size: int, rounds: int) -> Row:
 
     def ours() -> None:
         for block in simam_viz.analyze(loaded, image, target=0, input_size=size).blocks:
-            _ = block.attention
+            _ = block.attention, block.cam
 
     times = interleaved({"ours": ours, "floor": lambda: floor(model, x, 0)}, rounds)
     return ratio("growth", f"analyze : floor, {arch} at {size}", times, "ours", "floor")

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from simam_viz.ui import comparison_parts, scene, state
+from simam_viz.ui import comparison_parts, faithfulness_parts, scene, state
 from simam_viz.ui.scene import Scene
 
 PARTS = {
     "maps": ("Heat maps", comparison_parts.heat_maps),
     "blocks": ("Every block", comparison_parts.every_block),
     "ablation": ("Ablation by block", comparison_parts.ablation),
-    "faithful": ("Faithfulness", comparison_parts.faithfulness),
-    "figure": ("Figure", comparison_parts.figure),
+    "faithful": ("Faithfulness", faithfulness_parts.faithfulness),
+    "figure": ("Figure", faithfulness_parts.figure),
 }
 
 

@@ -1,7 +1,7 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
 from . import version
-from .analysis import Analysis, Block, analyze
+from .analysis import Analysis, Block, analyze, analyze_lambdas
 from .checkpoints import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
 from .comparison import ablate_blocks, compare
 from .formulas import attention, energy, importance
@@ -21,6 +21,7 @@ __all__ = [
     "SimAM",
     "ablate_blocks",
     "analyze",
+    "analyze_lambdas",
     "attention",
     "compare",
     "create_model",

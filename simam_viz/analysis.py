@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,8 +16,8 @@ from torch.utils.hooks import RemovableHandle
 from . import formulas
 from .cam import METHODS, HeatMap, over_maximum
 from .checkpoints import LoadedCheckpoint
-from .models import Site, set_e_lambda, shared_copy, sites
-from .simam import SimAM
+from .models import Site, replace_modules, set_e_lambda, shared_copy, sites
+from .simam import SimAM, SweptSimAM
 
 QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
 """What a block can show of its neurons, by the names that stand on screen."""
@@ -172,39 +173,72 @@ def analyze(
         ValueError: λ is not above 0, a class does not exist, both are the same, or the input is smaller than 32 pixels.
         TypeError: a class is not a whole number.
     """
-    e_lambda = formulas.check_e_lambda(loaded.e_lambda if e_lambda is None else e_lambda)
+    at = loaded.e_lambda if e_lambda is None else e_lambda
+    return analyze_lambdas(loaded, image, [at], target, input_size, against)[0]
+
+
+def analyze_lambdas(
+    loaded: LoadedCheckpoint,
+    image: Image.Image,
+    e_lambdas: Sequence[float],
+    target: int | None = None,
+    input_size: int | None = None,
+    against: int | None = None,
+) -> list[Analysis]:
+    """:func:`analyze` at several λ with one pass each way, as a batch: quicker than one by one, in as much more memory.
+
+    Arguments and errors as there. Without a target, each analysis explains the class predicted at its own λ.
+    """
+    e_lambdas = [formulas.check_e_lambda(e_lambda) for e_lambda in e_lambdas]
+    if not e_lambdas:
+        return []
     if input_size is not None and input_size < 32:
         raise ValueError(f"The input must be at least 32 pixels wide, not {input_size}.")
     model = shared_copy(loaded.model)
-    set_e_lambda(model, e_lambda)
+    set_e_lambda(model, e_lambdas[0])
+    if len(e_lambdas) > 1:
+        replace_modules(model, SimAM, lambda simam: SweptSimAM(simam, e_lambdas))
     view = loaded.transforms.view(image, input_size)
     target, against = (None if index is None else operator.index(index) for index in (target, against))
-    with torch.inference_mode(False), torch.enable_grad(), _Record(model, e_lambda) as record:
-        logits = model(loaded.transforms.tensor(view)[None])[0]
-        if target is None:
-            target = int(logits.argmax())
+    with torch.inference_mode(False), torch.enable_grad(), _Record(model, e_lambdas) as record:
+        logits = model(loaded.transforms.tensor(view).expand(len(e_lambdas), -1, -1, -1))
         for index in (target, against):
-            if index is not None and not 0 <= index < len(logits):
-                raise ValueError(f"There is no class {index}; this network knows classes 0 to {len(logits) - 1}.")
-        if target == against:
-            raise ValueError(f"Class {target} cannot be contrasted with itself; choose another class.")
-        explained = logits[target] if against is None else logits[target] - logits[against]
-        gradients = torch.autograd.grad(explained, record.outputs)
-    blocks = tuple(
-        Block(site.name, features.detach()[0], output.detach()[0], gradient[0], site.simam)
-        for site, features, output, gradient in zip(
-            record.sites, record.features, record.outputs, gradients, strict=True
+            if index is not None and not 0 <= index < logits.shape[1]:
+                raise ValueError(f"There is no class {index}; this network knows classes 0 to {logits.shape[1] - 1}.")
+        targets = logits.argmax(dim=1).tolist() if target is None else [target] * len(e_lambdas)
+        if against in targets:
+            raise ValueError(f"Class {against} cannot be contrasted with itself; choose another class.")
+        explained = logits[range(len(targets)), targets]
+        if against is not None:
+            explained = explained - logits[:, against]
+        # No image of the batch has any part in another's logits: the sum's gradients are each image's own.
+        gradients = torch.autograd.grad(explained.sum(), record.outputs)
+    return [
+        Analysis(
+            view,
+            logits[i].detach(),
+            targets[i],
+            e_lambda,
+            record.attends,
+            loaded.categories,
+            tuple(
+                Block(site.name, features[i].detach(), output[i].detach(), gradient[i], site.simams[i])
+                for site, features, output, gradient in zip(
+                    record.sites, record.features, record.outputs, gradients, strict=True
+                )
+            ),
+            against,
         )
-    )
-    return Analysis(view, logits.detach(), target, e_lambda, record.attends, loaded.categories, blocks, against)
+        for i, e_lambda in enumerate(e_lambdas)
+    ]
 
 
 @dataclass(frozen=True)
 class _Site:
-    """One block that is watched, and a SimAM that weighs its features as the network does, or would."""
+    """One block that is watched, and for each image a SimAM that weighs its features as the network does, or would."""
 
     name: str
-    simam: SimAM
+    simams: tuple[SimAM, ...]
     attends: bool
 
 
@@ -215,15 +249,16 @@ class _Record:
     ``outputs`` run in parallel, in the order in which the pass reached them.
     """
 
-    def __init__(self, model: nn.Module, e_lambda: float) -> None:
+    def __init__(self, model: nn.Module, e_lambdas: Sequence[float]) -> None:
         self._sites: dict[str, _Site] = {}
         self._features: dict[str, Tensor] = {}
         self._outputs: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
         for site in sites(model):
             # Blocks outlive the copy: they get a SimAM of their own, from before it is hooked.
-            own = SimAM(e_lambda) if site.simam is None else shared_copy(site.simam)
-            self._sites[site.name] = _Site(site.name, own, site.simam is not None)
+            swept = isinstance(site.simam, SweptSimAM)
+            own = site.simam if swept else SweptSimAM(site.simam or SimAM(), e_lambdas)
+            self._sites[site.name] = _Site(site.name, own.each, site.simam is not None)
             self._watch(site)
         if not self._sites:
             raise ValueError(

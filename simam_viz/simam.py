@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
@@ -74,6 +77,28 @@ class FixedMeanSimAM(SimAM):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weights(x)
+
+
+class SweptSimAM(SimAM):
+    """SimAM over a batch of which every image has a λ of its own.
+
+    Args:
+        simam: what works on each image; it stays as it is.
+        e_lambdas: λ of each image, in the order of the batch.
+    """
+
+    def __init__(self, simam: SimAM, e_lambdas: Sequence[float]) -> None:
+        super().__init__(simam.e_lambda)
+        # Not among the module's children: to a network, this is one SimAM.
+        self.each = tuple(copy.deepcopy(simam) for _ in e_lambdas)
+        for one, e_lambda in zip(self.each, e_lambdas, strict=True):
+            one.e_lambda = check_e_lambda(e_lambda)
+
+    def weights(self, x: Tensor) -> Tensor:
+        return torch.cat([one.weights(part) for one, part in zip(self.each, x.split(1), strict=True)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([one(part) for one, part in zip(self.each, x.split(1), strict=True)])
 
 
 def _refined(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -144,6 +144,34 @@ def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: p
     assert not any(m._forward_hooks or m._forward_pre_hooks for copied in copies for m in copied.modules())
 
 
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2", "fixed mean", "no SimAM"])
+def test_several_lambdas_at_once_are_what_each_is_alone(arch: str, noise: Image.Image) -> None:
+    loaded = small("resnet18" if " " in arch else arch)
+    if arch == "no SimAM":
+        loaded = with_attention(loaded, "off")
+    if arch == "fixed mean":
+        loaded = with_attention(loaded, "on", fixed_mean=True)
+    lambdas = [1e-5, 0.1, 3.0]
+    for target, against in ((None, None), (2, None), (2, 0)):
+        together = simam_viz.analyze_lambdas(loaded, noise, lambdas, target, against=against)
+        for e_lambda, got in zip(lambdas, together, strict=True):
+            alone = simam_viz.analyze(loaded, noise, e_lambda, target, against=against)
+            assert (got.e_lambda, got.target, got.against) == (e_lambda, alone.target, against)
+            assert got.attends == alone.attends == (arch != "no SimAM")
+            torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)
+            for ours, theirs in zip(got.blocks, alone.blocks, strict=True):
+                assert ours.name == theirs.name and ours.simam.e_lambda == e_lambda
+                for name in ("features", "attention", "activations", "gradients"):
+                    torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4)
+    assert all(module.e_lambda == 0.1 for module in loaded.model.modules() if isinstance(module, simam_viz.SimAM))
+
+
+def test_no_lambda_is_no_analysis_and_a_wrong_one_is_refused(noise: Image.Image) -> None:
+    assert simam_viz.analyze_lambdas(small("resnet18"), noise, []) == []
+    with pytest.raises(ValueError):
+        simam_viz.analyze_lambdas(small("resnet18"), noise, [0.1, -1])
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
 def test_images_of_any_mode(mode: str, noise: Image.Image) -> None:
     assert simam_viz.analyze(small("resnet18"), noise.convert(mode)).view.mode == "RGB"

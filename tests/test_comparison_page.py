@@ -166,7 +166,7 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
 
 @pytest.mark.long
 def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simam_viz.ui.comparison_parts.list_samples", lambda: list_samples()[:2])
+    monkeypatch.setattr("simam_viz.ui.faithfulness_parts.list_samples", lambda: list_samples()[:2])
     app = open_page(PAGE, size="96", block="layer3.0", look="faithful", over="samples")
     means, photos = (frame.value for frame in finished(app, "faithful-samples").dataframe)
     assert list(means["network"])[::3] == ["Attention on", "Uniform over positions", "Switched off", "The twin"]

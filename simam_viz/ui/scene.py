@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison
-from ..analysis import Analysis, analyze
+from ..analysis import Analysis, analyze, analyze_lambdas
 from ..checkpoints import CheckpointError, LoadedCheckpoint, twin_of
 from ..comparison import Column
 from . import networks, sidebar, state, takeaway, turns
@@ -76,12 +76,12 @@ class Scene:
             self.input_size,
         )
 
-    def fresh_analysis(self, target: int | None) -> Analysis:
-        """The same past the session's cache: a sweep would push everything else out of it, a download cannot reach it.
+    def fresh_analyses(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
+        """At several λ, past the session's cache: a sweep would push everything else out of it, a download cannot reach it.
 
         The caller holds a turn (see :mod:`turns`).
         """
-        return analyze(self.loaded, self.photo.image, self.e_lambda, target, self.input_size)
+        return analyze_lambdas(self.loaded, self.photo.image, e_lambdas, target, self.input_size)
 
     def at_lambda(self, e_lambda: float) -> Scene:
         """The same at another λ."""

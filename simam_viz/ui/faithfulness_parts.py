@@ -1,0 +1,288 @@
+"""The parts of the Grad-CAM comparison page that are made on demand: faithfulness, of one photo or all samples, and a figure."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from .. import cam, charts, figures, metrics, render
+from ..metrics import Finding, Subject
+from ..samples import list_samples
+from . import long_task, state, widgets
+from .comparison_parts import Comparison
+from .glossary import explain
+
+_CONTROL_TITLES = {"random": "Random map", "centre": "Centre blob"}
+# Side of one photo in the figure, in pixels.
+_TILE = 320
+
+
+def faithfulness(asked: Comparison) -> None:
+    """Deletion, insertion, average drop and increase in confidence, on demand, for this photo or for all samples."""
+    st.subheader("Is the heat map faithful?", help=explain("faithfulness"))
+    st.markdown(
+        "A faithful map points at what the network uses. **Deletion** greys the photo's pixels from the map's highest to its lowest: "
+        "the probability should fall early, so a *small* area under its curve is good. **Insertion** brings a blurred photo into focus in "
+        "the same order: a *large* area is good. **Drop**: the share of the probability that is lost if only what the map shows is left. "
+        "A random map and a blob in the centre know nothing of the network; a heat map should beat both."
+    )
+    with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+        over = state.control(
+            st.segmented_control, "Measure", ["photo", "samples"], name="over", default="photo", required=True,
+            parse=state.one_of({"photo": "photo", "samples": "samples"}),
+            format_func={"photo": "This photo", "samples": "All samples"}.__getitem__,
+        )  # fmt: skip
+        every = state.control(
+            st.toggle, "All four methods", name="methods", default=False,
+            parse=state.one_of({"all": True, "one": False}), text=lambda on: "all" if on else None,
+        )  # fmt: skip
+    methods = list(cam.METHODS) if every else [asked.method]
+    photos = [_this_photo(asked)] if over == "photo" else [_sample(asked, name) for name in _samples()]
+    found = _in_pieces(
+        asked, f"faithful-{over}", photos, len(photos) * len(asked.columns) * (len(methods) + len(metrics.CONTROLS)),
+        lambda: metrics.survey(
+            asked.networks(), photos, asked.block, methods, asked.view.input_size, asked.against
+        ),
+        tuple(methods), start="Measure", unit="heat maps",
+    )  # fmt: skip
+    if not found:
+        return
+    (_photo_results if over == "photo" else _sample_results)(asked, found)
+
+
+def _in_pieces(
+    asked: Comparison,
+    name: str,
+    photos: list[Subject],
+    total: int,
+    work: Callable,
+    more: tuple[object, ...],
+    **words: str,
+) -> list:
+    view = asked.view
+    subject = (
+        tuple((photo.name, photo.target) for photo in photos), view.photo.name, view.loaded.identity, view.e_lambda,
+        view.input_size, asked.block, asked.against, asked.fixed_mean, asked.columns, more,
+    )  # fmt: skip
+    return long_task.in_pieces(name, subject, total, work, again="Once more", **words)
+
+
+def _photo_results(asked: Comparison, found: list[Finding]) -> None:
+    measured = {(f.network, f.map_name): f.measures for f in found if f.measures}
+    first = asked.titles["on"]
+    lines = {title: measured.get((title, asked.method)) for title in asked.titles.values()}
+    lines |= {_CONTROL_TITLES[kind]: measured.get((first, kind)) for kind in metrics.CONTROLS}
+    shown = {name: measures for name, measures in lines.items() if measures}
+    _verdict(asked, found)
+    if shown:
+        left, right = st.columns(2, gap="large")
+        fractions = next(iter(shown.values())).fractions.tolist()
+        for place, kind, label in ((left, "deletion", "% of the pixels greyed"), (right, "insertion", "% in focus")):
+            with place:
+                st.markdown(f"**{kind.capitalize()}**, {asked.method}")
+                st.echarts_chart(
+                    charts.curves(
+                        {name: getattr(m, f"{kind}_curve").tolist() for name, m in shown.items()},
+                        fractions, label, tuple(_CONTROL_TITLES.values()),
+                    ),
+                    height=340,
+                    key=f"{kind}-curves",
+                    alt=f"{kind.capitalize()} curves of {asked.method} through each network and of two controls",
+                )  # fmt: skip
+        st.caption(f"The random map and the centre blob are put to: {first}.")
+    _table(
+        "faithful",
+        [
+            {"network": f.network, "map": _CONTROL_TITLES.get(f.map_name, f.map_name)}
+            | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {"not measured": f.trouble})
+            for f in found
+        ],
+    )
+
+
+def _numbers(measures: metrics.Faithfulness, random: metrics.Faithfulness | None) -> dict[str, object]:
+    return {
+        "probability": measures.probability,
+        "deletion": measures.deletion,
+        "insertion": measures.insertion,
+        "better than random by": None if random is None else metrics.gain([(measures, random)]),
+        "drop": measures.drop,
+        "probability rises": measures.increased,
+    }
+
+
+def _sample_results(asked: Comparison, found: list[Finding]) -> None:
+    _verdict(asked, found)
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for one in found:
+        groups.setdefault((one.network, one.map_name), []).append(one)
+    rows = []
+    for (network, kind), findings in groups.items():
+        measures = [f.measures for f in findings if f.measures]
+        row: dict[str, object] = {
+            "network": network, "map": _CONTROL_TITLES.get(kind, kind), "photos": f"{len(measures)} of {len(findings)}",
+        }  # fmt: skip
+        if measures:
+            mean = metrics.mean(measures)
+            row |= {
+                "probability": mean.probability,
+                "deletion": mean.deletion,
+                "insertion": mean.insertion,
+                "better than random by": _gain(found, network, kind),
+                "average drop": mean.drop,
+                "increase in confidence": mean.increase,
+            }
+        rows.append(row)
+    st.markdown("**Means over the samples**")
+    _table("faithful-means", rows)
+    if len(asked.columns) > 1:
+        st.markdown(
+            f"**Does it look elsewhere?** Correlation of each network's {asked.method} with that of: {asked.titles['on']}"
+        )
+        _table("faithful-photos", _correlations(asked, found))
+    st.caption(
+        "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts where that class is not "
+        "impossible for the network and its map is not all zero; “photos” says how many."
+    )
+
+
+def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, object]]:
+    maps = {(f.photo, f.network): f for f in found if f.map_name == asked.method}
+    first = asked.titles["on"]
+    rows = []
+    for photo in dict.fromkeys(f.photo for f in found):
+        row: dict[str, object] = {"photo": photo}
+        for column in asked.columns[1:]:
+            one, other = maps.get((photo, first)), maps.get((photo, asked.titles[column]))
+            usable = one is not None and other is not None and not one.trouble and not other.trouble
+            row[asked.titles[column]] = cam.correlation(one.values, other.values) if usable else None
+        rows.append(row)
+    return rows
+
+
+def _gain(found: list[Finding], network: str, kind: str) -> float | None:
+    """How much better than the random map one kind of map is through one network."""
+    measures = {(f.photo, f.map_name): f.measures for f in found if f.network == network and f.measures}
+    pairs = [
+        (map_, measures[photo, "random"])
+        for (photo, name), map_ in measures.items()
+        if name == kind and (photo, "random") in measures
+    ]
+    return metrics.gain(pairs) if pairs else None
+
+
+def _verdict(asked: Comparison, found: list[Finding]) -> None:
+    """The answer in a sentence: which network's map is more faithful, and whether it beats the controls."""
+    told = []
+    gains = {}
+    for column in asked.columns:
+        title = asked.titles[column]
+        gain, blob = _gain(found, title, asked.method), _gain(found, title, "centre")
+        if gain is None or blob is None:
+            continue
+        gains[column] = gain
+        known = metrics.mean(
+            [f.measures for f in found if f.network == title and f.map_name == asked.method and f.measures]
+        )
+        beaten = "more than a centre blob" if gain > blob else "**less than a centre blob**, which knows nothing"
+        told.append(
+            f"- {title}: {gain:+.3f}, {beaten} ({blob:+.3f}); probability of the class {widgets.percent(known.probability)}"
+        )
+    if told:
+        st.markdown(
+            f"How much better than a random map is the {asked.method}? Measured as insertion − deletion, over the probability of "
+            "the class on the whole photo, so that networks can be compared where they know the class at all:\n"
+            + "\n".join(told)
+        )
+    if {"on", "twin"} <= set(gains):
+        more, less = sorted(("on", "twin"), key=lambda column: -gains[column])
+        st.markdown(
+            f"By this measure the map of **{asked.titles[more]}** is the more faithful one, by {gains[more] - gains[less]:.3f}. "
+            + ("One photo is an anecdote: measure all samples." if len({f.photo for f in found}) == 1 else "")
+        )
+
+
+def _table(key: str, rows: list[dict[str, object]]) -> None:
+    names = dict.fromkeys(name for row in rows for name in row)
+    shares = ("probability", "drop", "average drop", "increase in confidence")
+    st.dataframe(
+        [{name: row.get(name) for name in names} for row in rows],
+        hide_index=True,
+        height="content",
+        key=key,
+        column_config={
+            name: st.column_config.NumberColumn(format="percent" if name in shares else "%.3f")
+            for name in names
+            if any(isinstance(row.get(name), float) for row in rows)
+        },
+    )
+
+
+def figure(asked: Comparison) -> None:
+    """Photos as rows, networks as columns, made on demand, as a PNG to keep."""
+    st.subheader("A figure for a slide")
+    titles = _samples()
+    own = asked.view.photo
+    if own.name not in titles:
+        titles = {own.name: "Your photo", **titles}
+    begin = [own.name, *(name for name in titles if name != own.name)][:4]
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if not set(names) <= set(titles) or len(set(names)) != len(names):
+            raise ValueError(text)
+        return names
+
+    chosen = state.control(
+        st.multiselect, "Photos", list(titles), name="photos", default=begin, parse=parse,
+        text=lambda names: ",".join(names) or None, format_func=titles.__getitem__,
+    )  # fmt: skip
+    photos = [_sample(asked, name) if name in _samples() else _this_photo(asked) for name in chosen]
+    found = _in_pieces(
+        asked, "figure", photos, len(photos) * len(asked.columns),
+        lambda: figures.cells(
+            asked.networks(), photos, asked.block, asked.method, asked.view.input_size, asked.against
+        ),
+        (asked.method,), start="Make the figure", unit="heat maps",
+    )  # fmt: skip
+    if len(found) < len(photos) * len(asked.columns):
+        return
+    count = len(asked.columns)
+    loaded = asked.view.loaded
+    caption = (
+        f"{asked.method} at {asked.block}, each map over its own maximum. "
+        f"{loaded.card.get('title', loaded.name)}, λ = {asked.view.e_lambda:g}."
+    )
+    rows = [found[i : i + count] for i in range(0, len(found), count)]
+    draw = functools.cache(partial(figures.comparison_figure, rows, caption, asked.scale))
+    widgets.picture(
+        "figure", draw, _TILE, alt=f"{asked.method} of {len(photos)} photos through {count} networks, side by side"
+    )
+    st.download_button(
+        "Download as PNG", lambda: render.png(draw(_TILE)), file_name="simam-comparison.png", mime="image/png",
+        icon=":material/download:", key="figure-download",
+    )  # fmt: skip
+    height, width, _ = draw(_TILE).shape
+    st.caption(
+        f"{width} × {height} pixels. Below each map the probability of the class it explains, and what that network says. Each sample is "
+        "explained for the class it shows, or for the class chosen in the sidebar."
+    )
+
+
+def _samples() -> dict[str, str]:
+    return {sample.name: sample.title for sample in list_samples()}
+
+
+def _this_photo(asked: Comparison) -> Subject:
+    return Subject(_samples().get(asked.view.photo.name, "Your photo"), asked.view.photo.image, asked.target)
+
+
+def _sample(asked: Comparison, name: str) -> Subject:
+    """A sample and its own class, unless the sidebar asks for another."""
+    sample = next(sample for sample in list_samples() if sample.name == name)
+    known = [asked.view.loaded.categories.index(c) for c in sample.classes if c in asked.view.loaded.categories]
+    target = asked.view.target if asked.view.target is not None else (known or [None])[0]
+    return Subject(sample.title, sample.image(), target)
