@@ -124,7 +124,9 @@ def test_the_card_tells_of_the_run(runs: Path, weights: Path, name: str, attenti
     again = cards.known_logits(loaded, card["input_size"])["values"]
     for sample, values in card["known_logits"]["values"].items():
         assert len(values) == 3 and again[sample] == {
-            key: pytest.approx(value, abs=1e-3) for key, value in values.items()
+            # Relative too: this network's logits run to thousands, and the order of float32 sums is the processor's.
+            key: pytest.approx(value, rel=1e-4, abs=1e-3)
+            for key, value in values.items()
         }
 
 
