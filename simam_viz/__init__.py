@@ -1,7 +1,7 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
 from . import version
-from .analysis import Analysis, Block, analyze, analyze_lambdas
+from .analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, prepare
 from .checkpoints import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
 from .comparison import ablate_blocks, compare
 from .formulas import attention, energy, importance
@@ -18,6 +18,7 @@ __all__ = [
     "CheckpointError",
     "ImageError",
     "LoadedCheckpoint",
+    "Prepared",
     "SimAM",
     "ablate_blocks",
     "analyze",
@@ -32,5 +33,6 @@ __all__ = [
     "list_checkpoints",
     "load_checkpoint",
     "open_image",
+    "prepare",
     "wrap",
 ]

@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from . import formulas
 from .cam import METHODS, HeatMap, over_maximum
 from .checkpoints import LoadedCheckpoint
-from .models import Site, replace_modules, set_e_lambda, shared_copy, sites
+from .models import Site, Stem, begin_behind, replace_modules, set_e_lambda, shared_copy, sites, stem
 from .simam import SimAM, SweptSimAM
 
 QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
@@ -148,9 +148,35 @@ class Analysis:
         return dataclasses.replace(self, blocks=tuple(block.compacted() for block in self.blocks))
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One image on its way into one network, as far as no λ reaches: to be analysed at any number of λ."""
+
+    view: Image.Image
+    """The crop that the network sees."""
+    x: Tensor
+    """That crop as the network's input, (1, 3, S, S)."""
+    stem: Stem | None
+    """What the network makes of it before its first SimAM; ``None`` where that is not known."""
+
+
+def prepare(loaded: LoadedCheckpoint, image: Image.Image, input_size: int | None = None) -> Prepared:
+    """What all analyses of one image by the same weights have in common. Arguments and errors as :func:`analyze`."""
+    if input_size is not None and input_size < 32:
+        raise ValueError(f"The input must be at least 32 pixels wide, not {input_size}.")
+    view = loaded.transforms.view(image, input_size)
+    model = loaded.model
+    if any(module.training for module in model.modules()):
+        model = shared_copy(model)
+    # Plain tensors, which a later pass with gradients may take: not those of whoever calls this in inference mode.
+    with torch.inference_mode(False), torch.no_grad():
+        x = loaded.transforms.tensor(view)[None]
+        return Prepared(view, x, stem(model, x))
+
+
 def analyze(
     loaded: LoadedCheckpoint,
-    image: Image.Image,
+    image: Image.Image | Prepared,
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
@@ -163,10 +189,12 @@ def analyze(
 
     Args:
         loaded: from :func:`simam_viz.load_checkpoint`.
-        image: an RGB image of any size; its centre square is what the network sees.
+        image: an RGB image of any size, of which the network sees the centre square; or what :func:`prepare` made of one
+            for the same weights, which spares the share of the work that no λ changes.
         e_lambda: λ of every SimAM module; ``None`` is the checkpoint's own.
         target: index of the class that heat maps explain; ``None`` is the predicted class.
-        input_size: side of the network's input in pixels; ``None`` is the checkpoint's own.
+        input_size: side of the network's input in pixels; ``None`` is the checkpoint's own, or what the image was
+            prepared for.
         against: index of a class to contrast the target with: what is explained is then logit[target] − logit[against].
 
     Raises:
@@ -179,7 +207,7 @@ def analyze(
 
 def analyze_lambdas(
     loaded: LoadedCheckpoint,
-    image: Image.Image,
+    image: Image.Image | Prepared,
     e_lambdas: Sequence[float],
     target: int | None = None,
     input_size: int | None = None,
@@ -192,16 +220,16 @@ def analyze_lambdas(
     e_lambdas = [formulas.check_e_lambda(e_lambda) for e_lambda in e_lambdas]
     if not e_lambdas:
         return []
-    if input_size is not None and input_size < 32:
-        raise ValueError(f"The input must be at least 32 pixels wide, not {input_size}.")
+    prepared = image if isinstance(image, Prepared) else prepare(loaded, image, input_size)
     model = shared_copy(loaded.model)
     set_e_lambda(model, e_lambdas[0])
     if len(e_lambdas) > 1:
         replace_modules(model, SimAM, lambda simam: SweptSimAM(simam, e_lambdas))
-    view = loaded.transforms.view(image, input_size)
+    if prepared.stem is not None:
+        begin_behind(model, prepared.stem, len(e_lambdas))
     target, against = (None if index is None else operator.index(index) for index in (target, against))
     with torch.inference_mode(False), torch.enable_grad(), _Record(model, e_lambdas) as record:
-        logits = model(loaded.transforms.tensor(view).expand(len(e_lambdas), -1, -1, -1))
+        logits = model(prepared.x.expand(len(e_lambdas), -1, -1, -1))
         for index in (target, against):
             if index is not None and not 0 <= index < logits.shape[1]:
                 raise ValueError(f"There is no class {index}; this network knows classes 0 to {logits.shape[1] - 1}.")
@@ -215,7 +243,7 @@ def analyze_lambdas(
         gradients = torch.autograd.grad(explained.sum(), record.outputs)
     return [
         Analysis(
-            view,
+            prepared.view,
             logits[i].detach(),
             targets[i],
             e_lambda,

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .analysis import Analysis, analyze
+from .analysis import Analysis, analyze, prepare
 from .checkpoints import LoadedCheckpoint
 from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
 from .simam import FixedMeanSimAM, SimAM, UniformSimAM
@@ -94,9 +94,12 @@ def compare(
     """
     e_lambda = loaded.e_lambda if e_lambda is None else e_lambda
     analyses: dict[Column, Analysis] = {}
+    # One set of weights under several attentions: what lies before the first SimAM is the same in all.
+    shared = prepare(loaded, image, input_size)
     for column in columns(loaded, twin):
         at = lambda_of(loaded, column, e_lambda, fixed_mean)
-        analyses[column] = analyze(network(loaded, column, fixed_mean, twin), image, at, target, input_size, against)
+        begun = prepare(twin, image, input_size) if column == "twin" and twin is not None else shared
+        analyses[column] = analyze(network(loaded, column, fixed_mean, twin), begun, at, target, against=against)
         target = analyses[column].target
     return analyses
 

@@ -189,6 +189,64 @@ def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if isinstance(module, _BLOCK_KINDS)}
 
 
+@dataclass(frozen=True, eq=False)
+class Stem:
+    """What a network makes of an image before its first SimAM, where no λ reaches."""
+
+    entering: Tensor
+    """What enters the first residual block, (1, C, H, W)."""
+    features: Tensor
+    """What enters its SimAM, (1, C, H, W)."""
+
+
+def stem(model: nn.Module, x: Tensor) -> Stem | None:
+    """The stem of one of :func:`create_model`'s networks for an input (1, 3, S, S); ``None`` for any other network.
+
+    Whoever calls it sees to evaluation mode and says whether gradients are wanted.
+    """
+    block = next(iter(residual_blocks(model).values()), None)
+    # Whatever was inserted elsewhere, or derives from these networks, may do other things on the way.
+    if type(model) not in (ResNet, MobileNetV2) or type(block) not in _BLOCKS.values():
+        return None
+    if any(isinstance(module, Attended) for module in model.modules()):
+        return None
+    if isinstance(model, MobileNetV2):
+        entering = model.features[0](x)
+        *expand, depthwise, _, _ = block.conv
+        return Stem(entering, depthwise[0](nn.Sequential(*expand)(entering)))
+    entering = model.maxpool(model.relu(model.bn1(model.conv1(x))))
+    return Stem(entering, block.conv2(block.relu(block.bn1(block.conv1(entering)))))
+
+
+@torch.inference_mode(False)
+def begin_behind(model: nn.Module, stem: Stem, copies: int) -> None:
+    """Let ``model``, a private copy, go on from its ``stem`` as a batch of ``copies``, whatever input it is given."""
+    block = next(iter(residual_blocks(model).values()))
+    entering, features = (_Given(tensor.expand(copies, -1, -1, -1)) for tensor in (stem.entering, stem.features))
+    # Stands for what is not computed again; of its own, since the block's ReLU works in place.
+    nothing = _Given(stem.features.new_empty(0))
+    if isinstance(model, MobileNetV2):
+        model.features[0] = entering
+        *expand, depthwise, _, _ = block.conv
+        for index, _ in enumerate(expand):
+            block.conv[index] = nothing
+        depthwise[0] = features
+        return
+    model.conv1, model.bn1, model.relu, model.maxpool = entering, nn.Identity(), nn.Identity(), nn.Identity()
+    block.conv1, block.bn1, block.conv2 = nothing, nn.Identity(), features
+
+
+class _Given(nn.Module):
+    """The same output for every input."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output
+
+
 @dataclass(frozen=True)
 class ReceptiveField:
     """Which input pixels the neurons of a layer see, on one axis: neuron i sees ``start + i · stride`` and ``size`` on.

@@ -13,7 +13,7 @@ from PIL import Image
 import simam_viz
 from simam_viz.checkpoints import LoadedCheckpoint, Transforms
 from simam_viz.comparison import VARIANTS, with_attention
-from simam_viz.models import residual_blocks
+from simam_viz.models import residual_blocks, set_e_lambda, shared_copy
 
 
 def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
@@ -238,3 +238,35 @@ def test_variants(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
         torch.testing.assert_close(off.logits, plain(loaded.transforms.tensor(off.view)[None])[0], rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="variant"):
         with_attention(loaded, "sideways")
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2"])
+def test_what_no_lambda_reaches_is_computed_once(arch: str, noise: Image.Image) -> None:
+    loaded = small(arch)
+    prepared = simam_viz.prepare(loaded, noise)
+    first = loaded.model.features[0][0] if arch == "mobilenet_v2" else loaded.model.conv1
+    calls = []
+    handle = first.register_forward_hook(lambda *_: calls.append(1))
+    for e_lambda in (1e-5, 3.0):
+        got = simam_viz.analyze(loaded, prepared, e_lambda)
+        assert not calls
+        block = got.blocks[0]
+        torch.testing.assert_close(block.features[None], prepared.stem.features)
+        # As the network itself computes it, without any of our ways around.
+        reference = shared_copy(loaded.model)
+        set_e_lambda(reference, e_lambda)
+        with torch.no_grad():
+            logits = reference(loaded.transforms(noise)[None])[0]
+        assert calls.pop() and not calls
+        torch.testing.assert_close(got.logits, logits, rtol=1e-4, atol=1e-5)
+    handle.remove()
+
+
+def test_networks_that_are_not_ours_have_no_known_stem(noise: Image.Image) -> None:
+    early = simam_viz.insert_simam(simam_viz.create_model("resnet18", "none", 6), r"conv1|layer1\.0\.conv1")
+    loaded = simam_viz.wrap(early, list("abcdef"), 64)
+    prepared = simam_viz.prepare(loaded, noise)
+    assert prepared.stem is None
+    with torch.no_grad():
+        logits = early.eval()(loaded.transforms(noise)[None])[0]
+    torch.testing.assert_close(simam_viz.analyze(loaded, prepared).logits, logits, rtol=1e-4, atol=1e-5)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import streamlit as st
 import torch
+from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison
-from ..analysis import Analysis, analyze, analyze_lambdas
+from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint, twin_of
 from ..comparison import Column
 from . import networks, sidebar, state, takeaway, turns
@@ -81,7 +82,11 @@ class Scene:
 
         The caller holds a turn (see :mod:`turns`).
         """
-        return analyze_lambdas(self.loaded, self.photo.image, e_lambdas, target, self.input_size)
+        return analyze_lambdas(self.loaded, self.prepared(self.loaded), e_lambdas, target)
+
+    def prepared(self, loaded: LoadedCheckpoint) -> Prepared:
+        """The photo on its way into these weights, as far as no λ and no kind of attention reaches."""
+        return _prepare(loaded, self.photo.image, self.photo.name, loaded.identity, self.input_size)
 
     def at_lambda(self, e_lambda: float) -> Scene:
         """The same at another λ."""
@@ -224,4 +229,11 @@ def _analyse(
 ) -> Analysis:
     loaded = comparison.network(_scene.loaded, column, fixed_mean, _scene.twin if column == "twin" else None)
     with turns.turn():
-        return analyze(loaded, _scene.photo.image, e_lambda, target, input_size, against).compacted()
+        return analyze(loaded, _scene.prepared(loaded), e_lambda, target, against=against).compacted()
+
+
+@st.cache_resource(scope="session", max_entries=2, show_spinner=False)
+def _prepare(
+    _loaded: LoadedCheckpoint, _image: Image.Image, photo_name: str, checkpoint_identity: str, input_size: int
+) -> Prepared:
+    return prepare(_loaded, _image, input_size)
