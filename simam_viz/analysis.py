@@ -64,6 +64,12 @@ class Block:
         return block
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory that its tensors take now; more once more of it is read."""
+        maps = (value for value in vars(self).values() if isinstance(value, Tensor))
+        return sum(tensor.nbytes for tensor in (*maps, *(heat.values for heat in self._heat_maps.values())))
+
+    @property
     def cam(self) -> Tensor:
         """Grad-CAM (Selvaraju et al., 2017) of the target at the block's output, (H, W) in [0, 1]."""
         return self.heat_map("Grad-CAM").values
@@ -142,6 +148,11 @@ class Analysis:
             if block.name == name:
                 return block
         raise KeyError(name)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that its blocks take now."""
+        return sum(block.nbytes for block in self.blocks)
 
     def compacted(self) -> Analysis:
         """The same in a third of the memory, to be kept: see :meth:`Block.compacted`."""

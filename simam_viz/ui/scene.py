@@ -20,6 +20,7 @@ from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint, twin_of
 from ..comparison import Column
 from . import networks, sidebar, state, takeaway, turns
+from .kept import Kept
 from .sidebar import Photo
 
 PAGES = {
@@ -31,6 +32,9 @@ PAGES = {
     "pages/lambda_sweep.py": ("λ sweep", ":material/linear_scale:"),
     "pages/models.py": ("Models", ":material/deployed_code:"),
 }
+
+_ANALYSES = "analyses"
+_KEPT_ANALYSES, _KEPT_BYTES = 6, 128 * 2**20
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 STYLE = Path(__file__).with_name("style.css")
@@ -65,17 +69,8 @@ class Scene:
         target, loaded = self.target, self.loaded
         if target is None and (column, fixed_mean, against) != ("on", False, None):
             target = self.analysis().target
-        return _analyse(
-            self,
-            self.photo.name,
-            loaded.identity,
-            column,
-            fixed_mean and column in ("on", "uniform"),
-            comparison.lambda_of(loaded, column, self.e_lambda, fixed_mean),
-            target,
-            against,
-            self.input_size,
-        )
+        at = comparison.lambda_of(loaded, column, self.e_lambda, fixed_mean)
+        return _analyse(self, column, fixed_mean and column in ("on", "uniform"), at, target, against)
 
     def fresh_analyses(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
         """At several λ, past the session's cache: a sweep would push everything else out of it, a download cannot reach it.
@@ -213,23 +208,19 @@ def _prepare_process() -> None:
     gc.freeze()
 
 
-# A session's own cache: nothing that comes from an upload is ever within another session's reach.
 @turns.in_turn
-@st.cache_resource(scope="session", max_entries=6, show_spinner="Looking at the photo…")
 def _analyse(
-    _scene: Scene,
-    photo_name: str,
-    checkpoint_identity: str,
-    column: Column,
-    fixed_mean: bool,
-    e_lambda: float,
-    target: int | None,
-    against: int | None,
-    input_size: int,
+    scene: Scene, column: Column, fixed_mean: bool, e_lambda: float, target: int | None, against: int | None
 ) -> Analysis:
-    loaded = comparison.network(_scene.loaded, column, fixed_mean, _scene.twin if column == "twin" else None)
-    with turns.turn():
-        return analyze(loaded, _scene.prepared(loaded), e_lambda, target, against=against).compacted()
+    # In the session itself: nothing that comes from an upload is ever within another session's reach.
+    kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
+    key = (scene.photo.name, scene.loaded.identity, scene.input_size, column, fixed_mean, e_lambda, target, against)
+    if (found := kept.get(key)) is None:
+        with turns.turn(), st.spinner("Looking at the photo…"):
+            loaded = comparison.network(scene.loaded, column, fixed_mean, scene.twin if column == "twin" else None)
+            found = analyze(loaded, scene.prepared(loaded), e_lambda, target, against=against).compacted()
+        kept.put(key, found)
+    return found
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
