@@ -330,14 +330,7 @@ def clickable_map(
             {
                 "type": "heatmap",
                 "data": cells,
-                "label": {
-                    "show": written,
-                    "formatter": "{@[2]}",
-                    "fontSize": 11,
-                    "color": "#111111",
-                    "textBorderColor": "#ffffff",
-                    "textBorderWidth": 2,
-                },
+                "label": {"show": written, "formatter": "{@[2]}", "fontSize": 11},
                 "selectedMode": "single",
                 "select": {"itemStyle": {"borderColor": "#e61e28", "borderWidth": 1}},
                 "emphasis": {"itemStyle": {"borderColor": "#222", "borderWidth": 1}},

@@ -275,7 +275,7 @@ def _centred(*lines: str) -> str:
 
 def _misses(others: list[float]) -> str:
     """The others' part of Eq. 1 with their values, in lines; of many, the first and the last."""
-    squares = [rf"(y_o-({signed(x)}\,w+b))^2" for x in others[:1] + others[1:][-1:]]
+    squares = [rf"(y_o-({number(x)}\,w+b))^2" for x in others[:1] + others[1:][-1:]]
     between = r"+\cdots\\[4pt]&\qquad+" if len(others) > 2 else r"\\[4pt]&\qquad+"
     return rf"&\quad+\tfrac{{1}}{{{len(others)}}}\bigl[{between.join(squares)}\bigr]"
 
@@ -308,7 +308,7 @@ def steps(d: Derivation) -> list[Step]:
             "It should send the target to $y_t$ and every other neuron to $y_o$ (together: $y$). The energy $e$ is by how much "
             "it fails: the target's squared miss and the mean of the others'.",
             _lines(r"e(w,b,y)&=(y_t-\hat t)^2", r"&\quad+\frac{1}{M-1}\sum_{i}(y_o-\hat x_i)^2"),
-            _lines(rf"e(w,b,y)&=(y_t-({t}\,w+b))^2", _misses(d.others.tolist())),
+            _lines(rf"e(w,b,y)&=(y_t-({number(d.t)}\,w+b))^2", _misses(d.others.tolist())),
         ),
         Step(
             "Eq. 2: labels 1 and −1, and λ",
@@ -368,8 +368,8 @@ def steps(d: Derivation) -> list[Step]:
                 r"b^*=-\tfrac12(t+\mu_t)\,w^*",
             ),
             _lines(
-                rf"w^*&=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {var_t}+2\cdot {lam}}}={number(line.w)}",
-                rf"b^*&=-\tfrac12({number(d.t)}{plus(d.mean_others)})\cdot {signed(line.w)}={number(line.b)}",
+                rf"w^*&=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {spread}}}={number(line.w)}",
+                rf"b^*&={number(-(d.t + d.mean_others) / 2)}\cdot {signed(line.w)}={number(line.b)}",
             ),
         ),
         Step(
@@ -424,7 +424,7 @@ def steps(d: Derivation) -> list[Step]:
                 r"\text{weight}&=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)",
                 r"&=\frac{1}{1+\exp(-1/e^*)}",
             ),
-            rf"\frac{{1}}{{1+\exp(-{number(d.importance)})}}={number(d.weight)}",
+            rf"\frac{{1}}{{1+\exp(-{number(d.importance)})}}={number(d.weight, 6)}",
         ),
         Step(
             "Eq. 6: scaling",

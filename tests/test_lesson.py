@@ -100,7 +100,7 @@ def test_a_reader_can_recompute_the_results_from_what_is_on_screen(name: str, e_
 def test_eq_1_is_filled_with_the_values_of_the_channel() -> None:
     d = Derivation(preset_channel("spike", {(0, 0): -0.3, (8, 8): 0.7}), 4, 4, 0.1)
     numbers = lesson.steps(d)[1].numbers
-    assert r"(y_t-(3\,w+b))^2" in numbers and r"\tfrac{1}{80}\bigl[(y_o-((-0.3)\,w+b))^2+\cdots" in numbers
+    assert r"(y_t-(3\,w+b))^2" in numbers and r"\tfrac{1}{80}\bigl[(y_o-(-0.3\,w+b))^2+\cdots" in numbers
     assert numbers.endswith(r"(y_o-(0.7\,w+b))^2\bigr]\end{aligned}")
     two = Derivation(torch.tensor([[1.0, 2.0]]), 0, 0, 0.1)
     assert r"\tfrac{1}{1}\bigl[(y_o-(2\,w+b))^2\bigr]" in lesson.steps(two)[1].numbers
