@@ -94,9 +94,8 @@ def one_neuron(view: Scene) -> None:
     st.header("What λ does")
     curves, player = st.columns([6, 4], gap="large")
     with curves:
-        ratio = view.e_lambda / neuron.variance if neuron.variance else 0.0
         st.echarts_chart(
-            charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, ratio),
+            charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, neuron.lambda_share),
             height=360,
             key="curves",
             alt="Importance against z for several ratios of λ to the channel's variance",
@@ -104,7 +103,7 @@ def one_neuron(view: Scene) -> None:
         spike = Derivation(preset_channel("spike"), 4, 4, 1.0)
         st.markdown(
             f"λ is a soft threshold on the channel's variance: 1/e* = ½ + z²/4 · σ²/(σ² + λ). Far below σ² it does nothing, far above "
-            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {ratio:.3g}.\n\n"
+            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {lesson.ratio(neuron.lambda_share)}.\n\n"
             f"- **A lone spike survives longer.** At λ = 1, the spike preset has σ² = {spike.variance:.3g}, well below λ, and yet the "
             f"spike's importance is {spike.importance:.3g}: its z = {spike.z:.3g} enters squared.\n"
             "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ "

@@ -149,6 +149,11 @@ class Derivation:
         """d/σ, 0 on a flat map."""
         return self.deviation / math.sqrt(self.variance) if self.variance > 0 else 0.0
 
+    @property
+    def lambda_share(self) -> float:
+        """λ/σ²: how strongly λ flattens the channel; infinite on a flat map."""
+        return self.e_lambda / self.variance if self.variance > 0 else math.inf
+
     def _map(self, function: Callable[[Tensor, float], Tensor]) -> Tensor:
         return function(self.channel.double()[None, None], self.e_lambda)[0, 0]
 
@@ -248,6 +253,11 @@ def number(value: float, digits: int = 4) -> str:
         digits, exponent = text.split("e")
         return rf"{digits} \times 10^{{{int(exponent)}}}"
     return text
+
+
+def ratio(value: float) -> str:
+    """A ratio for prose, three digits; a sign where there is no number for it."""
+    return "∞" if math.isinf(value) else f"{value:.3g}"
 
 
 def signed(value: float) -> str:

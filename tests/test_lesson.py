@@ -184,7 +184,10 @@ def test_charts_show_the_derivation() -> None:
     assert line[1]["data"] == [[d.t, 1]] and len(line[0]["data"]) == 80
     (x0, y0), (x1, y1) = line[2]["data"]
     assert (y1 - y0) / (x1 - x0) == pytest.approx(d.closed_form.w)
-    curves = charts.importance_curves((0.0, 1.0), d.z, d.e_lambda / d.variance)["series"]
+    flat = derivation("flat")
+    assert lesson.ratio(flat.lambda_share) == "∞" and lesson.ratio(derivation("spike", 1.0).lambda_share) == "8.13"
+    assert charts.importance_curves((1.0,), flat.z, flat.lambda_share)["series"][-1]["data"] == [[0.0, 0.5]]
+    curves = charts.importance_curves((0.0, 1.0), d.z, d.lambda_share)["series"]
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
     picture = charts.figure_pixels(charts.energy_surface(d), 640)
     assert picture.shape[2] == 3 and picture.std() > 20

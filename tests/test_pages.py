@@ -193,6 +193,7 @@ def test_the_lesson_follows_preset_value_and_lambda() -> None:
     assert f"{dark.closed_form.energy:.4g}" in said and f"{dark.energy:.4g}" in said
     checked(app.selectbox(key="control-toy").select("flat").run())
     assert r"\frac{1}{e^*}=\frac{0^2}" in steps(app) and any("sign does not matter" in c.value for c in app.caption)
+    assert any("For the neuron in hand λ/σ² = ∞" in text.value for text in app.markdown)
 
 
 def test_the_lesson_opens_on_a_neuron_of_the_photo(loaded: LoadedCheckpoint, photo: Image.Image) -> None:

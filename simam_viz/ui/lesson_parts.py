@@ -223,7 +223,8 @@ def lambda_player(d: Derivation) -> None:
             now = stops[(stops.index(now) + 1) % len(stops)]
         st.session_state["lesson-lambda"] = now
         st.select_slider("λ of this picture", stops, key="lesson-lambda", format_func=lambda value: f"{value:g}")
-        weights = Derivation(d.channel, d.row, d.column, now).weights
+        at_now = Derivation(d.channel, d.row, d.column, now)
+        weights = at_now.weights
         scale = render.scale_for("attention weight", weights)
         widgets.picture(
             "lambda-weights",
@@ -231,7 +232,7 @@ def lambda_player(d: Derivation) -> None:
             360,
             alt=f"The weights of the channel at λ = {now:g}",
             caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (below "
-            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {now / d.variance if d.variance else float('inf'):.3g}.",
+            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {lesson.ratio(at_now.lambda_share)}.",
             scale=scale,
         )
 
