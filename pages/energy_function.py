@@ -3,6 +3,7 @@
 import streamlit as st
 
 from simam_viz import charts, lesson
+from simam_viz.formulas import IMPORTANCE_FLOOR, MEAN_ATTENTION_CEILING
 from simam_viz.lesson import Derivation, preset_channel
 from simam_viz.ui import lesson_parts, scene, state
 from simam_viz.ui.scene import Scene
@@ -10,23 +11,27 @@ from simam_viz.ui.scene import Scene
 page = scene.page("pages/energy_function.py")
 
 st.markdown(
-    "In the visual cortex, a neuron that fires unlike its neighbours damps them (**spatial suppression**) and carries the "
-    "most information. SimAM asks of every neuron of a channel: *how well can a straight line tell it from the others?* A line "
-    "w·x + b should send the target to +1 and all others to −1. What it misses by is the **energy**. Where the target stands "
-    "apart, a line does it with low energy; inside the crowd no line can, and the energy is near 2. **Low energy: important.**"
+    "A **neuron** is one value of a feature map. In the visual cortex, one that fires unlike its neighbours damps them (**spatial "
+    "suppression**) and carries the most information. SimAM asks of every neuron of a channel: *how well can a straight line tell "
+    "it from the others?* A line w·x + b should send this target to +1 and all others to −1; what it misses by is the **energy**. "
+    "A target that stands apart is **linearly separable** from the others, and its energy near 0; inside the crowd no line does "
+    f"much better than the flat one, whose energy is {1 / IMPORTANCE_FLOOR:g}. **Low energy: important.**"
 )
+IDEA_LAMBDA = 0.1
 apart, crowd = st.columns(2, gap="large")
 for column, place, title in ((apart, (4, 4), "A neuron that stands apart"), (crowd, (4, 2), "A neuron of the crowd")):
-    example = Derivation(preset_channel("spike"), *place, 0.1)
+    example = Derivation(preset_channel("spike"), *place, IDEA_LAMBDA)
     with column:
-        st.markdown(f"**{title}**: energy {example.energy:.3g}, weight {example.weight:.3f}")
+        st.markdown(f"**{title}**: its best line has energy {example.closed_form.energy:.3g}")
         st.echarts_chart(
             charts.number_line(example),
             height=260,
             key=f"idea-{place[1]}",
             alt=f"{title} on the number line, with its best line",
         )
-
+st.caption(
+    f"Both are neurons of the channel *One spike* below, at λ = {IDEA_LAMBDA:g}; how their energy is worked out is what follows."
+)
 
 st.header("One neuron, every step")
 channel_side, steps_side = st.columns([4, 6], gap="large")
@@ -45,7 +50,9 @@ def choose_neuron(view: Scene) -> tuple[str, Derivation]:
         parse=state.one_of({"toy": "toy", "photo": "photo"}),
         format_func={"toy": "a small channel", "photo": f"{view.photo.title}"}.__getitem__,
     )
-    neuron = lesson_parts.toy_neuron(view.e_lambda) if source == "toy" else lesson_parts.photo_neuron(view)
+    neuron = lesson_parts.photo_neuron(view) if source == "photo" else None
+    if neuron is None:
+        source, neuron = "toy", lesson_parts.toy_neuron(view.e_lambda)
     lesson_parts.results(neuron)
     st.caption(f"At λ = {view.e_lambda:g}: the slider in the sidebar changes it.")
     return source, neuron
@@ -87,9 +94,8 @@ def one_neuron(view: Scene) -> None:
     st.header("What λ does")
     curves, player = st.columns([6, 4], gap="large")
     with curves:
-        ratio = view.e_lambda / neuron.variance if neuron.variance else 0.0
         st.echarts_chart(
-            charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, ratio),
+            charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, neuron.lambda_share),
             height=360,
             key="curves",
             alt="Importance against z for several ratios of λ to the channel's variance",
@@ -97,11 +103,12 @@ def one_neuron(view: Scene) -> None:
         spike = Derivation(preset_channel("spike"), 4, 4, 1.0)
         st.markdown(
             f"λ is a soft threshold on the channel's variance: 1/e* = ½ + z²/4 · σ²/(σ² + λ). Far below σ² it does nothing, far above "
-            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {ratio:.3g}.\n\n"
+            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {lesson.ratio(neuron.lambda_share)}.\n\n"
             f"- **A lone spike survives longer.** At λ = 1, the spike preset has σ² = {spike.variance:.3g}, well below λ, and yet the "
             f"spike's importance is {spike.importance:.3g}: its z = {spike.z:.3g} enters squared.\n"
-            "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ and "
-            f"the mean weight below 0.6792, whatever the channel holds. Here it is {float(neuron.weights.mean()):.4f}."
+            "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ "
+            f"and, as the sigmoid flattens out, the mean weight below sigmoid(¾) = {MEAN_ATTENTION_CEILING:.4f}, whatever the channel "
+            f"holds. Here it is {float(neuron.weights.mean()):.4f}."
         )
     with player:
         lesson_parts.lambda_player(neuron)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .analysis import Analysis
-from .formulas import ATTENTION_FLOOR, energy_landscape
+from .formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR, energy_landscape
 from .lesson import Derivation, Line
 from .render import Pixels, Scale, colour_table
 
@@ -281,11 +281,16 @@ def curves(lines: dict[str, list[float]], fractions: list[float], label: str, fa
 
 
 def clickable_map(
-    values: Tensor, scale: Scale, target: tuple[int, int], details: dict[str, Tensor] | None = None
+    values: Tensor,
+    scale: Scale,
+    target: tuple[int, int],
+    details: dict[str, Tensor] | None = None,
+    written: bool = False,
 ) -> ChartSpec:
     """A channel (h, w) as a heat map whose cells can be clicked (series 0); ``target`` is framed in red.
 
     Data index = row · w + column. Pointing at a cell shows its value, or those of ``details``, maps (h, w) by name.
+    ``written`` puts every cell's value on it, for a map small enough.
     """
     height, width = values.shape
     table = colour_table(scale.colours)
@@ -325,6 +330,7 @@ def clickable_map(
             {
                 "type": "heatmap",
                 "data": cells,
+                "label": {"show": written, "formatter": "{@[2]}", "fontSize": 11},
                 "selectedMode": "single",
                 "select": {"itemStyle": {"borderColor": "#e61e28", "borderWidth": 1}},
                 "emphasis": {"itemStyle": {"borderColor": "#222", "borderWidth": 1}},
@@ -350,7 +356,7 @@ def number_line(derivation: Derivation) -> ChartSpec:
     miss = [[t, 1.0], [t, best.w * t + best.b]]
     return {
         "animation": False,
-        "grid": {"left": 24, "right": 16, "top": 36, "bottom": 24},
+        "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
         "legend": {"top": 0},
         "toolbox": _SAVE,
         "tooltip": {"formatter": "{a}: {c}"},
@@ -403,7 +409,7 @@ def importance_curves(
     table = colour_table("viridis")
     return {
         "animation": False,
-        "grid": {"left": 24, "right": 16, "top": 36, "bottom": 24},
+        "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
         "legend": {"top": 0},
         "toolbox": _SAVE,
         "tooltip": {"trigger": "axis"},
@@ -418,6 +424,8 @@ def importance_curves(
                  "itemStyle": {"color": _hex(table[level])}}
                 for share, level in zip(ratios, range(20, 230, 210 // max(len(ratios), 1)), strict=False)
             ],
+            {"type": "line", "name": "floor ½", "showSymbol": False, "data": [[-reach, IMPORTANCE_FLOOR], [reach, IMPORTANCE_FLOOR]],
+             "lineStyle": {"width": 1.5, "type": "dashed", "color": "#777777"}, "itemStyle": {"color": "#777777"}},
             {"type": "scatter", "name": "this neuron", "data": [[round(z, 3), importance(z, ratio)]], "symbolSize": 14,
              "itemStyle": {"color": TARGET_COLOUR}},
         ],
@@ -496,7 +504,7 @@ def energy_contours(derivation: Derivation) -> ChartSpec:
     return {
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 60, "bottom": 24},
-        "legend": {"top": 0, "data": [point["name"] for point in points]},
+        "legend": {"top": 0, "itemWidth": 16, "data": [point["name"] for point in points]},
         "toolbox": _SAVE,
         "tooltip": {"formatter": "{a}"},
         "xAxis": axis(land.w, "slope w", 28),

@@ -21,6 +21,9 @@ IMPORTANCE_FLOOR = 0.5
 ATTENTION_FLOOR = 1.0 / (1.0 + math.exp(-IMPORTANCE_FLOOR))
 """The least weight any neuron can have, σ(½) ≈ 0.622: SimAM favours some neurons and never closes one."""
 
+MEAN_ATTENTION_CEILING = 1.0 / (1.0 + math.exp(-0.75))
+"""What the mean weight of a channel stays below, σ(¾): the mean of 1/e* is below ¾, and σ is concave above 0."""
+
 
 def check_e_lambda(e_lambda: float) -> float:
     """Return λ as a float; raise ``ValueError`` unless it is finite and above zero."""

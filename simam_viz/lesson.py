@@ -149,6 +149,11 @@ class Derivation:
         """d/σ, 0 on a flat map."""
         return self.deviation / math.sqrt(self.variance) if self.variance > 0 else 0.0
 
+    @property
+    def lambda_share(self) -> float:
+        """λ/σ²: how strongly λ flattens the channel; infinite on a flat map."""
+        return self.e_lambda / self.variance if self.variance > 0 else math.inf
+
     def _map(self, function: Callable[[Tensor, float], Tensor]) -> Tensor:
         return function(self.channel.double()[None, None], self.e_lambda)[0, 0]
 
@@ -250,6 +255,11 @@ def number(value: float, digits: int = 4) -> str:
     return text
 
 
+def ratio(value: float) -> str:
+    """A ratio for prose, three digits; a sign where there is no number for it."""
+    return "∞" if math.isinf(value) else f"{value:.3g}"
+
+
 def signed(value: float) -> str:
     """The same in brackets where it is negative, to stand after an operator."""
     return f"({number(value)})" if value < 0 else number(value)
@@ -269,32 +279,52 @@ def _lines(*lines: str) -> str:
     return r"\begin{aligned}" + r"\\[4pt]".join(lines) + r"\end{aligned}"
 
 
+def _centred(*lines: str) -> str:
+    return r"\begin{gathered}" + r"\\[4pt]".join(lines) + r"\end{gathered}"
+
+
+def _misses(others: list[float]) -> str:
+    """The others' part of Eq. 1 with their values, in lines; of many, the first and the last."""
+    squares = [rf"(y_o-({number(x)}\,w+b))^2" for x in others[:1] + others[1:][-1:]]
+    between = r"+\cdots\\[4pt]&\qquad+" if len(others) > 2 else r"\\[4pt]&\qquad+"
+    return rf"&\quad+\tfrac{{1}}{{{len(others)}}}\bigl[{between.join(squares)}\bigr]"
+
+
 def steps(d: Derivation) -> list[Step]:
-    """The derivation of SimAM's weight for one neuron, no step left out."""
-    t, mu_t, var_t, lam = signed(d.t), signed(d.mean_others), number(d.variance_others), number(d.e_lambda)
+    """The derivation of SimAM's weight for one neuron, no step left out; no line wider than a phone."""
+    t, var_t, lam = signed(d.t), number(d.variance_others), number(d.e_lambda)
     delta, spread = signed(d.difference), number(d.variance_others + d.e_lambda)
     line, half = d.closed_form, d.difference / 2
     residual = 1 - half * line.w
     shared = d.variance + d.e_lambda
+    by_b = rf"2(1{times(d.mean_others)}w+b)-2(1{times(-d.t)}w-b)=0"
     return [
         Step(
             "The neurons",
-            "$t$ is the target neuron, $x_i$ are the $M-1$ others of its channel; $\\mu_t$ and $\\sigma_t^2$ are the mean "
-            "and the variance of the others.",
-            r"\mu_t=\frac{1}{M-1}\sum_i x_i \qquad \sigma_t^2=\frac{1}{M-1}\sum_i (x_i-\mu_t)^2",
-            rf"t={number(d.t)} \quad M={d.neurons} \quad \mu_t={number(d.mean_others)} \quad \sigma_t^2={var_t}",
+            "A channel has $M$ neurons, one value for each row and column. $t$ is the target neuron, $x_i$ with "
+            "$i=1,\\dots,M-1$ are the others; $\\mu_t$ and $\\sigma_t^2$ are the mean and the variance of the others.",
+            _centred(
+                r"\mu_t=\frac{1}{M-1}\sum_i x_i",
+                r"\sigma_t^2=\frac{1}{M-1}\sum_i (x_i-\mu_t)^2",
+            ),
+            _centred(
+                rf"t={number(d.t)} \quad M={d.neurons}",
+                rf"\mu_t={number(d.mean_others)} \quad \sigma_t^2={var_t}",
+            ),
         ),
         Step(
             "Eq. 1: can a line tell the target from the others?",
             "A line with slope $w$ and offset $b$ sends the target to $\\hat t = wt+b$ and the others to $\\hat x_i = wx_i+b$. "
-            "It should send the target to $y_t$ and every other neuron to $y_o$; the energy is by how much it fails.",
-            r"e(w,b,y)=(y_t-\hat t)^2+\frac{1}{M-1}\sum_{i}(y_o-\hat x_i)^2",
-            rf"\hat t = w\cdot {t} + b \qquad \text{{mean of the }}\hat x_i = w\cdot {mu_t} + b",
+            "It should send the target to $y_t$ and every other neuron to $y_o$ (together: $y$). The energy $e$ is by how much "
+            "it fails: the target's squared miss and the mean of the others'.",
+            _lines(r"e(w,b,y)&=(y_t-\hat t)^2", r"&\quad+\frac{1}{M-1}\sum_{i}(y_o-\hat x_i)^2"),
+            _lines(rf"e(w,b,y)&=(y_t-({number(d.t)}\,w+b))^2", _misses(d.others.tolist())),
         ),
         Step(
             "Eq. 2: labels 1 and −1, and λ",
-            "Take $y_t=1$ and $y_o=-1$, and add $\\lambda w^2$ so that steep lines cost something. The mean over the others is "
-            "a variance and a squared mean, so three numbers say all about the channel: $t$, $\\mu_t$, $\\sigma_t^2$.",
+            "Take $y_t=1$ and $y_o=-1$, and add $\\lambda w^2$ so that steep lines cost something; $\\lambda>0$ is the one number "
+            "that SimAM leaves free. Write $x_i=\\mu_t+(x_i-\\mu_t)$: the mixed terms average to zero, and the mean over the others "
+            "becomes a variance and a squared mean. So three numbers say all about the channel: $t$, $\\mu_t$, $\\sigma_t^2$.",
             _lines(
                 r"e(w,b)&=\frac{1}{M-1}\sum_i(-1-(wx_i+b))^2",
                 r"&\quad+(1-(wt+b))^2+\lambda w^2",
@@ -308,71 +338,108 @@ def steps(d: Derivation) -> list[Step]:
         ),
         Step(
             "The derivative by b",
-            "At the minimum it is zero. That fixes $b$: halfway between target and others, the line crosses zero.",
+            "As a sum of squares, the energy is a bowl over $(w,b)$: its one minimum, marked by a star, is where both derivatives "
+            "are zero. The one by $b$ puts $b^*$ where the line crosses zero halfway between target and others.",
             _lines(
-                r"\frac{\partial e}{\partial b}&=2(1+w\mu_t+b)-2(1-wt-b)=0",
+                r"\frac{\partial e}{\partial b}&=2(1+w\mu_t+b)",
+                r"&\quad-2(1-wt-b)=0",
+                r"&\Rightarrow\; 4b+2(t+\mu_t)\,w=0",
                 r"&\Rightarrow\; b^*=-\tfrac12(t+\mu_t)\,w",
             ),
-            rf"b^*=-\tfrac12({number(d.t)}{plus(d.mean_others)})\,w={number(-(d.t + d.mean_others) / 2)}\,w",
+            _centred(
+                by_b,
+                rf"b^*=-\tfrac12({number(d.t)}{plus(d.mean_others)})\,w={number(-(d.t + d.mean_others) / 2)}\,w",
+            ),
         ),
         Step(
             "The derivative by w",
-            "With that $b$, target and others miss their labels by the same amount, $1-\\tfrac12(t-\\mu_t)w$. Put it in: one "
-            "linear equation for $w$ is left.",
+            "With that $b^*$, both brackets, the misses of the others' mean and of the target, are the same: "
+            "$1+w\\mu_t+b^*=1-wt-b^*=1-\\tfrac12(t-\\mu_t)w$. Put it in: one linear equation for $w$ is left.",
             _lines(
                 r"\frac{\partial e}{\partial w}&=2w\sigma_t^2+2\mu_t(1+w\mu_t+b)",
                 r"&\quad-2t(1-wt-b)+2\lambda w=0",
-                r"&\Rightarrow\; w(\sigma_t^2+\lambda)=(t-\mu_t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)",
+                r"&\Rightarrow\; 2w(\sigma_t^2+\lambda)",
+                r"&\quad+2(\mu_t-t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)=0",
+                r"&\Rightarrow\; w(\sigma_t^2+\lambda)",
+                r"&\quad=(t-\mu_t)\bigl(1-\tfrac12(t-\mu_t)w\bigr)",
             ),
-            rf"w\cdot {spread}={delta}\,\bigl(1-\tfrac12\cdot {delta}\,w\bigr)",
+            _centred(
+                rf"t-\mu_t={number(d.difference)} \quad \sigma_t^2+\lambda={spread}",
+                rf"{spread}\,w={delta}\,\bigl(1-\tfrac12\cdot {delta}\,w\bigr)",
+            ),
         ),
         Step(
             "Eqs. 3 and 4: the best line",
-            "Solve for $w$. (The paper prints a minus sign before this $w^*$; its author has confirmed the slip. The surface "
-            "below shows where that sign would lead.)",
-            r"w^*=\frac{2(t-\mu_t)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda} \qquad b^*=-\tfrac12(t+\mu_t)\,w^*",
+            "Collect what has a $w$, multiply by 2, divide. (The paper prints a minus sign before this $w^*$; its author has "
+            "confirmed the slip. The surface below shows where that sign would lead.)",
+            _centred(
+                r"w\bigl(\sigma_t^2+\lambda+\tfrac12(t-\mu_t)^2\bigr)=t-\mu_t",
+                r"w^*=\frac{2(t-\mu_t)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda}",
+                r"b^*=-\tfrac12(t+\mu_t)\,w^*",
+            ),
             _lines(
-                rf"w^*&=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {var_t}+2\cdot {lam}}}={number(line.w)}",
-                rf"b^*&=-\tfrac12({number(d.t)}{plus(d.mean_others)})\cdot {signed(line.w)}={number(line.b)}",
+                rf"w^*&=\frac{{2\cdot {delta}}}{{{delta}^2+2\cdot {spread}}}={number(line.w)}",
+                rf"b^*&={number(-(d.t + d.mean_others) / 2)}\cdot {signed(line.w)}={number(line.b)}",
             ),
         ),
         Step(
             "The least energy",
-            "Put $w^*$ and $b^*$ back into Eq. 2. Both misses are $r=1-\\tfrac12(t-\\mu_t)w^*$, so "
-            "$e^*=2r^2+(\\sigma_t^2+\\lambda)w^{*2}$, which is one fraction.",
-            r"e^*=\frac{4(\sigma_t^2+\lambda)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda}",
-            rf"r={number(residual)} \qquad "
-            rf"e^*=2\cdot {signed(residual)}^2+{spread}\cdot {signed(line.w)}^2={number(line.energy)}",
+            "Put $w^*$ and $b^*$ back into Eq. 2. Both misses are $r$; write $\\delta=t-\\mu_t$ and $A=\\sigma_t^2+\\lambda$ to keep it "
+            "short. The sum is over one denominator, of which one factor cancels.",
+            _lines(
+                r"r&=1-\tfrac12\,\delta\,w^*=\frac{2A}{\delta^2+2A}",
+                r"e^*&=2r^2+A\,w^{*2}",
+                r"&=\frac{8A^2+4A\,\delta^2}{(\delta^2+2A)^2}",
+                r"&=\frac{4A\,(2A+\delta^2)}{(\delta^2+2A)^2}=\frac{4A}{\delta^2+2A}",
+                r"&=\frac{4(\sigma_t^2+\lambda)}{(t-\mu_t)^2+2\sigma_t^2+2\lambda}",
+            ),
+            _lines(
+                rf"r&=\frac{{2\cdot {spread}}}{{{delta}^2+2\cdot {spread}}}={number(residual)}",
+                rf"e^*&=2\cdot {signed(residual)}^2+{spread}\cdot {signed(line.w)}^2",
+                rf"&=\frac{{4\cdot {spread}}}{{{delta}^2+2\cdot {spread}}}={number(line.energy)}",
+            ),
         ),
         Step(
             "Eq. 5: one mean and one variance for the whole channel",
             "Every neuron has its own $\\mu_t$ and $\\sigma_t^2$. In a big channel they hardly differ, so SimAM shares the "
-            "channel's $\\mu$ and $\\sigma^2$: one pass serves all neurons. The order of the neurons stays; a lone spike is "
-            "valued less.",
-            r"e^*\approx\frac{4(\sigma^2+\lambda)}{(t-\mu)^2+2\sigma^2+2\lambda} \qquad \sigma^2=\frac{1}{M-1}\sum (x-\mu)^2",
+            "mean $\\mu$ and variance $\\sigma^2$ of all $M$ neurons (the paper's $\\hat\\mu$, $\\hat\\sigma^2$): one pass serves all. "
+            "The order of the neurons stays; a lone spike is valued less. The paper divides $\\sigma^2$ by $M$, the authors' code by "
+            "$M-1$, and so do we.",
             _lines(
-                rf"\mu&={number(d.mean)} \quad \sigma^2={number(d.variance)}"
-                rf"\;\text{{(divided by }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}}",
+                r"\mu&=\frac1M\sum x \quad \sigma^2=\frac{1}{M-1}\sum (x-\mu)^2",
+                r"e^*&\approx\frac{4(\sigma^2+\lambda)}{(t-\mu)^2+2\sigma^2+2\lambda}",
+            ),
+            _lines(
+                rf"\mu&={number(d.mean)} \quad \sigma^2={number(d.variance)}",
+                rf"t-\mu&={number(d.deviation)} \quad \sigma^2+\lambda={number(shared)}",
                 rf"e^*&=\frac{{4\cdot {number(shared)}}}{{{signed(d.deviation)}^2+2\cdot {number(shared)}}}={number(d.energy)}",
                 rf"\tfrac{{1}}{{e^*}}&={number(d.importance)}\text{{ shared, }}{number(d.exact_importance)}\text{{ exact}}",
+                rf"&\text{{(}}\sigma^2\text{{ over }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}}",
             ),
         ),
         Step(
             "Importance",
             "Low energy means that a line separates the neuron well: it stands out. So its importance is the inverse. The ½ is "
             "a floor: a neuron at the mean has it, none has less.",
-            r"\frac{1}{e^*}=\frac{(t-\mu)^2}{4(\sigma^2+\lambda)}+\frac12",
+            _lines(
+                r"\frac{1}{e^*}&=\frac{(t-\mu)^2+2(\sigma^2+\lambda)}{4(\sigma^2+\lambda)}",
+                r"&=\frac{(t-\mu)^2}{4(\sigma^2+\lambda)}+\frac12",
+            ),
             rf"\frac{{1}}{{e^*}}=\frac{{{signed(d.deviation)}^2}}{{4\cdot {number(shared)}}}+\frac12={number(d.importance)}",
         ),
         Step(
             "The weight",
             "The sigmoid only keeps the weight below 1. It is rising, so the order of the neurons stays.",
-            r"\text{weight}=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)=\frac{1}{1+\exp(-1/e^*)}",
-            rf"\frac{{1}}{{1+\exp(-{number(d.importance)})}}={number(d.weight)}",
+            _lines(
+                r"\text{weight}&=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)",
+                r"&=\frac{1}{1+\exp(-1/e^*)}",
+            ),
+            rf"\frac{{1}}{{1+\exp(-{number(d.importance)})}}={number(d.weight, 6)}",
         ),
         Step(
             "Eq. 6: scaling",
-            "The neuron is multiplied by its weight.",
+            "The neuron is multiplied by its weight; $\\tilde t$ leaves SimAM. (The paper writes it for all neurons at once: "
+            "$\\tilde X=\\operatorname{sigmoid}(1/E)\\odot X$, where $E$ holds the $e^*$ of each and $\\odot$ multiplies place by place.)",
             r"\tilde t=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)\cdot t",
             rf"\tilde t={number(d.weight, 6)}\cdot {t}={number(d.refined)}",
         ),
@@ -461,9 +528,9 @@ FAQ = {
         "the neuron stands out. That standing out means importance is borrowed from neuroscience (spatial suppression); it is an "
         "assumption, not a theorem. The weights are not learnt, the features under them are."
     ),
-    "Why is 1/e* never below one half, and a weight never below 0.622?": (
+    f"Why is 1/e* never below one half, and a weight never below {formulas.ATTENTION_FLOOR:.3f}?": (
         "Because the flat line w = b = 0 is always there, with energy 2: the least energy is at most 2, so 1/e* is at least ½ and "
-        "sigmoid(½) = 0.622. SimAM never closes a neuron, it only favours some."
+        f"sigmoid(½) = {formulas.ATTENTION_FLOOR:.3f}. SimAM never closes a neuron, it only favours some."
     ),
     "Are the heat maps in the paper these weights?": (
         "No: they are Grad-CAM, which shows where a class is decided, computed on networks trained with SimAM. The weights "
@@ -471,6 +538,7 @@ FAQ = {
     ),
     "Why are channels hardly ranked?": (
         "SimAM compares a neuron with its own channel only. Divided by the variance, every channel has the same mean of z², so "
-        "every channel's mean weight lies between 0.622 and 0.6792."
+        f"every channel's mean weight lies between {formulas.ATTENTION_FLOOR:.3f} and sigmoid(¾) = "
+        f"{formulas.MEAN_ATTENTION_CEILING:.4f}."
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import sympy as sp
 import torch
 
+import simam_viz
 from simam_viz import formulas
 
 from .conftest import ROOT
@@ -36,17 +38,29 @@ r = 1 - delta * w_star / 2
 IDENTITIES = {
     "D2": [(eq_2, eq_1.subs({y_t: 1, y_o: -1}) + lam * w**2)],
     "D3": [(sum((-1 - (w * x + b)) ** 2 for x in OTHERS) / N, w**2 * var_t + (1 + w * mu_t + b) ** 2)],
-    "D4": [(sp.diff(eq_2, b), 2 * (1 + w * mu_t + b) - 2 * (1 - w * t - b))],
+    "D4": [
+        (sp.diff(eq_2, b), 2 * (1 + w * mu_t + b) - 2 * (1 - w * t - b)),
+        (sp.diff(eq_2, b), 4 * b + 2 * (t + mu_t) * w),
+    ],
     "D5": [(sp.diff(eq_2, b).subs(b, -(t + mu_t) * w / 2), 0)],
     "D6": [(sp.diff(eq_2, w), 2 * w * var_t + 2 * mu_t * (1 + w * mu_t + b) - 2 * t * (1 - w * t - b) + 2 * lam * w)],
     "D7": [
         (1 + w * mu_t - (t + mu_t) * w / 2, 1 - delta * w / 2),
         (1 - w * t + (t + mu_t) * w / 2, 1 - delta * w / 2),
     ],
-    "D8": [(sp.diff(eq_2, w).subs({w: w_star, b: b_star}), 0), (w_star * A, delta * (1 - delta * w_star / 2))],
+    "D8": [
+        (sp.diff(eq_2, w).subs({w: w_star, b: b_star}), 0),
+        (sp.diff(eq_2, w).subs(b, -(t + mu_t) * w / 2), 2 * w * A - 2 * delta * (1 - delta * w / 2)),
+        (w_star * A, delta * (1 - delta * w_star / 2)),
+        (w_star * (A + delta**2 / 2), delta),
+    ],
     "D9": [(sp.diff(eq_2, w, 2) * sp.diff(eq_2, b, 2) - sp.diff(eq_2, w, b) ** 2, 8 * A + 4 * delta**2)],
     "D10": [(r, 2 * A / (delta**2 + 2 * A))],
-    "D11": [(2 * r**2 + A * w_star**2, e_star), (eq_2.subs({w: w_star, b: b_star}), e_star)],
+    "D11": [
+        (2 * r**2 + A * w_star**2, (8 * A**2 + 4 * A * delta**2) / (delta**2 + 2 * A) ** 2),
+        (2 * r**2 + A * w_star**2, e_star),
+        (eq_2.subs({w: w_star, b: b_star}), e_star),
+    ],
     "D12": [
         (eq_2.subs({w: -w_star, b: (t + mu_t) * w_star / 2}), e_star + 4 * delta * w_star),
         (4 * delta * w_star, 8 * delta**2 / (delta**2 + 2 * A)),
@@ -64,6 +78,13 @@ IDENTITIES = {
         )
     ],
     "D15": [((d**2 + 2 * var + 2 * lam) / (4 * (var + lam)), d**2 / (4 * (var + lam)) + sp.Rational(1, 2))],
+    # What the bound leaves over is λ's and σ_t²'s, neither of which is below zero.
+    "D16": [
+        (
+            sp.Rational((M - 1) ** 2, 4 * M) - d**2 / (4 * (var + lam)),
+            sp.Rational((M - 1) ** 2, 4 * M) * (var_t + lam) / (var + lam),
+        )
+    ],
     "D17": [
         (
             sum(((x - mu) ** 2) / (4 * (var + lam)) + sp.Rational(1, 2) for x in (*OTHERS, t)) / M,
@@ -71,7 +92,7 @@ IDENTITIES = {
         )
     ],
 }
-CHECKED_ELSEWHERE = {"D1", "D16", "D18"}
+DEFINITIONS = {"D1", "D18"}
 
 
 @pytest.mark.parametrize("label", IDENTITIES)
@@ -80,8 +101,45 @@ def test_identity_holds_symbolically(label: str) -> None:
         assert sp.cancel(sp.together(left - right)) == 0
 
 
+@pytest.mark.parametrize("label", IDENTITIES)
+def test_identity_holds_on_random_channels(label: str) -> None:
+    """In double precision; Eqs. 1 and 2 and the closed form among them are those of :mod:`simam_viz.formulas`."""
+    rng = np.random.default_rng(2)
+    symbols = (w, b, t, lam, y_t, y_o, *OTHERS)
+    for left, right in IDENTITIES[label]:
+        sides = sp.lambdify(symbols, [sp.sympify(left), sp.sympify(right)], "numpy")
+        for _ in range(300):
+            values = rng.normal(size=len(symbols))
+            values[3] = 10 ** rng.uniform(-4, 1)
+            first, second = sides(*values)
+            assert first == pytest.approx(second, rel=1e-8, abs=1e-8)
+
+
+def test_definitions_are_what_the_package_computes() -> None:
+    """D1, D2 and D8 to D11 written out here, and Eq. 6 (D18), against the public functions."""
+    rng = np.random.default_rng(3)
+    symbols = (w, b, t, lam, y_t, y_o, *OTHERS)
+    ours = sp.lambdify(symbols, [eq_1, eq_2, w_star, b_star, e_star], "numpy")
+    for _ in range(300):
+        values = rng.normal(size=len(symbols))
+        values[3] = 10 ** rng.uniform(-4, 1)
+        slope, offset, target, e_lambda, for_target, for_others, *rest = values.tolist()
+        one, others = torch.tensor(target, dtype=torch.float64), torch.tensor(rest, dtype=torch.float64)
+        line = torch.tensor([slope, offset], dtype=torch.float64)
+        theirs = (
+            formulas.labelling_error(*line, one, others, for_target, for_others),
+            formulas.energy_landscape(*line, one, others, e_lambda),
+            *formulas.optimal_line(one, others, e_lambda),
+        )
+        assert [float(value) for value in theirs] == pytest.approx(ours(*values), rel=1e-9, abs=1e-12)
+        channel = torch.tensor([target, *rest], dtype=torch.float64)[None, None, None]
+        inverse = float(formulas.importance(channel, e_lambda)[0, 0, 0, 0])
+        refined = simam_viz.SimAM(e_lambda)(channel)[0, 0, 0, 0]
+        assert float(refined) == pytest.approx(target / (1 + math.exp(-inverse)))
+
+
 def test_a_wrong_identity_would_be_noticed() -> None:
-    left, right = IDENTITIES["D11"][1]
+    left, right = IDENTITIES["D11"][2]
     assert sp.cancel(sp.together(left.subs(w, -w) - right * 2)) != 0
 
 
@@ -89,7 +147,7 @@ def test_every_displayed_identity_has_a_check() -> None:
     labels = re.findall(
         r"^\*\*\((D\d+)\)\*\* \$\$", (ROOT / "docs" / "derivation.md").read_text(encoding="utf-8"), re.M
     )
-    assert len(labels) == len(set(labels)) and set(labels) == set(IDENTITIES) | CHECKED_ELSEWHERE
+    assert len(labels) == len(set(labels)) and set(labels) == set(IDENTITIES) | DEFINITIONS
     assert (ROOT / "docs" / "derivation.md").read_text(encoding="utf-8").count("$$") == 2 * len(labels)
 
 

@@ -69,18 +69,25 @@ def test_a_reader_can_recompute_the_results_from_what_is_on_screen(name: str, e_
     assert len(steps) == 11
 
     def read(text: str, symbol: str) -> float:
-        found = re.search(re.escape(symbol) + r"&?=(-?[\d.]+)(?: \\times 10\^\{(-?\d+)\})?", text)
+        found = re.search(
+            (re.escape(symbol) + "&?=" if symbol else "") + r"(-?[\d.]+)(?: \\times 10\^\{(-?\d+)\})?", text
+        )
         assert found, (symbol, text)
         return float(found[1]) * 10 ** int(found[2] or 0)
+
+    def last(title: str, line: int = -1) -> float:
+        return read(steps[title].removesuffix(r"\end{aligned}").split(r"\\[4pt]")[line].rsplit("=", 1)[1], "")
 
     first = steps["The neurons"]
     t, mean, variance = (read(first, symbol) for symbol in ("t", r"\mu_t", r"\sigma_t^2"))
     delta = t - mean
     w = 2 * delta / (delta**2 + 2 * variance + 2 * e_lambda)
     energy = 4 * (variance + e_lambda) / (delta**2 + 2 * variance + 2 * e_lambda)
-    line = steps["Eqs. 3 and 4: the best line"]
-    assert float(line.split(r"\\")[0].rsplit("=", 1)[1]) == pytest.approx(w, rel=5e-3, abs=1e-3)
-    assert float(steps["The least energy"].rsplit("=", 1)[1]) == pytest.approx(energy, rel=5e-3, abs=1e-4)
+    best = "Eqs. 3 and 4: the best line"
+    assert last(best, 0) == pytest.approx(w, rel=5e-3, abs=1e-3)
+    assert last(best) == pytest.approx(-(t + mean) / 2 * w, rel=5e-3, abs=2e-3)
+    assert last("The least energy", 0) == pytest.approx(1 - delta * w / 2, rel=5e-3, abs=1e-3)
+    assert last("The least energy") == pytest.approx(energy, rel=5e-3, abs=1e-4)
     shared = steps["Eq. 5: one mean and one variance for the whole channel"]
     mu, sigma = read(shared, r"\mu"), read(shared, r"\sigma^2")
     importance = (t - mu) ** 2 / (4 * (sigma + e_lambda)) + 0.5
@@ -88,6 +95,24 @@ def test_a_reader_can_recompute_the_results_from_what_is_on_screen(name: str, e_
     weight = 1 / (1 + math.exp(-importance))
     assert float(steps["The weight"].rsplit("=", 1)[1]) == pytest.approx(weight, rel=2e-3)
     assert float(steps["Eq. 6: scaling"].rsplit("=", 1)[1]) == pytest.approx(weight * t, rel=5e-3, abs=1e-3)
+
+
+def test_eq_1_is_filled_with_the_values_of_the_channel() -> None:
+    d = Derivation(preset_channel("spike", {(0, 0): -0.3, (8, 8): 0.7}), 4, 4, 0.1)
+    numbers = lesson.steps(d)[1].numbers
+    assert r"(y_t-(3\,w+b))^2" in numbers and r"\tfrac{1}{80}\bigl[(y_o-(-0.3\,w+b))^2+\cdots" in numbers
+    assert numbers.endswith(r"(y_o-(0.7\,w+b))^2\bigr]\end{aligned}")
+    two = Derivation(torch.tensor([[1.0, 2.0]]), 0, 0, 0.1)
+    assert r"\tfrac{1}{1}\bigl[(y_o-(2\,w+b))^2\bigr]" in lesson.steps(two)[1].numbers
+
+
+def test_bounds_in_prose_are_the_formulas() -> None:
+    assert 1 / (1 + math.exp(-0.75)) == formulas.MEAN_ATTENTION_CEILING
+    # A channel as near to the bound as any: a mean importance of almost ¾, and all z² alike.
+    x = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(500)[None, None, None]
+    mean = float(formulas.attention(x, 1e-6).mean())
+    assert mean == pytest.approx(formulas.MEAN_ATTENTION_CEILING, abs=1e-3) and mean < formulas.MEAN_ATTENTION_CEILING
+    assert any(f"{formulas.MEAN_ATTENTION_CEILING:.4f}" in answer for answer in lesson.FAQ.values())
 
 
 def test_numbers_in_katex() -> None:
@@ -150,11 +175,19 @@ def test_charts_show_the_derivation() -> None:
     assert len(cells) == 81 and cells[d.row * 9 + d.column]["value"] == [d.column, d.row, d.t, d.t]
     assert map_["visualMap"]["dimension"] == 2, "what is shown gives the colour, not what is only read"
     assert len({cell["name"] for cell in cells}) == 81, "cells of one name would be highlighted together"
+    assert not map_["series"][0]["label"]["show"], "a big channel's numbers would not fit its cells"
+    written = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (0, 0), written=True)["series"][0][
+        "label"
+    ]
+    assert written["show"] and written["formatter"] == "{@[2]}", "the value is the third number of a cell"
     line = charts.number_line(d)["series"]
     assert line[1]["data"] == [[d.t, 1]] and len(line[0]["data"]) == 80
     (x0, y0), (x1, y1) = line[2]["data"]
     assert (y1 - y0) / (x1 - x0) == pytest.approx(d.closed_form.w)
-    curves = charts.importance_curves((0.0, 1.0), d.z, d.e_lambda / d.variance)["series"]
+    flat = derivation("flat")
+    assert lesson.ratio(flat.lambda_share) == "∞" and lesson.ratio(derivation("spike", 1.0).lambda_share) == "8.13"
+    assert charts.importance_curves((1.0,), flat.z, flat.lambda_share)["series"][-1]["data"] == [[0.0, 0.5]]
+    curves = charts.importance_curves((0.0, 1.0), d.z, d.lambda_share)["series"]
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
     picture = charts.figure_pixels(charts.energy_surface(d), 640)
     assert picture.shape[2] == 3 and picture.std() > 20

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.lesson import Derivation, preset_channel
 from simam_viz.samples import list_samples
-from simam_viz.ui import state
+from simam_viz.ui import sidebar, state
 from simam_viz.ui.scene import PAGES
 from simam_viz.ui.sidebar import lambda_stops
 
@@ -186,8 +187,13 @@ def test_the_lesson_follows_preset_value_and_lambda() -> None:
     assert steps(app) != first
     checked(app.selectbox(key="control-toy").select("dark-spot").run())
     assert "t=-1.5 " in steps(app) and "edits" not in app.session_state["view"]
+    # The line that is drawn has the exact energy, SimAM the shared one: the page says both.
+    dark = Derivation(preset_channel("dark-spot"), 4, 4, 1.0)
+    said = next(caption.value for caption in app.caption if "This least energy" in caption.value)
+    assert f"{dark.closed_form.energy:.4g}" in said and f"{dark.energy:.4g}" in said
     checked(app.selectbox(key="control-toy").select("flat").run())
     assert r"\frac{1}{e^*}=\frac{0^2}" in steps(app) and any("sign does not matter" in c.value for c in app.caption)
+    assert any("For the neuron in hand λ/σ² = ∞" in text.value for text in app.markdown)
 
 
 def test_the_lesson_opens_on_a_neuron_of_the_photo(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -199,6 +205,15 @@ def test_the_lesson_opens_on_a_neuron_of_the_photo(loaded: LoadedCheckpoint, pho
     assert float(metrics["Energy e*"]) == pytest.approx(float(block.energy[17, 2, 8]), rel=1e-3)
     assert float(metrics["Target t"]) == pytest.approx(float(block.features[17, 2, 8]), rel=1e-3)
     assert rf"M={block.features[0].numel()}" in steps(app)
+
+
+def test_a_channel_of_one_neuron_gives_way_to_the_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a network for 32 px images, whose last maps are 1 × 1: there are no others to tell the neuron from."""
+    monkeypatch.setattr(sidebar, "choose_input_size", lambda loaded: 32)
+    app = open_page("pages/energy_function.py", neuron="photo", block="layer4.1")
+    assert "one single neuron" in app.info[0].value and "M=81" in steps(app)
+    checked(app.button(key="check-favourite").click().run())
+    assert "still the spike" in app.info[-1].value
 
 
 def test_a_shared_toy_channel() -> None:

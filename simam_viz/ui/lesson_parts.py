@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .. import charts, lesson, render
 from ..analysis import QUANTITIES, Block
+from ..formulas import ATTENTION_FLOOR, MEAN_ATTENTION_CEILING
 from ..lesson import PRESETS, SIDE, Derivation, Verdict
 from . import choose, state, widgets
 from .scene import Scene
@@ -30,6 +31,7 @@ def clickable_map(
     target: Place,
     pick: Callable[[Place], None],
     details: dict[str, Tensor] | None = None,
+    written: bool = False,
 ) -> None:
     """A channel whose neurons can be clicked; ``pick`` gets (row, column) of the one that was."""
     width = values.shape[1]
@@ -40,7 +42,7 @@ def clickable_map(
                 pick(divmod(series["data_indices"][-1], width))
 
     st.echarts_chart(
-        charts.clickable_map(values, scale, target, details),
+        charts.clickable_map(values, scale, target, details, written),
         height=400,
         key=key,
         on_select=clicked,
@@ -77,6 +79,7 @@ def toy_neuron(e_lambda: float) -> Derivation:
         render.scale_for("feature", channel),
         place,
         lambda chosen: state.put("at", "{},{}".format(*chosen)),
+        written=True,
     )
     st.caption("The channel: 9 × 9 values, blue below 0, red above. Click a neuron to make it the target.")
     if edits:
@@ -85,15 +88,21 @@ def toy_neuron(e_lambda: float) -> Derivation:
     return Derivation(channel, *place, e_lambda)
 
 
-def photo_neuron(view: Scene) -> Derivation:
-    """A neuron of the current analysis; draws the controls."""
+def photo_neuron(view: Scene) -> Derivation | None:
+    """A neuron of the current analysis; draws the controls. ``None`` where the block's maps have one neuron only."""
     with st.grid(2, min_column_width=150):
         block = choose.block(view)
         channel = choose.channel(block)
+    if block.features[0].numel() < 2:
+        st.info(
+            f"In {block.name} a channel is one single neuron: there are no others to tell it from, and its weight is "
+            f"{ATTENTION_FLOOR:.3f}. Choose another block; until then, here is the small channel."
+        )
+        return None
     place = pick_neuron(f"photo-{block.name}-{channel}", block, channel, "feature")
     st.caption(
-        f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target."
-        + view.hypothetical
+        f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target. "
+        "Point at one to read its value; all values are among the tensors of *Take it home*." + view.hypothetical
     )
     return Derivation(block.features[channel], *place, view.e_lambda)
 
@@ -119,11 +128,21 @@ def results(d: Derivation) -> None:
     side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
     with st.grid(3, min_column_width=110):
         st.metric("Target t", f"{d.t:.4g}", help=f"Row {d.row}, column {d.column}; it lies {side} its channel's mean.")
-        st.metric("z = (t − μ)/σ", f"{d.z:.3g}")
-        st.metric("Energy e*", f"{d.energy:.4g}")
+        st.metric(
+            "z = (t − μ)/σ",
+            f"{d.z:.3g}",
+            help=f"How many standard deviations σ = √σ² = {d.variance**0.5:.4g} the target lies from the channel's mean "
+            f"μ = {d.mean:.4g}.",
+        )
+        st.metric(
+            "Energy e*",
+            f"{d.energy:.4g}",
+            help=f"What SimAM computes, by Eq. 5. The best line itself has {d.closed_form.energy:.4g}: Eq. 5 takes the whole "
+            "channel's mean and variance for those of the others.",
+        )
         st.metric("Importance 1/e*", f"{d.importance:.4g}")
-        st.metric("Weight", f"{d.weight:.5f}")
-        st.metric("Rank in the channel", f"{d.rank} of {d.neurons}")
+        st.metric("Weight", f"{d.weight:.5f}", help="sigmoid(1/e*): what the neuron is multiplied by.")
+        st.metric("Rank in the channel", f"{d.rank} of {d.neurons}", help="By weight; 1 has the lowest energy.")
 
 
 def steps_without_numbers() -> list[DeltaGenerator]:
@@ -168,7 +187,8 @@ def surface(d: Derivation) -> None:
         "(red circle) and a search that knows nothing but Eq. 2 (black) meet at the bottom of the bowl. "
         + (
             "The sign that the paper prints (orange triangle) leads up the wall: a worse energy than that of the flat line "
-            "w = b = 0, which is 2."
+            "w = b = 0, which is "
+            f"{d.energy_of(0.0, 0.0):g}."
             if d.as_printed.energy > d.closed_form.energy + 1e-9
             else "This neuron equals the mean of the others, so w* is 0 and its sign does not matter."
         )
@@ -180,6 +200,10 @@ def surface(d: Derivation) -> None:
             {"point": name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", "energy": f"{line.energy:.6g}"}
             for name, line in points.items()
         ],
+    )
+    st.caption(
+        f"This least energy, {d.closed_form.energy:.4g}, is exact: μ_t and σ_t² are those of the others. With one μ and σ² for the "
+        f"whole channel (Eq. 5) SimAM computes {d.energy:.4g} instead."
     )
 
 
@@ -199,15 +223,16 @@ def lambda_player(d: Derivation) -> None:
             now = stops[(stops.index(now) + 1) % len(stops)]
         st.session_state["lesson-lambda"] = now
         st.select_slider("λ of this picture", stops, key="lesson-lambda", format_func=lambda value: f"{value:g}")
-        weights = Derivation(d.channel, d.row, d.column, now).weights
+        at_now = Derivation(d.channel, d.row, d.column, now)
+        weights = at_now.weights
         scale = render.scale_for("attention weight", weights)
         widgets.picture(
             "lambda-weights",
             partial(render.heat_map, weights, scale),
             360,
             alt=f"The weights of the channel at λ = {now:g}",
-            caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (never above "
-            f"0.6792). λ/σ² = {now / d.variance if d.variance else float('inf'):.3g}.",
+            caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (below "
+            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {lesson.ratio(at_now.lambda_share)}.",
             scale=scale,
         )
 
