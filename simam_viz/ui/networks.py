@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, with_card
-from ..store import SUFFIXES, CheckpointInfo, write_card
+from ..store import SUFFIXES, CheckpointInfo, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
-from . import state
+from . import long_task, state
 
 _OWN = "own-checkpoints"
 _ERROR = "checkpoint-error"
@@ -39,6 +39,11 @@ class Choice:
     @property
     def card(self) -> dict[str, Any]:
         return self.info.card if self.info else self.own.card
+
+    @property
+    def trained_with_simam(self) -> bool | None:
+        """What its card says of its training; ``None`` where it says nothing."""
+        return self.info.trained_with_simam if self.info else self.own.trained_with_simam
 
     @property
     def changeable(self) -> bool:
@@ -95,6 +100,7 @@ def accept(key: str) -> None:
     own[name] = replace(loaded, name=name, card={"title": file.name} | loaded.card)
     for oldest in list(own)[:-_KEPT]:
         del own[oldest]
+        long_task.forget_all()
     choose(name)
 
 
@@ -123,6 +129,7 @@ def choose(name: str) -> None:
 def drop(name: str) -> None:
     """Forget an upload and give its memory back."""
     _own().pop(name, None)
+    long_task.forget_all()
     choose(next(iter(choices())))
 
 
@@ -138,6 +145,14 @@ def describe(choice: Choice, loaded: LoadedCheckpoint, entries: dict[str, Any]) 
         _own()[choice.name] = described
     else:
         write_card(choice.info.path, described.card)
+
+
+def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, Any]) -> None:
+    """Put what was measured into the card of a network; ``OSError`` where its folder cannot be written to."""
+    if choice.info is None:
+        _own()[choice.name] = with_card(loaded, {"accuracy": measured})
+    else:
+        write_card(choice.info.path, read_card(choice.info.path) | {"accuracy": measured})
 
 
 def refuse(error: CheckpointError, file_name: str) -> None:
