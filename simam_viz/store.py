@@ -118,14 +118,23 @@ def read_card(path: Path) -> dict[str, Any]:
     if not card.is_file():
         return {}
     try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError):
+        data = card.read_bytes()
+    except OSError:
+        raise CheckpointError(f"The card {card.name} beside the weights cannot be read.") from None
+    return parse_card(data, card.name)
+
+
+def parse_card(data: bytes, name: str) -> dict[str, Any]:
+    """The card in a file of that name; ``CheckpointError`` as :func:`read_card` raises it."""
+    try:
+        content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise CheckpointError(f"The card {card.name} beside the weights is not a JSON object; mend or remove it.")
+        raise CheckpointError(f"The card {name} is not a JSON object; mend or remove it.")
     for entry, makes_sense in _LISTED.items():
         if content.get(entry) is not None and not makes_sense(content[entry]):
-            raise CheckpointError(f"The entry {entry} of the card {card.name} makes no sense; mend or remove it.")
+            raise CheckpointError(f"The entry {entry} of the card {name} makes no sense; mend or remove it.")
     return content
 
 

@@ -111,6 +111,18 @@ def test_an_upload_in_the_authors_format(authors_file: bytes) -> None:
     assert app.select_slider(key="control-lambda").value == 0.02 and app.selectbox(key="control-size").value == 96
     assert "It can only answer with one of these: a; b; c; d; e." in everything(app)
 
+    # The card that was downloaded describes the same file another time.
+    card = json.dumps(app.session_state["own-checkpoints"][name].card).encode()
+    again = upload(open_models(size="128"), "checkpoint.pth.tar", authors_file)
+    uploader = lambda: next(each for each in again.file_uploader if "card" in (each.key or ""))  # noqa: E731
+    checked(uploader().upload("other.json", b'{"num_classes": 6}').run())
+    assert "other.json: The card says num_classes 6, but the weights say 5." in everything(again).replace("\\", "")
+    checked(uploader().upload("mine.json", b"[]").run())
+    assert "The card mine.json is not a JSON object" in everything(again).replace("\\", "")
+    checked(uploader().upload("mine.json", card).run())
+    assert metrics(again) == told and "other.json" not in everything(again)
+    assert "It can only answer with one of these: a; b; c; d; e." in everything(again)
+
     # Every other page works with it, and says nothing against it.
     checked(app.switch_page("app.py").run())
     assert "5 classes this network knows" in everything(app) and "saw SimAM" not in everything(app)

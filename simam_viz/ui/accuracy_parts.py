@@ -14,6 +14,11 @@ from .networks import Choice
 from .scene import Scene
 
 _NOTED = "accuracy-noted"
+_WHERE = (
+    "Put Tiny ImageNet, or any folder that holds one folder of photos for each class (called by the class's name, its WordNet id, "
+    "or in the order of the classes), into the folder `data` beside `app.py`, or that which the environment variable "
+    "`SIMAM_VIZ_DATA` names; it appears here by itself."
+)
 
 
 def measure(view: Scene, choice: Choice) -> None:
@@ -26,7 +31,7 @@ def measure(view: Scene, choice: Choice) -> None:
         _how_to()
         return
     with st.grid(3, min_column_width=220):
-        name = st.selectbox("Data set", list(data_sets), key="accuracy-data")
+        name = st.selectbox("Data set", list(data_sets), key="accuracy-data", help=_WHERE)
     try:
         photos = _photos(data_sets[name], loaded, loaded.identity)
     except (ValueError, OSError) as error:
@@ -53,7 +58,9 @@ def measure(view: Scene, choice: Choice) -> None:
     measured = accuracy_entry(read, view.input_size, f"the Models page on {name}, float32")
     st.markdown(
         f"**{measured['top1']:.2f} %** top-1 and **{measured['top5']:.2f} %** top-5 on {len(read):,} photos of "
-        f"{state.plain(name)} at {view.input_size} px, with λ = {loaded.e_lambda:g} as trained."
+        f"{state.plain(name)} at {view.input_size} px, "
+        + (f"with SimAM at λ = {loaded.e_lambda:g}, its own." if loaded.attends else "without SimAM.")
+        + view.hypothetical
     )
     if unread := [str(problem) for problem in found if not isinstance(problem, int)]:
         st.warning(state.plain(f"{len(unread):,} of the files cannot be read and do not count, among them {unread[0]}"))
@@ -77,11 +84,7 @@ def _note(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, object],
 
 
 def _how_to() -> None:
-    st.markdown(
-        "Put Tiny ImageNet, or any folder that holds one folder of photos for each class (called by the class's name, its WordNet "
-        "id, or in the order of the classes), into the folder `data` beside `app.py`, or that which the environment variable "
-        "`SIMAM_VIZ_DATA` names; it appears here by itself. On the command line:"
-    )
+    st.markdown(f"{_WHERE} On the command line:")
     st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
 
 

@@ -155,6 +155,17 @@ def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
             on_click="ignore",
         )
         st.caption("A card of the same name beside the weights is read with them.")
+        if choice.changeable:
+            key = f"card-uploader-{loaded.identity}"
+            st.file_uploader(
+                "A card kept before",
+                type=["json"],
+                max_upload_size=1,
+                key=key,
+                on_change=networks.take_card,
+                args=(key, choice.name),
+                help="What it says takes the place of what is assumed of this network.",
+            )
 
 
 def description(choice: Choice, loaded: LoadedCheckpoint) -> None:

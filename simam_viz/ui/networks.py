@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, with_card
-from ..store import SUFFIXES, CheckpointInfo, read_card, write_card
+from ..store import SUFFIXES, CheckpointInfo, parse_card, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
 from . import long_task, state
 
@@ -145,6 +145,28 @@ def describe(choice: Choice, loaded: LoadedCheckpoint, entries: dict[str, Any]) 
         _own()[choice.name] = described
     else:
         write_card(choice.info.path, described.card)
+
+
+def take_card(key: str, name: str) -> None:
+    """Take the card of an uploader for a network, or say what is wrong with it; to be called when the uploader changes.
+
+    The network goes by its name: Streamlit remembers what its widgets were given, and that must not keep a network.
+    """
+    file = st.session_state[key]
+    forget_error()
+    if file is None:
+        return
+    try:
+        choice = choices()[name]
+        describe(choice, load(choice), parse_card(file.getvalue(), file.name))
+    except CheckpointError as error:
+        refuse(error, file.name)
+    except KeyError:
+        refuse(CheckpointError("The network that this card is for is not here any more."), file.name)
+    except OSError:
+        refuse(CheckpointError("The card cannot be written beside the file: the folder does not allow it."), file.name)
+    else:
+        choose(name)
 
 
 def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, Any]) -> None:
