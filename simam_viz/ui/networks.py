@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, with_card
 from ..store import SUFFIXES, CheckpointInfo, parse_card, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
-from . import long_task, state
+from . import long_task, memory, state
 
 _OWN = "own-checkpoints"
 _ERROR = "checkpoint-error"
 _UPLOADS = "checkpoint-uploads"
+_DROPPED = "checkpoint-dropped"
 _OWN_PREFIX = "own-"
 # A session keeps its last files; each holds its weights in memory.
 _KEPT = 2
@@ -97,11 +100,32 @@ def accept(key: str) -> None:
     finally:
         # A fresh uploader next time: the old one would hold the whole file in memory.
         st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+        _let_go(file)
     own[name] = replace(loaded, name=name, card={"title": file.name} | loaded.card)
     for oldest in list(own)[:-_KEPT]:
         del own[oldest]
-        long_task.forget_all()
+        _forget_work()
     choose(name)
+
+
+def _forget_work() -> None:
+    long_task.forget_all()
+    st.session_state[_DROPPED] = True
+
+
+def clear_up() -> None:
+    """After a network was dropped, give its memory back; to be called when the page stands and nothing shows it any more."""
+    if st.session_state.pop(_DROPPED, False):
+        memory.give_back()
+
+
+def _let_go(file: UploadedFile) -> None:
+    """Give the memory of an uploaded file back now. Streamlit keeps the bytes of an uploader that is gone until the session ends."""
+    context = get_script_run_ctx()
+    remove = getattr(context and context.uploaded_file_mgr, "remove_file", None)  # not every manager of files has it
+    if remove is not None:
+        remove(session_id=context.session_id, file_id=file.file_id)
+    file.close()
 
 
 def uploader(place: str) -> None:
@@ -129,7 +153,7 @@ def choose(name: str) -> None:
 def drop(name: str) -> None:
     """Forget an upload and give its memory back."""
     _own().pop(name, None)
-    long_task.forget_all()
+    _forget_work()
     choose(next(iter(choices())))
 
 
