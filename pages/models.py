@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from simam_viz.ui import models_card, models_parts, networks, scene
+from simam_viz.ui import accuracy_parts, models_card, models_parts, networks, scene
 from simam_viz.ui.scene import Scene
 
 
@@ -22,6 +22,8 @@ def models(view: Scene) -> None:
         models_parts.description(choice, view.loaded)
     st.subheader("Try it on the samples")
     models_parts.samples(view)
+    st.subheader("How often it is right")
+    accuracy_parts.measure(view, choice)
 
     st.subheader("Bring another")
     own, authors, torchvision = st.tabs(

@@ -102,7 +102,9 @@ def _checkpoints(options: argparse.Namespace) -> None:
         measured = f", top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} %" if accuracy else ""
         trained = f"; λ = {info.card['e_lambda']}" if "e_lambda" in info.card else ""
         print(f"{info.name}\n    {info.title}{trained}{measured}\n    {info.path}")
-    print(f"torchvision's, downloaded on first use:\n    {', '.join(published())}")
+        if info.trained_with_simam is False:
+            print("    never trained with SimAM: read its weights as hypothetical")
+    print(f"torchvision's, downloaded on first use; none was trained with SimAM:\n    {', '.join(published())}")
 
 
 def _class_index(asked: str, categories: tuple[str, ...]) -> int:

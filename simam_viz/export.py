@@ -131,7 +131,7 @@ def _cell(value: object) -> object:
     return f"{value:.9g}" if isinstance(value, float) else value
 
 
-def tensors(analysis: Analysis) -> dict[str, NDArray]:
+def tensors(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray]:
     """Every tensor of an analysis by its name; ``explanation`` says in words what each is and gives its shape."""
     arrays = {
         "logits": analysis.logits.numpy(),
@@ -156,12 +156,17 @@ def tensors(analysis: Analysis) -> dict[str, NDArray]:
             key = f"{block.name}.{name}"
             arrays[key] = getattr(block, name).numpy()
             meanings[key] = meaning
-    arrays["explanation"] = np.array(_explanation(analysis, arrays, meanings))
+    arrays["explanation"] = np.array(_explanation(analysis, loaded, arrays, meanings))
     return arrays
 
 
-def _explanation(analysis: Analysis, arrays: dict[str, NDArray], meanings: dict[str, str]) -> str:
-    ran = "" if analysis.attends else "\nThis network has no SimAM: its energies and weights are hypothetical."
+def _explanation(
+    analysis: Analysis, loaded: LoadedCheckpoint, arrays: dict[str, NDArray], meanings: dict[str, str]
+) -> str:
+    remark = _REMARKS[loaded.trained_with_simam]
+    ran = f"\nOf this network: {remark}; read its attention as hypothetical." if remark else ""
+    if not analysis.attends:
+        ran = "\nThis network has no SimAM: its energies and weights are hypothetical."
     lines = [f"{name} {arrays[name].shape} {arrays[name].dtype}: {meaning}" for name, meaning in meanings.items()]
     return (
         f"Written by SimAM Viz {VERSION}. λ = {analysis.e_lambda:g}; target class: "
@@ -233,11 +238,11 @@ def basic_files(analysis: Analysis, loaded: LoadedCheckpoint, answer: dict[str, 
     }
 
 
-def full_files(analysis: Analysis) -> dict[str, bytes]:
+def full_files(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, bytes]:
     """All pictures, tables and tensors."""
     files = {f"pictures/{name}.png": render.png(pixels) for name, pixels in pictures(analysis).items()}
     files |= {f"tables/{name}.csv": csv_bytes(rows) for name, rows in tables(analysis).items()}
-    files["tensors.npz"] = npz_bytes(tensors(analysis))
+    files["tensors.npz"] = npz_bytes(tensors(analysis, loaded))
     return files
 
 

@@ -65,7 +65,7 @@ def html(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title
 
 def files(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str) -> dict[str, bytes]:
     """Everything that one analysis gives to take home, by file name: the report, pictures, tables, tensors."""
-    return {"report.html": html(analysis, loaded, photo, title)} | export.full_files(analysis)
+    return {"report.html": html(analysis, loaded, photo, title)} | export.full_files(analysis, loaded)
 
 
 def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,27 @@ _ROOT = Path(__file__).resolve().parent.parent
 BUNDLED_FOLDER = _ROOT / "assets" / "weights"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".tar", ".bin")
 """How the names of checkpoint files end."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_accuracy(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_number(value.get(name)) for name in ("top1", "top5", "images"))
+
+
+_LISTED: dict[str, Callable[[Any], bool]] = {
+    "title": lambda value: isinstance(value, str),
+    "arch": lambda value: isinstance(value, str),
+    "attention": lambda value: isinstance(value, str),
+    "trained_with_simam": lambda value: isinstance(value, bool),
+    "e_lambda": _is_number,
+    "num_classes": _is_number,
+    "accuracy": lambda value: _is_accuracy(value) and _is_number(value.get("input_size")),
+    "published_accuracy": _is_accuracy,
+}
+"""Entries that are shown of every checkpoint there is, loaded or not: one bad card must not spoil the list."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +55,11 @@ class CheckpointInfo:
     @property
     def title(self) -> str:
         return str(self.card.get("title") or self.name)
+
+    @property
+    def trained_with_simam(self) -> bool | None:
+        """What the card says of its training; ``None`` where it says nothing."""
+        return self.card.get("trained_with_simam", {"simam": True, "none": False}.get(self.card.get("attention")))
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -83,16 +109,32 @@ def card_path(path: Path) -> Path:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card beside the weights at ``path``; empty if there is none, ``CheckpointError`` if it is no JSON object."""
+    """The card beside the weights at ``path``; empty if there is none.
+
+    Raises:
+        CheckpointError: it is no JSON object, or an entry that lists of checkpoints show makes no sense.
+    """
     card = card_path(path)
     if not card.is_file():
         return {}
     try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError):
+        data = card.read_bytes()
+    except OSError:
+        raise CheckpointError(f"The card {card.name} beside the weights cannot be read.") from None
+    return parse_card(data, card.name)
+
+
+def parse_card(data: bytes, name: str) -> dict[str, Any]:
+    """The card in a file of that name; ``CheckpointError`` as :func:`read_card` raises it."""
+    try:
+        content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise CheckpointError(f"The card {card.name} beside the weights is not a JSON object; mend or remove it.")
+        raise CheckpointError(f"The card {name} is not a JSON object; mend or remove it.")
+    for entry, makes_sense in _LISTED.items():
+        if content.get(entry) is not None and not makes_sense(content[entry]):
+            raise CheckpointError(f"The entry {entry} of the card {name} makes no sense; mend or remove it.")
     return content
 
 

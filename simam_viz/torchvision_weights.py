@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -94,7 +95,7 @@ def download(weights: Published, folder: Path | None = None, progress: Progress 
             )
         write_card(path, weights.card)
         unfinished.replace(path)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:  # the second: what answers is no web server, or breaks off
         cause = getattr(error, "reason", None) or error
         reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
         raise CheckpointError(

@@ -10,7 +10,9 @@ import io
 import json
 import os
 import pickle
+import socket
 import struct
+import threading
 import weakref
 import zipfile
 from collections.abc import Iterator
@@ -382,6 +384,29 @@ def test_what_comes_damaged_is_thrown_away(
     with pytest.raises(KeyboardInterrupt):
         load_checkpoint(ours.name, progress=stop)
     assert not list((tmp_path / "weights").iterdir()), "nothing half done is left behind"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"garbage\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort"]
+)
+def test_what_answers_is_no_web_server(answer: bytes, tmp_path: Path) -> None:
+    """As behind the login page of a hotel, or a proxy that breaks off."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.pth"
+        weights = replace(torchvision_weights.published()["resnet18-imagenet1k-v1"], address=address)
+        with pytest.raises(CheckpointError, match="could not be downloaded"):
+            torchvision_weights.download(weights, tmp_path)
+        thread.join()
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_network_is_one_sentence(tmp_path: Path) -> None:

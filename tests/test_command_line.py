@@ -72,9 +72,16 @@ def test_what_went_wrong_is_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_checkpoints_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_checkpoints_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path))
+    (tmp_path / "plain.pth").write_bytes(b"")
+    (tmp_path / "plain.json").write_text('{"attention": "none"}')
     assert main(["checkpoints"]) == 0
-    assert simam_viz.list_checkpoints()[0].name in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert simam_viz.list_checkpoints()[0].name in told
+    assert told.count("never trained with SimAM") == 1 and told.index("plain") < told.index("never trained")
 
 
 def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

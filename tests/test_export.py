@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def test_cells_survive_commas_quotes_and_lines() -> None:
     assert read(export.csv_bytes([row])) == [{"λ": "-0.5", "text": row["text"], "n": "3"}]
 
 
-def test_every_tensor_is_there_and_explained(analysis: Analysis) -> None:
-    arrays = np.load(io.BytesIO(export.npz_bytes(export.tensors(analysis))))
+def test_every_tensor_is_there_and_explained(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
+    arrays = np.load(io.BytesIO(export.npz_bytes(export.tensors(analysis, loaded))))
     explanation = str(arrays["explanation"])
     for block in analysis.blocks:
         for name in ("features", "energy", "importance", "attention", "refined", "cam"):
@@ -149,4 +150,10 @@ def test_a_network_without_simam_is_said_to_be_hypothetical(loaded: LoadedCheckp
     off = simam_viz.comparison.with_attention(loaded, "off")
     analysis = simam_viz.analyze(off, photo, input_size=96)
     assert "Hypothetical" in parsed(report.html(analysis, off, photo, "x")).text
-    assert "hypothetical" in str(export.tensors(analysis)["explanation"])
+    assert "hypothetical" in str(export.tensors(analysis, off)["explanation"])
+
+
+def test_weights_that_never_saw_simam_are_marked_in_the_tensors(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
+    for trained, words in ((False, "weights that never saw SimAM"), (None, "training with SimAM not known")):
+        other = replace(loaded, card=loaded.card | {"trained_with_simam": trained})
+        assert words in str(export.tensors(analysis, other)["explanation"])

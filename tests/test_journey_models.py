@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import urllib.request
 from pathlib import Path
 
 import torch
@@ -16,6 +17,12 @@ from simam_viz.samples import list_samples
 from .authors_networks import authors_checkpoint, authors_network, saved
 from .test_checkpoints import NAN, changed
 from .test_journey import App, app  # noqa: F401
+
+
+def uploaded_bytes(app: App) -> int:  # noqa: F811
+    """What the server keeps of uploaded files, by its own account."""
+    text = urllib.request.urlopen(f"{app.address}/_stcore/metrics", timeout=30).read().decode()
+    return sum(int(float(line.split()[-1])) for line in text.splitlines() if "UploadedFileManager" in line)
 
 
 def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:  # noqa: F811
@@ -42,6 +49,7 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     expect(main.get_by_text("2 of the 64 values")).to_have_count(0)
     expect(main.get_by_text("122 of the network's 122 tensors came from the file")).to_be_visible()
     assert app.parameters()["checkpoint"].startswith("own-")
+    assert uploaded_bytes(app) < len(content), "Streamlit need not keep the file whose tensors are in use"
 
     # What the file does not say is said.
     main.get_by_role("spinbutton", name="λ it was trained with").fill("0.02")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 import threading
@@ -13,17 +12,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz import create_model, torchvision_weights
+from simam_viz.__main__ import main
 from simam_viz.models import count_parameters
 from simam_viz.samples import list_samples
-from simam_viz.ui import networks, sidebar
+from simam_viz.ui import long_task, memory, networks, sidebar, widgets
 
-from .authors_networks import authors_checkpoint, authors_network, saved
+from .authors_networks import PublishedSimAM, authors_checkpoint, authors_network, saved
 from .conftest import ROOT
 from .served_weights import publish, serving
+from .small_data import data_arguments, make_small_data
+from .test_authors_checkpoints import ARCHITECTURES
 from .test_checkpoints import NAN, changed
 from .test_pages import checked, open_page
 
@@ -107,6 +110,18 @@ def test_an_upload_in_the_authors_format(authors_file: bytes) -> None:
     assert app.select_slider(key="control-lambda").value == 0.02 and app.selectbox(key="control-size").value == 96
     assert "It can only answer with one of these: a; b; c; d; e." in everything(app)
 
+    # The card that was downloaded describes the same file another time.
+    card = json.dumps(app.session_state["own-checkpoints"][name].card).encode()
+    again = upload(open_models(size="128"), "checkpoint.pth.tar", authors_file)
+    uploader = lambda: next(each for each in again.file_uploader if "card" in (each.key or ""))  # noqa: E731
+    checked(uploader().upload("other.json", b'{"num_classes": 6}').run())
+    assert "other.json: The card says num_classes 6, but the weights say 5." in everything(again).replace("\\", "")
+    checked(uploader().upload("mine.json", b"[]").run())
+    assert "The card mine.json is not a JSON object" in everything(again).replace("\\", "")
+    checked(uploader().upload("mine.json", card).run())
+    assert metrics(again) == told and "other.json" not in everything(again)
+    assert "It can only answer with one of these: a; b; c; d; e." in everything(again)
+
     # Every other page works with it, and says nothing against it.
     checked(app.switch_page("app.py").run())
     assert "5 classes this network knows" in everything(app) and "saw SimAM" not in everything(app)
@@ -115,16 +130,28 @@ def test_an_upload_in_the_authors_format(authors_file: bytes) -> None:
     assert app.selectbox(key="control-checkpoint").value == simam_viz.list_checkpoints()[0].name
 
 
-def test_a_forgotten_upload_gives_its_memory_back(authors_file: bytes) -> None:
+def test_a_forgotten_upload_gives_its_memory_back(
+    authors_file: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos_of_classes(tmp_path / "data" / "five", [f"class {index}" for index in range(5)], 8)
+    monkeypatch.setenv("SIMAM_VIZ_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(long_task, "_PIECE_SECONDS", 0)
     app = upload(open_models(size="128"), "mine.pth", authors_file)
     own = app.session_state["own-checkpoints"]
     name = app.session_state["view"]["checkpoint"]
-    watched = [weakref.ref(own[name].model), weakref.ref(own[name].model.layer4[1].conv2.weight)]
+    watched = [weakref.ref(own[name].model), weakref.ref(own[name].model.layer4[1].conv2)]
     checked(app.switch_page("app.py").run())  # its analysis is in the session's cache now
     checked(app.switch_page(PAGE).run())
+    checked(app.button(key="accuracy-start").click().run())
+    checked(app.button(key="accuracy-stop").click().run())  # work that was stopped could go on with the network
+    assert app.session_state["task-accuracy"].work is not None
+    left: list[bool] = []
+    give_back = memory.give_back
+    monkeypatch.setattr(memory, "give_back", lambda: (give_back(), left.append(any(each() for each in watched))))
     checked(app.button(key=f"drop-{name}").click().run())
-    gc.collect()
-    assert not own and all(reference() is None for reference in watched)
+    assert not own and left == [False], "once, and when nothing held the network any more"
+    checked(app.run())
+    assert len(left) == 1
 
 
 def test_answers_that_make_no_sense_change_nothing(authors_file: bytes) -> None:
@@ -186,6 +213,133 @@ def test_weights_that_never_saw_simam_are_marked_everywhere(tmp_path: Path) -> N
             assert any(mark in badge for badge in badges), (path, badges)
             assert path == PAGE or remark in everything(app), path
         assert metrics(app)["Trained with SimAM"] == ("never" if card else "not known")
+
+
+def test_the_sweep_and_the_list_mark_them_too(tmp_path: Path) -> None:
+    torch.save(create_model("resnet18", "none", 4).state_dict(), tmp_path / "weights" / "plain.pth")
+    (tmp_path / "weights" / "plain.json").write_text('{"trained_with_simam": false}')
+    torch.save(create_model("resnet18", "none", 4).state_dict(), tmp_path / "weights" / "off.pth")
+    (tmp_path / "weights" / "off.json").write_text('{"attention": "none"}')
+    app = open_page("pages/lambda_sweep.py", checkpoint="plain", size="128")
+    for name in ("plain", "off"):
+        assert f"{name} (weights that never saw SimAM)" in app.selectbox(key="control-checkpoint").options
+    app.button(key="sweep-start").click().run()
+    while not app.dataframe:
+        checked(app.run())
+    marked = [caption.value for caption in app.caption if "These weights never saw SimAM in training." in caption.value]
+    assert len(marked) == 2
+    listed = open_page(PAGE).dataframe[0].value.set_index("network")
+    assert listed["trained with SimAM"]["plain"] == listed["trained with SimAM"]["off"] == "never"
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_every_authors_network_from_the_page(arch: str) -> None:
+    """Uploaded in the sidebar of the Overview, it says what the authors' own network says, with the same weights."""
+    network = authors_network(arch, classes=7)
+    with torch.no_grad():  # random weights make all classes alike, which would prove nothing
+        head = network.classifier[0] if arch == "mobilenet_v2" else network.fc
+        head.weight.mul_(30)
+    app = open_page("app.py")
+    checked(app.toggle(key="own-checkpoint-on").set_value(True).run())
+    upload(app, f"{arch}.pth.tar", saved(authors_checkpoint(network, arch)).getvalue(), "sidebar")
+    assert not app.error
+    own = app.session_state["own-checkpoints"][app.session_state["view"]["checkpoint"]]
+    x = own.transforms.tensor(own.transforms.view(list_samples()[0].image()))[None]
+    with torch.no_grad():
+        logits = network(x)[0]
+    probability, index = logits.softmax(0).max(0)
+    assert f"The network says: class {int(index)} ({widgets.percent(float(probability))})" in everything(app)
+    analysis = simam_viz.analyze(own, list_samples()[0].image())
+    torch.testing.assert_close(analysis.logits, logits, rtol=1e-4, atol=1e-4)
+    published = [module.seen[0] for module in network.modules() if isinstance(module, PublishedSimAM)]
+    for block, weights in zip(analysis.blocks, published, strict=True):
+        assert (block.attention - weights).abs().max() <= 1e-4, block.name
+
+
+def photos_of_classes(root: Path, names: list[str], each: int) -> None:
+    """A folder of grey photos for each class."""
+    for number, name in enumerate(names):
+        (root / name).mkdir(parents=True)
+        for index in range(each):
+            Image.new("RGB", (40, 40), (40 * number, 20 * index, 0)).save(root / name / f"{index}.png")
+
+
+def constant_network(folder: Path, name: str, answers: list[float], card: dict[str, object]) -> Path:
+    """A network that gives every photo the same logits."""
+    model = create_model("resnet18", "simam", len(answers))
+    torch.nn.init.zeros_(model.fc.weight)
+    model.fc.bias.data = torch.tensor(answers)
+    torch.save(model.state_dict(), folder / f"{name}.pth")
+    (folder / f"{name}.json").write_text(json.dumps(card))
+    return folder / f"{name}.pth"
+
+
+def measured(app: AppTest) -> AppTest:
+    checked(app.button(key="accuracy-start").click().run())
+    while app.session_state["task-accuracy"].running:
+        checked(app.run())
+    return checked(app.run())
+
+
+def test_accuracy_is_measured_and_written_into_the_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    monkeypatch.setenv("SIMAM_VIZ_DATA", str(data))
+    card = {"arch": "resnet18", "trained_with_simam": True, "categories": list("abcdefg"), "input_size": 128}
+    weights = constant_network(tmp_path / "weights", "constant", [0.0, 9.0, 8.0, 7.0, 6.0, 5.0, 1.0], card)
+    app = open_page(PAGE, checkpoint="constant")
+    assert "it appears here by itself" in everything(app), "no data set yet"
+    photos_of_classes(data / "letters", list("abcdefg"), 3)
+    (data / "letters" / "b" / "0.png").write_bytes(b"no photo")
+    make_small_data(data / "tiny")
+    checked(app.run())
+    assert app.selectbox(key="accuracy-data").options == ["letters", "tiny"]
+    measured(app)
+    # Of 20 photos that can be read, 2 are of class b and 14 of one of the five that it always names.
+    assert "**10.00 %** top-1 and **70.00 %** top-5 on 20 photos of letters at 128 px" in everything(app)
+    warning = app.warning[0].value.replace("\\", "")
+    assert "1 of the files cannot be read" in warning and "b/0.png: " in warning
+    assert "Written into its card." in everything(app)
+    noted = json.loads(weights.with_suffix(".json").read_text())
+    assert noted.pop("accuracy") == {
+        "top1": 10.0, "top5": 70.0, "images": 20, "input_size": 128, "how": "the Models page on letters, float32"
+    } and noted == card  # fmt: skip
+    assert app.dataframe[0].value.set_index("network")["top-1 (%)"]["constant"] == 10.0
+    assert "Measured: 10.0 % top-1 and 70.0 % top-5 on 20 validation images at 128 px." in everything(app)
+
+    # What does not fit is said, without a word on where it lies.
+    app.selectbox(key="accuracy-data").select("tiny").run()
+    assert "does not have the classes of tiny" in app.error[0].value and str(tmp_path) not in everything(app)
+
+    # Tiny ImageNet's layout, with an upload: as the command line measures it.
+    small = constant_network(tmp_path / "weights", "small", [1.0, 2.0, 0.0], {"input_size": 128})
+    upload(app, "small.pth", small.read_bytes())
+    checked(app.selectbox(key="accuracy-data").select("tiny").run())
+    measured(app)
+    assert "**25.00 %** top-1 and **100.00 %** top-5 on 4 photos of tiny" in everything(app)
+    assert "which this session keeps" in everything(app) and "Measured: 25.0 % top-1" in everything(app)
+    assert main(["evaluate", *data_arguments(data / "tiny"), "--checkpoint", str(small)]) == 0
+    assert "top-1 25.00 %, top-5 100.00 %" in capsys.readouterr().out
+    assert main(["evaluate", "--data", str(data / "letters"), "--checkpoint", str(weights)]) == 2
+    assert "b/0.png: " in capsys.readouterr().err, "the command line names the file that stops it"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"trained_with_simam": "yes"}, {"trained_with_simam": [1]}, {"accuracy": 5}, {"accuracy": {"top1": 50}}, {"title": [3]},
+        {"e_lambda": "much"}, {"published_accuracy": {"top1": "high"}}, {"attention": {}}, {"arch": ["resnet18"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_bad_card_spoils_nothing_but_its_own_network(entry: dict[str, object], tmp_path: Path) -> None:
+    torch.save(changed(), tmp_path / "weights" / "mine.pt")
+    (tmp_path / "weights" / "mine.json").write_text(json.dumps(entry))
+    app = open_page(PAGE)
+    assert "mine" in list(app.dataframe[0].value["network"]) and metrics(app)["Classes"] == "200"
+    with pytest.raises(simam_viz.CheckpointError, match=f"entry {next(iter(entry))} of the card mine.json"):
+        simam_viz.load_checkpoint("mine")
 
 
 def test_the_card_is_kept_beside_a_file_of_the_folder(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ ORDER = [
     "store",
     "torchvision_weights",
     "checkpoints",
+    "accuracy",
     "cards",
     "cam",
     "evidence",

@@ -12,14 +12,15 @@ from typing import Any, get_args
 
 import torch
 
+from ..accuracy import check_tiny_classes, is_tiny_imagenet
 from ..checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
 from ..models import ARCHITECTURES, Attention
 from ..store import BUNDLED_FOLDER, read_card, write_card
 from ..torchvision_weights import terminal_bar
 from .card import make_card
-from .data import HELD_OUT, load_training_data, load_validation, read_wnids
+from .data import HELD_OUT, load_training_data, load_validation
 from .evaluation import accuracy, as_in_the_app, predict
-from .folders import Watched, is_tiny_imagenet, load_folder
+from .folders import Watched, load_folder
 from .memory import keep_freed_memory
 from .precision import Precision, native_precision
 from .recipe import Recipe, format_stages, parse_stages
@@ -150,9 +151,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     loaded = load_checkpoint(path)
     tiny = is_tiny_imagenet(arguments.data)
     if tiny:
-        wnids = read_wnids(arguments.data)
-        if tuple(loaded.card.get("wnids", wnids)) != wnids or len(loaded.categories) != len(wnids):
-            raise ValueError(f"{loaded.name} does not have the classes of {arguments.data}, in their order.")
+        check_tiny_classes(arguments.data, loaded)
     elif arguments.split == "held-out":
         raise ValueError("Only Tiny ImageNet has held-out images.")
     model = loaded.model.to(memory_format=torch.channels_last)
@@ -184,6 +183,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 def _note_accuracy(path: Path, measured: dict[str, Any]) -> None:
     """Write what was measured into the checkpoint's card; what the bundled ones say was measured when they were made."""
     if path.parent == BUNDLED_FOLDER:
+        print("Its card stays as it is: this checkpoint came with the app.", file=sys.stderr)
         return
     card = write_card(path, read_card(path) | {"accuracy": measured})
     print(f"Written into {card.name}.", file=sys.stderr)

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from ..accuracy import read_wnids
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -96,11 +98,6 @@ def read_boxes(root: Path) -> Tensor:
     """The box of each official validation image's object, in the same order: (left, top, right, bottom) in its pixels."""
     rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
     return torch.tensor([[int(edge) for edge in row[2:6]] for row in rows])
-
-
-def read_wnids(root: Path) -> tuple[str, ...]:
-    """The WordNet ids in the order of the network's outputs."""
-    return tuple((root / "wnids.txt").read_text().split())
 
 
 def read_categories(root: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:

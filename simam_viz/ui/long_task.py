@@ -13,6 +13,7 @@ from . import turns
 
 # A piece of work between two looks at the stop button.
 _PIECE_SECONDS = 0.4
+_PREFIX = "task-"
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ class _Task:
     running: bool = False
     results: list[Any] = field(default_factory=list)
     work: Iterator[Any] | None = None
+    start: Callable[[], Iterator[Any]] | None = None
+    """Begins the work anew."""
 
     @property
     def complete(self) -> bool:
@@ -55,15 +58,19 @@ def in_pieces(
     Returns:
         The results so far; none while the work is running.
     """
-    key = f"task-{name}"
+    key = f"{_PREFIX}{name}"
     task: _Task | None = st.session_state.get(key)
     if task is None or task.subject != subject:
         task = st.session_state[key] = _Task(subject, total)
+    # On the task and in no closure: Streamlit remembers the buttons of earlier pages, and they must not hold on to networks.
+    task.start = work
 
     def begin() -> None:
+        if task.start is None:
+            return  # forgotten
         if task.complete or task.work is None:
             task.results.clear()
-            task.work = work()
+            task.work = task.start()
         task.running = True
 
     def stop() -> None:
@@ -100,3 +107,11 @@ def in_pieces(
 
     controls()
     return [] if task.running else list(task.results)
+
+
+def forget_all() -> None:
+    """Drop all that this session's tasks have done or begun: work that was stopped keeps its network in memory."""
+    for key in [key for key in st.session_state if str(key).startswith(_PREFIX)]:
+        task: _Task = st.session_state.pop(key)
+        task.running, task.work, task.start = False, None, None
+        task.results.clear()

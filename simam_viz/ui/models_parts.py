@@ -49,7 +49,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
     rows = []
     for name, choice in choices.items():
         card = view.loaded.card if name == view.loaded.name else choice.card
-        trained = _TRAINED[card.get("trained_with_simam", {"simam": True, "none": False}.get(card.get("attention")))]
+        trained = _TRAINED[view.loaded.trained_with_simam if name == view.loaded.name else choice.trained_with_simam]
         accuracy = card.get("accuracy") or card.get("published_accuracy") or {}
         size = choice.info.path.stat().st_size if choice.info else choice.own.size
         rows.append(
@@ -58,7 +58,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
                 "in use": name == view.loaded.name,
                 "from": choice.where,
                 "architecture": card.get("arch", "seen when used"),
-                "trained with SimAM": trained if "arch" in card else "seen when used",
+                "trained with SimAM": trained if "arch" in card or trained != _TRAINED[None] else "seen when used",
                 "λ": card.get("e_lambda"),
                 "classes": card.get("num_classes"),
                 "top-1 (%)": accuracy.get("top1"),
@@ -155,6 +155,17 @@ def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
             on_click="ignore",
         )
         st.caption("A card of the same name beside the weights is read with them.")
+        if choice.changeable:
+            key = f"card-uploader-{loaded.identity}"
+            st.file_uploader(
+                "A card kept before",
+                type=["json"],
+                max_upload_size=1,
+                key=key,
+                on_change=networks.take_card,
+                args=(key, choice.name),
+                help="What it says takes the place of what is assumed of this network.",
+            )
 
 
 def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
@@ -273,7 +284,8 @@ def samples(view: Scene) -> None:
             with turns.waited_for():
                 found.append((sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)))
             bar.progress(done / (len(photos) + 1), f"{done} of {len(photos)} samples")
-        evidence = training_evidence(loaded, [sample.image() for sample in photos])
+        with turns.waited_for():
+            evidence = training_evidence(loaded, [sample.image() for sample in photos])
         bar.empty()
         st.session_state[_CHECKED] = (subject, found, evidence)
     checked = st.session_state.get(_CHECKED)
@@ -359,11 +371,6 @@ def own_file() -> None:
         "`streamlit run app.py -- FILE`. ResNet-18, -34, -50, -101, -152, ResNeXt-50 32x4d and MobileNetV2 are recognised by "
         "their tensors."
     )
-    st.markdown(
-        "How good is it? On a folder that holds one folder of photos for each class, or on Tiny ImageNet, this measures it "
-        "and writes the accuracy into its card:"
-    )
-    st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
 
 
 def authors_files() -> None:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, with_card
-from ..store import SUFFIXES, CheckpointInfo, write_card
+from ..store import SUFFIXES, CheckpointInfo, parse_card, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
-from . import state
+from . import long_task, memory, state
 
 _OWN = "own-checkpoints"
 _ERROR = "checkpoint-error"
 _UPLOADS = "checkpoint-uploads"
+_DROPPED = "checkpoint-dropped"
 _OWN_PREFIX = "own-"
 # A session keeps its last files; each holds its weights in memory.
 _KEPT = 2
@@ -39,6 +42,11 @@ class Choice:
     @property
     def card(self) -> dict[str, Any]:
         return self.info.card if self.info else self.own.card
+
+    @property
+    def trained_with_simam(self) -> bool | None:
+        """What its card says of its training; ``None`` where it says nothing."""
+        return self.info.trained_with_simam if self.info else self.own.trained_with_simam
 
     @property
     def changeable(self) -> bool:
@@ -92,10 +100,32 @@ def accept(key: str) -> None:
     finally:
         # A fresh uploader next time: the old one would hold the whole file in memory.
         st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+        _let_go(file)
     own[name] = replace(loaded, name=name, card={"title": file.name} | loaded.card)
     for oldest in list(own)[:-_KEPT]:
         del own[oldest]
+        _forget_work()
     choose(name)
+
+
+def _forget_work() -> None:
+    long_task.forget_all()
+    st.session_state[_DROPPED] = True
+
+
+def clear_up() -> None:
+    """After a network was dropped, give its memory back; to be called when the page stands and nothing shows it any more."""
+    if st.session_state.pop(_DROPPED, False):
+        memory.give_back()
+
+
+def _let_go(file: UploadedFile) -> None:
+    """Give the memory of an uploaded file back now. Streamlit keeps the bytes of an uploader that is gone until the session ends."""
+    context = get_script_run_ctx()
+    remove = getattr(context and context.uploaded_file_mgr, "remove_file", None)  # not every manager of files has it
+    if remove is not None:
+        remove(session_id=context.session_id, file_id=file.file_id)
+    file.close()
 
 
 def uploader(place: str) -> None:
@@ -123,6 +153,7 @@ def choose(name: str) -> None:
 def drop(name: str) -> None:
     """Forget an upload and give its memory back."""
     _own().pop(name, None)
+    _forget_work()
     choose(next(iter(choices())))
 
 
@@ -138,6 +169,36 @@ def describe(choice: Choice, loaded: LoadedCheckpoint, entries: dict[str, Any]) 
         _own()[choice.name] = described
     else:
         write_card(choice.info.path, described.card)
+
+
+def take_card(key: str, name: str) -> None:
+    """Take the card of an uploader for a network, or say what is wrong with it; to be called when the uploader changes.
+
+    The network goes by its name: Streamlit remembers what its widgets were given, and that must not keep a network.
+    """
+    file = st.session_state[key]
+    forget_error()
+    if file is None:
+        return
+    try:
+        choice = choices()[name]
+        describe(choice, load(choice), parse_card(file.getvalue(), file.name))
+    except CheckpointError as error:
+        refuse(error, file.name)
+    except KeyError:
+        refuse(CheckpointError("The network that this card is for is not here any more."), file.name)
+    except OSError:
+        refuse(CheckpointError("The card cannot be written beside the file: the folder does not allow it."), file.name)
+    else:
+        choose(name)
+
+
+def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, Any]) -> None:
+    """Put what was measured into the card of a network; ``OSError`` where its folder cannot be written to."""
+    if choice.info is None:
+        _own()[choice.name] = with_card(loaded, {"accuracy": measured})
+    else:
+        write_card(choice.info.path, read_card(choice.info.path) | {"accuracy": measured})
 
 
 def refuse(error: CheckpointError, file_name: str) -> None:

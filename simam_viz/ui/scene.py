@@ -135,6 +135,7 @@ class Page:
                     st.caption(f":material/link_off: {sentence}")
 
         fragment()
+        networks.clear_up()
 
 
 def page(path: str) -> Page:

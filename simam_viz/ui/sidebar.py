@@ -130,8 +130,8 @@ def choose_checkpoint() -> LoadedCheckpoint:
     first = next(iter(choices))
 
     def label(name: str) -> str:
-        trained = choices[name].card.get("trained_with_simam")
-        return choices[name].title + (f" ({networks.training_mark(False)})" if trained is False else "")
+        never = choices[name].trained_with_simam is False
+        return choices[name].title + (f" ({networks.training_mark(False)})" if never else "")
 
     asked = state.get("checkpoint") or ""
     titles = {name: label(name) for name in choices}

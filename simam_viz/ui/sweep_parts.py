@@ -82,7 +82,7 @@ def results(view: Scene, points: list[Point]) -> None:
             key="sweep-contrasts",
             alt="Standard deviation of the weights of every block against λ",
         )  # fmt: skip
-        st.caption("It falls to 0 as λ passes the channels' variances.")
+        st.caption("It falls to 0 as λ passes the channels' variances." + view.hypothetical)
 
     st.subheader("Grad-CAM along λ", help=explain("Grad-CAM"))
     with st.grid(4, min_column_width=200):
@@ -107,6 +107,7 @@ def results(view: Scene, points: list[Point]) -> None:
             )
     st.caption(
         f"Where {block.name} speaks for {target}, each map over its own maximum; below it what the network says at that λ."
+        + view.hypothetical
     )
 
     st.subheader("All values")

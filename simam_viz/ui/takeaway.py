@@ -39,7 +39,7 @@ class _Takeaway:
         return export.zip_bytes({f"{name}.csv": export.csv_bytes(rows) for name, rows in tables.items()})
 
     def tensors_npz(self) -> bytes:
-        return export.npz_bytes(export.tensors(self._analysis()))
+        return export.npz_bytes(export.tensors(self._analysis(), self.view.loaded))
 
     def report_html(self) -> bytes:
         view = self.view
