@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .analysis import Analysis, analyze
+from .analysis import IMPOSSIBLE, Analysis, analyze
 from .checkpoints import LoadedCheckpoint
 from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
 from .simam import FixedMeanSimAM, SimAM, UniformSimAM
@@ -112,6 +112,10 @@ class Ablation:
     """By block: its probability with SimAM uniform over positions in that block alone."""
     off: dict[str, float]
     """By block: its probability with SimAM removed from that block alone."""
+
+    def impossible(self, classes: int) -> bool:
+        """Whether the class stays impossible among so many (:data:`simam_viz.analysis.IMPOSSIBLE`), whatever is changed."""
+        return max(self.on, *self.uniform.values(), *self.off.values()) < IMPOSSIBLE / classes
 
 
 def ablate_blocks(
