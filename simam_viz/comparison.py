@@ -114,8 +114,10 @@ class Ablation:
     """By block: its probability with SimAM removed from that block alone."""
 
     def impossible(self, classes: int) -> bool:
-        """Whether the class stays impossible among so many (:data:`simam_viz.analysis.IMPOSSIBLE`), whatever is changed."""
-        return max(self.on, *self.uniform.values(), *self.off.values()) < IMPOSSIBLE / classes
+        """Whether the network finds the class impossible (:data:`simam_viz.analysis.IMPOSSIBLE`) among so many, and nothing
+        that is done to one block lifts it to what guessing would give it."""
+        best = max(self.on, *self.uniform.values(), *self.off.values())
+        return self.on < IMPOSSIBLE / classes and best < 1 / classes
 
 
 def ablate_blocks(

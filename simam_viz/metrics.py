@@ -147,7 +147,11 @@ def faithfulness(
     """Measure one heat map after the other; a caller can stop between any two.
 
     Pixels are taken in order of the enlarged map (:func:`simam_viz.cam.enlarged`), the highest first; of equal ones, the
-    upper left first. Definitions are those of torchcam's metrics.
+    upper left first.
+
+    Definitions are those of torchcam's metrics, with two differences of default: torchcam fills insertion's beginning with
+    zeros unless it is given another baseline, and its extractors also subtract a map's least value, which changes the drop but
+    no order of pixels. pytorch-grad-cam's DropInConfidence is the lost probability itself, our drop times the probability.
 
     Args:
         loaded: the network that was analysed.

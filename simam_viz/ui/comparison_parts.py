@@ -293,7 +293,8 @@ def ablation(asked: Comparison) -> None:
     blocks = list(found.off)
     if found.impossible(len(view.loaded.categories)):
         st.warning(
-            f"This network finds “{name}” impossible, whatever is done to one block: bars would be of changes of next to nothing."
+            f"This network finds “{name}” impossible, and nothing done to one block lifts it to what guessing gives: bars would show "
+            "changes of next to nothing."
         )
     else:
         st.markdown(

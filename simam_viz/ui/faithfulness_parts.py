@@ -97,7 +97,8 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
         "faithful",
         [
             {"network": f.network, "map": _CONTROL_TITLES.get(f.map_name, f.map_name)}
-            | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {"not measured": f.trouble})
+            | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {})
+            | ({"not measured": f.trouble} if any(one.trouble for one in found) else {})
             for f in found
         ],
     )
