@@ -193,6 +193,21 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
     assert not app.dataframe, "what was measured belongs to its block"
 
 
+def test_what_was_stopped_before_the_twin_says_so(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simam_viz.ui.long_task._PIECE_SECONDS", 0.001)  # one heat map between two looks at the button
+    app = open_page(PAGE, size="96", block="layer3.0", look="faithful")
+    app.button(key="faithful-photo-start").click().run()
+    for _ in range(3):
+        app.run()
+    app.button(key="faithful-photo-stop").click().run()
+    assert "- Attention on: " in text(checked(app.run())) and "- The twin: not measured yet" in text(app)
+    assert "both heat maps were measured" in app.info[0].value and "look elsewhere" not in text(app)
+    assert "**Does it look elsewhere than the twin?** The two maps correlate by" in text(
+        finished(app, "faithful-photo")
+    )
+    assert "which favours it" in text(app) and "One photo is an anecdote" in text(app)
+
+
 @pytest.mark.long
 def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simam_viz.ui.faithfulness_parts.list_samples", lambda: list_samples()[:2])
@@ -221,7 +236,7 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
     # The answer is over the photos that both networks can be asked about, here both or one.
     assert pairs["on"] and "**Does it look elsewhere than the twin?** The two maps correlate by" in app_text
     lead = metrics.gain(pairs["on"]) - metrics.gain(pairs["twin"])
-    told = re.search(r"that of \*\*(.+)\*\* is, by ([\d.]+)", app_text)
+    told = re.search(r"that of \*\*(.+)\*\* is, by (\d+\.\d+)", app_text)
     assert told[1] == ("Attention on" if lead > 0 else "The twin")
     assert float(told[2]) == pytest.approx(abs(lead), abs=5e-3)
 

@@ -224,7 +224,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
     ours = {photo: pair for photo, pair in ours.items() if photo in theirs}  # work that was stopped may lack the other
     theirs = {photo: theirs[photo] for photo in ours}
     if not ours:
-        st.info("There is no photo whose heat map both networks give: nothing can be said of one against the other.")
+        st.info("There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin.")
         return
     maps = {(f.photo, f.network): f.values for f in both if f.map_name == asked.method}
     related = [r for p in ours if (r := cam.correlation(maps[p, first], maps[p, twin])) is not None]
