@@ -246,7 +246,7 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     make = figures.comparison_figure
     monkeypatch.setattr(figures, "comparison_figure", lambda *a: drawn.append((a, make(*a))) or drawn[-1][1])
     names = [sample.name for sample in list_samples()[:2]]
-    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names))
+    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names), contrast="jellyfish")
     assert app.multiselect(key="control-photos").value == names and not drawn
     finished(app, "figure")
     (rows, caption, scale, _), pixels = drawn[-1]
@@ -255,8 +255,8 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     ] * 2
     assert [row[0].photo for row in rows] == [
         sample.title for sample in list_samples()[:2]
-    ] and "Grad-CAM at layer3.0" in caption
-    analysis = compare(loaded, photo, input_size=96)["uniform"]
+    ] and "Grad-CAM of each class rather than “jellyfish” at layer3.0" in caption
+    analysis = compare(loaded, photo, None, 8, 96, loaded.categories.index("jellyfish"))["uniform"]
     torch.testing.assert_close(rows[0][1].heat.values, analysis.block("layer3.0").cam, rtol=1e-3, atol=1e-3)
     # The picture holds the cells' pixels where they belong: row 0, column 2 counted from the photo.
     cell, gap, text_height = rows[0][1], 320 // 24, 320 // 16

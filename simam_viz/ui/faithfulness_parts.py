@@ -224,7 +224,9 @@ def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
     ours = {photo: pair for photo, pair in ours.items() if photo in theirs}  # work that was stopped may lack the other
     theirs = {photo: theirs[photo] for photo in ours}
     if not ours:
-        st.info("There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin.")
+        st.info(
+            "There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin."
+        )
         return
     maps = {(f.photo, f.network): f.values for f in both if f.map_name == asked.method}
     related = [r for p in ours if (r := cam.correlation(maps[p, first], maps[p, twin])) is not None]
@@ -305,8 +307,9 @@ def figure(asked: Comparison) -> None:
         return
     count = len(asked.columns)
     loaded = asked.view.loaded
+    rather = "" if asked.against is None else f" of each class rather than “{asked.name(asked.against)}”"
     caption = (
-        f"{asked.method} at {asked.block}, each map over its own maximum. "
+        f"{asked.method}{rather} at {asked.block}, each map over its own maximum. "
         f"{loaded.card.get('title', loaded.name)}, λ = {asked.view.e_lambda:g}."
     )
     rows = [found[i : i + count] for i in range(0, len(found), count)]
