@@ -217,14 +217,16 @@ def default_categories(num_classes: int) -> tuple[str, ...]:
 def twin_of(loaded: LoadedCheckpoint) -> str | None:
     """The name of the checkpoint trained by the same recipe but for SimAM, if it is here.
 
-    Both cards must name each other (entry ``"twin"``) and tell the same classes apart.
+    Both cards must name each other (entry ``"twin"``), one with SimAM and one without; where both say so, they must agree
+    about the architecture and the classes.
     """
+    ours = loaded.card
     for info in list_checkpoints():
         theirs = info.card
         if (
-            (loaded.card.get("twin"), theirs.get("twin")) == (info.name, loaded.name)
-            and theirs.get("attention") != loaded.card.get("attention")
-            and theirs.get("categories") == loaded.card.get("categories")
+            (ours.get("twin"), theirs.get("twin")) == (info.name, loaded.name)
+            and theirs.get("attention", "simam") != ours.get("attention")
+            and all(theirs.get(entry, ours.get(entry)) == ours.get(entry) for entry in ("arch", "categories"))
         ):
             return info.name
     return None

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .analysis import Analysis, analyze, prepare
+from .analysis import IMPOSSIBLE, Analysis, analyze, prepare
 from .checkpoints import LoadedCheckpoint
 from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
 from .simam import FixedMeanSimAM, SimAM, UniformSimAM
@@ -115,6 +115,12 @@ class Ablation:
     """By block: its probability with SimAM uniform over positions in that block alone."""
     off: dict[str, float]
     """By block: its probability with SimAM removed from that block alone."""
+
+    def impossible(self, classes: int) -> bool:
+        """Whether the network finds the class impossible (:data:`simam_viz.analysis.IMPOSSIBLE`) among so many, and nothing
+        that is done to one block lifts it to what guessing would give it."""
+        best = max(self.on, *self.uniform.values(), *self.off.values())
+        return self.on < IMPOSSIBLE / classes and best < 1 / classes
 
 
 def ablate_blocks(

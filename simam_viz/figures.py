@@ -10,10 +10,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .analysis import analyze
 from .cam import HeatMap
 from .checkpoints import LoadedCheckpoint, short_name
-from .metrics import Subject
+from .metrics import Subject, contrasted
 from .render import Pixels, Scale, gradient, grey_photo, overlay, percent
 
 # Has the Greek letters that captions need.
@@ -48,10 +47,11 @@ def cells(
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():
-            analysis = analyze(loaded, photo.image, e_lambda, target, input_size, against)
+            analysis, trouble = contrasted(loaded, photo.image, e_lambda, target, input_size, against)
             target = analysis.target
             heat = analysis.block(block).heat_map(method)
-            trouble = "class impossible" if analysis.impossible else "map all zero" if heat.empty else ""
+            if not trouble:
+                trouble = "class impossible" if analysis.impossible else "map all zero" if heat.empty else ""
             yield Cell(
                 photo.name,
                 name,

@@ -147,7 +147,11 @@ def faithfulness(
     """Measure one heat map after the other; a caller can stop between any two.
 
     Pixels are taken in order of the enlarged map (:func:`simam_viz.cam.enlarged`), the highest first; of equal ones, the
-    upper left first. Definitions are those of torchcam's metrics.
+    upper left first.
+
+    Definitions are those of torchcam's metrics, with two differences of default: torchcam fills insertion's beginning with
+    zeros unless it is given another baseline, and its extractors also subtract a map's least value, which changes the drop but
+    no order of pixels. pytorch-grad-cam's DropInConfidence is the lost probability itself, our drop times the probability.
 
     Args:
         loaded: the network that was analysed.
@@ -226,7 +230,8 @@ def survey(
 ) -> Iterator[Finding]:
     """Measure every method's heat map and both controls for every photo through every network, one at a time.
 
-    A map that is all zero, or of a class that the network finds impossible, is not measured: it says nothing.
+    A map that is all zero, or of a class that the network finds impossible, is not measured: it says nothing. Nor is a
+    photo whose class is ``against`` itself: there is nothing to contrast it with.
 
     Args:
         networks: a network and its λ, by name.
@@ -239,18 +244,45 @@ def survey(
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():
-            analysis = analyze(loaded, photo.image, e_lambda, target, input_size, against)
+            analysis, same_class = contrasted(loaded, photo.image, e_lambda, target, input_size, against)
             target = analysis.target
             found = analysis.block(block)
             heat = {method: found.heat_map(method) for method in methods}
             maps = {method: map_.values for method, map_ in heat.items()} | controls(tuple(found.activations.shape[1:]))
             troubles = {method: "all zero" for method, map_ in heat.items() if map_.empty}
-            if analysis.impossible:
+            if same_class:
+                troubles = dict.fromkeys(maps, same_class)
+            elif analysis.impossible:
                 troubles = dict.fromkeys(maps, "class impossible")
             measured = faithfulness(loaded, analysis, {k: v for k, v in maps.items() if k not in troubles}, steps)
             for kind, values in maps.items():
                 measures = None if kind in troubles else next(measured)[1]
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
+
+
+def contrasted(
+    loaded: LoadedCheckpoint,
+    image: Image.Image,
+    e_lambda: float,
+    target: int | None,
+    input_size: int | None,
+    against: int | None,
+) -> tuple[Analysis, str]:
+    """:func:`simam_viz.analyze`, and why its maps mean nothing if the target is ``against`` itself; it then stands alone.
+
+    Without a target, the network's prediction may turn out to be that class.
+    """
+    if target is None and against is not None:
+        target = analyze(loaded, image, e_lambda, None, input_size).target
+    if against is None or target != against:
+        return analyze(loaded, image, e_lambda, target, input_size, against), ""
+    return analyze(loaded, image, e_lambda, target, input_size), "class contrasted with itself"
+
+
+def measured_everywhere(findings: list[Finding]) -> list[Finding]:
+    """Those of photos for which none of ``findings`` lacks its measures: only over the same photos can means be compared."""
+    missing = {finding.photo for finding in findings if finding.measures is None}
+    return [finding for finding in findings if finding.photo not in missing]
 
 
 @torch.no_grad()

@@ -108,7 +108,9 @@ def test_the_twin(
         network(loaded, "twin")
 
     # A card that is not answered, or that speaks of other classes, makes no twin.
-    for change in ({"twin": "somebody else"}, {"categories": theirs.card["categories"][::-1]}, {"attention": "simam"}):
+    for change in (
+        {"twin": "somebody else"}, {"categories": theirs.card["categories"][::-1]}, {"attention": "simam"}, {"arch": "resnet34"},
+    ):  # fmt: skip
         (folder / f"{TWIN}.json").write_text(json.dumps(theirs.card | change))
         assert twin_of(ours) is None
     monkeypatch.undo()

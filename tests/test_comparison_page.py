@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import streamlit as st
 import torch
 from PIL import Image
@@ -23,7 +26,7 @@ from .twins import TWIN, folder_with_twin
 
 __all__ = ["in_project"]
 PAGE = "pages/gradcam_comparison.py"
-NO_TWIN = "ships without a twin"
+NO_TWIN = "The twin's column is missing."
 
 
 @pytest.fixture
@@ -51,7 +54,8 @@ def finished(app: AppTest, start: str) -> AppTest:
 
 def test_three_columns_and_what_each_says(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     app = open_page(PAGE, size="96", block="layer3.0", method="LayerCAM")
-    assert NO_TWIN in text(app) and "fair comparison" not in text(app)
+    why = "card names no network trained by the same recipe without SimAM"
+    assert NO_TWIN in text(app) and why in text(app) and "fair comparison" not in text(app)
     analyses = compare(loaded, photo, input_size=96)
     for analysis in analyses.values():
         _, name, probability = analysis.top(1)[0]
@@ -79,6 +83,26 @@ def test_the_twin_appears_by_itself(twin: LoadedCheckpoint, photo: Image.Image) 
     assert "The twin, with SimAM" in text(app) and "Switched off" not in text(app)
     checked(app.segmented_control(key="control-look").set_value("ablation").run())
     assert "no SimAM that could be taken out" in app.info[0].value
+
+
+def test_a_twin_that_cannot_be_used_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_with_twin(tmp_path)
+    monkeypatch.setattr(store, "BUNDLED_FOLDER", folder)
+    st.cache_resource.clear()
+    weights, card = (folder / f"{TWIN}.{ending}" for ending in ("safetensors", "json"))
+    whole, entries = weights.read_bytes(), json.loads(card.read_text())
+    weights.write_bytes(whole[:1000])
+    app = open_page(PAGE, size="96")
+    assert f"{NO_TWIN} The checkpoint “{TWIN}” cannot be loaded. This safetensors file is cut off" in text(app)
+    assert "Switched off" in text(app) and "**The twin**" not in text(app)
+    card.write_text(json.dumps(entries | {"twin": "somebody else"}))
+    assert f"{NO_TWIN} Its card names “{TWIN}”, but no such checkpoint is here" in text(open_page(PAGE, size="96"))
+    # What the cards leave open, the weights tell.
+    other = simam_viz.create_model("resnet34", "none", num_classes=200)
+    safetensors.torch.save_file(other.state_dict(), weights)
+    card.write_text(json.dumps({name: entries[name] for name in ("twin", "attention", "categories")}))
+    assert f"{NO_TWIN} The checkpoint “{TWIN}” is another architecture" in text(open_page(PAGE, size="96"))
+    st.cache_resource.clear()
 
 
 def test_a_plain_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +147,11 @@ def test_no_noise_is_drawn() -> None:
     assert any("no difference to draw" in info.value for info in impossible.info)
     checked(impossible.segmented_control(key="control-look").set_value("ablation").run())
     assert "changes of next to nothing" in impossible.warning[0].value
+    assert (
+        "matters most" not in text(impossible)
+        and not impossible.get("echarts_chart")
+        and len(impossible.dataframe) == 1
+    )
     empty = open_page(PAGE, size="96", photo="mountain-lake", block="layer4.0", **{"class": "barn"})
     assert any(w.value.startswith("All zero: no place of layer4.0 speaks for “barn”") for w in empty.warning)
     checked(empty.segmented_control(key="control-look").set_value("blocks").run())
@@ -159,9 +188,24 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
     for row, (_, expected) in enumerate(metrics.faithfulness(loaded, analyses["on"], maps)):
         for column in ("deletion", "insertion", "drop"):
             assert table[column][row] == pytest.approx(getattr(expected, column), abs=2e-3)
-    assert "How much better than a random map is the Grad-CAM?" in text(app)
+    assert "How much better than a random map is the Grad-CAM of “espresso”?" in text(app)
     checked(app.selectbox(key="control-block").select("layer4.1").run())
     assert not app.dataframe, "what was measured belongs to its block"
+
+
+def test_what_was_stopped_before_the_twin_says_so(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simam_viz.ui.long_task._PIECE_SECONDS", 0.001)  # one heat map between two looks at the button
+    app = open_page(PAGE, size="96", block="layer3.0", look="faithful")
+    app.button(key="faithful-photo-start").click().run()
+    for _ in range(3):
+        app.run()
+    app.button(key="faithful-photo-stop").click().run()
+    assert "- Attention on: " in text(checked(app.run())) and "- The twin: not measured yet" in text(app)
+    assert "both heat maps were measured" in app.info[0].value and "look elsewhere" not in text(app)
+    assert "**Does it look elsewhere than the twin?** The two maps correlate by" in text(
+        finished(app, "faithful-photo")
+    )
+    assert "which favours it" in text(app) and "One photo is an anecdote" in text(app)
 
 
 @pytest.mark.long
@@ -169,10 +213,11 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
     monkeypatch.setattr("simam_viz.ui.faithfulness_parts.list_samples", lambda: list_samples()[:2])
     app = open_page(PAGE, size="96", block="layer3.0", look="faithful", over="samples")
     means, photos = (frame.value for frame in finished(app, "faithful-samples").dataframe)
+    app_text = text(app)
     assert list(means["network"])[::3] == ["Attention on", "Uniform over positions", "Switched off", "The twin"]
     assert list(means["map"])[:3] == ["Grad-CAM", "Random map", "Centre blob"]
     ours = load_checkpoint(simam_viz.list_checkpoints()[0].name)
-    found, related = [], []
+    found, related, pairs = [], [], {"on": [], "twin": []}
     for sample in list_samples()[:2]:
         target = ours.categories.index(sample.classes[0])
         analyses = compare(ours, sample.image(), target=target, input_size=96, twin=twin)
@@ -180,11 +225,20 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
         found += [measures for _, measures in metrics.faithfulness(ours, analyses["on"], {"map": one})]
         hidden = analyses["twin"].impossible or float(other.max()) == 0
         related.append(None if hidden else cam.correlation(one, other))
+        for name, network in (("on", ours), ("twin", twin)) if not hidden else ():
+            maps = {"map": analyses[name].block("layer3.0").cam, "random": metrics.controls((6, 6))["random"]}
+            pairs[name].append(tuple(m for _, m in metrics.faithfulness(network, analyses[name], maps)))
     assert means["photos"][0] == "2 of 2"
     assert means["deletion"][0] == pytest.approx(metrics.mean(found).deletion, abs=2e-3)
     assert means["average drop"][0] == pytest.approx(metrics.mean(found).drop, abs=2e-3)
     for shown, expected in zip(photos["The twin"], related, strict=True):
         assert np.isnan(shown) if expected is None else shown == pytest.approx(expected, abs=2e-3)
+    # The answer is over the photos that both networks can be asked about, here both or one.
+    assert pairs["on"] and "**Does it look elsewhere than the twin?** The two maps correlate by" in app_text
+    lead = metrics.gain(pairs["on"]) - metrics.gain(pairs["twin"])
+    told = re.search(r"that of \*\*(.+)\*\* is, by (\d+\.\d+)", app_text)
+    assert told[1] == ("Attention on" if lead > 0 else "The twin")
+    assert float(told[2]) == pytest.approx(abs(lead), abs=5e-3)
 
 
 def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +246,7 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     make = figures.comparison_figure
     monkeypatch.setattr(figures, "comparison_figure", lambda *a: drawn.append((a, make(*a))) or drawn[-1][1])
     names = [sample.name for sample in list_samples()[:2]]
-    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names))
+    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names), contrast="jellyfish")
     assert app.multiselect(key="control-photos").value == names and not drawn
     finished(app, "figure")
     (rows, caption, scale, _), pixels = drawn[-1]
@@ -201,8 +255,8 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     ] * 2
     assert [row[0].photo for row in rows] == [
         sample.title for sample in list_samples()[:2]
-    ] and "Grad-CAM at layer3.0" in caption
-    analysis = compare(loaded, photo, input_size=96)["uniform"]
+    ] and "Grad-CAM of each class rather than “jellyfish” at layer3.0" in caption
+    analysis = compare(loaded, photo, None, 8, 96, loaded.categories.index("jellyfish"))["uniform"]
     torch.testing.assert_close(rows[0][1].heat.values, analysis.block("layer3.0").cam, rtol=1e-3, atol=1e-3)
     # The picture holds the cells' pixels where they belong: row 0, column 2 counted from the photo.
     cell, gap, text_height = rows[0][1], 320 // 24, 320 // 16

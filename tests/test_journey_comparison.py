@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 import simam_viz
-from simam_viz import render
+from simam_viz import cam, render
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.samples import list_samples
 
-from .test_journey import App, alike, app
+from .conftest import running
+from .test_journey import App, alike, app, visiting
+from .twins import TWIN, folder_with_twin
 
 __all__ = ["app"]
 
@@ -88,3 +93,56 @@ def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> N
     gap, left = 13, 13 + 333
     found = picture[2 * 20 + gap :, left:][:320, :320]
     assert alike(found, render.overlay(view, maps["on"], render.CAM_SCALE, 320)), "the first row is the photo on screen"
+
+
+@pytest.fixture
+def twins(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """An app whose weights folder holds two checkpoints with cards that name each other."""
+    (folder := tmp_path / "weights").mkdir()
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(folder_with_twin(folder, "with-simam")))
+    with running(tmp_path) as address:
+        yield from visiting(browser, address, tmp_path)
+    log = (tmp_path / "server.log").read_text(errors="replace")
+    assert "Traceback" not in log, log
+
+
+def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: Path) -> None:
+    twins.open("gradcam_comparison?size=96&block=layer3.0&checkpoint=with-simam")
+    twins.settled("Grad-CAM comparison")
+    path = tmp_path / "my photo.png"
+    list_samples()[1].image().transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((400, 300)).save(path)
+    twins.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(path)
+    ours, plain = (simam_viz.load_checkpoint(name) for name in ("with-simam", TWIN))
+    image = simam_viz.open_image(path)
+    analyses = simam_viz.compare(ours, image, input_size=96, twin=plain)
+    assert list(analyses) == ["on", "uniform", "off", "twin"] and not analyses["twin"].impossible
+    maps = {name: analysis.block("layer3.0").cam for name, analysis in analyses.items()}
+    view = analyses["on"].view
+    for name, values in maps.items():
+        twins.shows(f"cam-{name}", render.overlay(view, values, render.CAM_SCALE, 480))
+    twins.shows("difference", render.difference(view, maps["on"], maps["twin"], render.DIFFERENCE_SCALE, 480))
+    expect(twins.page.get_by_text("column is missing")).to_have_count(0)
+
+    # Does SimAM look elsewhere than the twin, and is that heat map more faithful?
+    show(twins, "Faithfulness")
+    twins.page.get_by_role("button", name="Measure", exact=True).click()
+    answer = twins.page.locator("p", has_text="Does it look elsewhere than the twin?")
+    expect(answer).to_be_visible(timeout=90_000)
+    twins.idle()
+    related = float(re.search(r"correlate by (-?[\d.]+)", answer.inner_text())[1])
+    assert related == pytest.approx(cam.correlation(maps["on"], maps["twin"]), abs=0.02)
+    gains = {}
+    for name, network in (("on", ours), ("twin", plain)):
+        put = {"map": maps[name], "random": simam_viz.metrics.controls((6, 6))["random"]}
+        gains[name] = simam_viz.metrics.gain(
+            [tuple(measures for _, measures in simam_viz.faithfulness(network, analyses[name], put))]
+        )
+    better = "Attention on" if gains["on"] > gains["twin"] else "The twin"
+    told = re.search(r"that of (.+) is, by (\d+\.\d+)", answer.inner_text())
+    assert told[1] == better
+    assert float(told[2]) == pytest.approx(abs(gains["on"] - gains["twin"]), abs=0.02)
+
+    # Another network's column is gone at once, and the page says why.
+    twins.open("gradcam_comparison?size=96&block=layer3.0")
+    expect(twins.page.get_by_text("The twin's column is missing.")).to_be_visible(timeout=60_000)
+    expect(twins.page.locator(".st-key-picture-cam-twin")).to_have_count(0)

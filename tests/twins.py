@@ -15,16 +15,17 @@ from simam_viz.checkpoints import list_checkpoints
 TWIN = "plain_resnet18-random"
 
 
-def folder_with_twin(folder: Path) -> Path:
-    """Fill ``folder`` with the default checkpoint (a link to its weights) and its twin; returns it."""
+def folder_with_twin(folder: Path, name: str | None = None) -> Path:
+    """Fill ``folder`` with the default checkpoint (a link to its weights, called ``name``) and its twin; returns it."""
     info = list_checkpoints()[0]
-    os.symlink(info.path, folder / info.path.name)
+    name = name or info.name
+    os.symlink(info.path, folder / f"{name}.safetensors")
     torch.manual_seed(1)
     plain = simam_viz.create_model("resnet18", "none", num_classes=info.card["num_classes"])
     safetensors.torch.save_file(plain.state_dict(), folder / f"{TWIN}.safetensors")
     cards = {
-        info.name: info.card | {"twin": TWIN},
-        TWIN: info.card | {"twin": info.name, "attention": "none", "title": "ResNet-18 (random)", "accuracy": None},
+        name: info.card | {"twin": TWIN},
+        TWIN: info.card | {"twin": name, "attention": "none", "title": "ResNet-18 (random)", "accuracy": None},
     }
     for name, card in cards.items():
         (folder / f"{name}.json").write_text(json.dumps(card), encoding="utf-8")

@@ -12,7 +12,7 @@ from .. import cam, charts, comparison, render
 from ..analysis import Analysis
 from ..checkpoints import LoadedCheckpoint, short_name
 from ..comparison import Ablation, Column
-from . import choose, sidebar, state, turns, widgets
+from . import choose, networks, sidebar, state, turns, widgets
 from .glossary import explain
 from .scene import Scene
 
@@ -138,9 +138,9 @@ def controls(view: Scene, methods: bool, blocks: bool) -> Comparison:
         st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
     if fixed and view.e_lambda == view.loaded.e_lambda:
         st.caption("λ is the trained one, so fixing the mean weight changes nothing: move λ.")
-    if view.twin is None:
-        other = "without" if view.loaded.trained_with_simam else "with"
-        st.caption(f"This checkpoint ships without a twin: a network trained by the same recipe {other} SimAM.")
+    if "twin" not in columns:
+        _, trouble = networks.twin(view.loaded)
+        st.caption(f"The twin's column is missing. {trouble}")
     return Comparison(view, columns, method, block, None if against == target else against, fixed)
 
 
@@ -289,20 +289,25 @@ def ablation(asked: Comparison) -> None:
     )
     name, on = asked.name(target), widgets.percent(found.on)
     st.subheader(f"SimAM changed in one block at a time: what becomes of “{name}”")
-    st.markdown(
-        f"With SimAM on in every block, {name} has a probability of **{on}**. A bar below zero: with SimAM changed in that "
-        f"block it is less probable, so the attention there speaks for it. {_most(found)}"
-    )
-    if asked.analysis("on").impossible:
-        st.warning(f"This network finds “{name}” impossible: these are changes of next to nothing.")
+    st.markdown(f"With SimAM on in every block, {name} has a probability of **{on}**.")
     blocks = list(found.off)
-    kinds = {"uniform in this block": found.uniform, "off in this block": found.off}
-    st.echarts_chart(
-        charts.ablation(blocks, {kind: [p - found.on for p in by.values()] for kind, by in kinds.items()}),
-        height=380,
-        key="ablation",
-        alt=f"Change of the probability of {name} when SimAM is uniform or off in one block",
-    )
+    if found.impossible(len(view.loaded.categories)):
+        st.warning(
+            f"This network finds “{name}” impossible, and nothing done to one block lifts it to what guessing gives: bars would show "
+            "changes of next to nothing."
+        )
+    else:
+        st.markdown(
+            "A bar below zero: with SimAM changed in that block it is less probable, so the attention there speaks for it. "
+            + _most(found)
+        )
+        kinds = {"uniform in this block": found.uniform, "off in this block": found.off}
+        st.echarts_chart(
+            charts.ablation(blocks, {kind: [p - found.on for p in by.values()] for kind, by in kinds.items()}),
+            height=380,
+            key="ablation",
+            alt=f"Change of the probability of {name} when SimAM is uniform or off in one block",
+        )
     st.caption(
         "Uniform changes where a block's weights lie and keeps each channel's mean weight. Off also changes the scale that the next "
         "batch norm sees, so its bars mix both. Effects of several blocks do not add up."

@@ -97,7 +97,8 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
         "faithful",
         [
             {"network": f.network, "map": _CONTROL_TITLES.get(f.map_name, f.map_name)}
-            | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {"not measured": f.trouble})
+            | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {})
+            | ({"not measured": f.trouble} if any(one.trouble for one in found) else {})
             for f in found
         ],
     )
@@ -121,7 +122,9 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
         groups.setdefault((one.network, one.map_name), []).append(one)
     rows = []
     for (network, kind), findings in groups.items():
-        measures = [f.measures for f in findings if f.measures]
+        # The rows of one network are over the same photos.
+        through = metrics.measured_everywhere([f for f in found if f.network == network])
+        measures = [f.measures for f in through if f.map_name == kind]
         row: dict[str, object] = {
             "network": network, "map": _CONTROL_TITLES.get(kind, kind), "photos": f"{len(measures)} of {len(findings)}",
         }  # fmt: skip
@@ -131,7 +134,7 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
                 "probability": mean.probability,
                 "deletion": mean.deletion,
                 "insertion": mean.insertion,
-                "better than random by": _gain(found, network, kind),
+                "better than random by": _gain(through, network, kind),
                 "average drop": mean.drop,
                 "increase in confidence": mean.increase,
             }
@@ -144,8 +147,8 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
         )
         _table("faithful-photos", _correlations(asked, found))
     st.caption(
-        "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts where that class is not "
-        "impossible for the network and its map is not all zero; “photos” says how many."
+        "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts for a network where "
+        "that class is not impossible for it, is not the one it is contrasted with, and no map is all zero; “photos” says how many."
     )
 
 
@@ -164,45 +167,97 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
 
 
 def _gain(found: list[Finding], network: str, kind: str) -> float | None:
-    """How much better than the random map one kind of map is through one network."""
+    """How much better than the random map one kind of map is through one network, over the photos where both were measured."""
+    return metrics.gain(list(pairs.values())) if (pairs := _pairs(found, network, kind)) else None
+
+
+def _pairs(
+    found: list[Finding], network: str, kind: str
+) -> dict[str, tuple[metrics.Faithfulness, metrics.Faithfulness]]:
+    """By photo: the measures of one kind of map through one network, and those of the random map beside it."""
     measures = {(f.photo, f.map_name): f.measures for f in found if f.network == network and f.measures}
-    pairs = [
-        (map_, measures[photo, "random"])
+    return {
+        photo: (map_, measures[photo, "random"])
         for (photo, name), map_ in measures.items()
         if name == kind and (photo, "random") in measures
-    ]
-    return metrics.gain(pairs) if pairs else None
+    }
 
 
 def _verdict(asked: Comparison, found: list[Finding]) -> None:
-    """The answer in a sentence: which network's map is more faithful, and whether it beats the controls."""
+    """The answer in words: whether each network's map beats the controls, and how SimAM's differs from the twin's."""
+    found = [f for f in found if f.map_name in (asked.method, *metrics.CONTROLS)]
+    photos = len({f.photo for f in found})
     told = []
-    gains = {}
-    for column in asked.columns:
-        title = asked.titles[column]
-        gain, blob = _gain(found, title, asked.method), _gain(found, title, "centre")
+    for title in (asked.titles[column] for column in asked.columns):
+        through = [f for f in found if f.network == title]
+        usable = metrics.measured_everywhere(through)
+        gain, blob = _gain(usable, title, asked.method), _gain(usable, title, "centre")
         if gain is None or blob is None:
+            why = ", ".join(dict.fromkeys(f.trouble for f in through if f.trouble))
+            told.append(f"- {title}: not measured{f' ({why})' if why else ' yet'}")
             continue
-        gains[column] = gain
-        known = metrics.mean(
-            [f.measures for f in found if f.network == title and f.map_name == asked.method and f.measures]
-        )
+        known = metrics.mean([f.measures for f in usable if f.map_name == asked.method])
         beaten = "more than a centre blob" if gain > blob else "**less than a centre blob**, which knows nothing"
+        of = "" if known.photos == photos else f", {known.photos} of {photos} photos"
         told.append(
-            f"- {title}: {gain:+.3f}, {beaten} ({blob:+.3f}); probability of the class {widgets.percent(known.probability)}"
+            f"- {title}: {gain:+.3f}, {beaten} ({blob:+.3f}); probability of the class {widgets.percent(known.probability)}{of}"
         )
-    if told:
-        st.markdown(
-            f"How much better than a random map is the {asked.method}? Measured as insertion − deletion, over the probability of "
-            "the class on the whole photo, so that networks can be compared where they know the class at all:\n"
-            + "\n".join(told)
+    whose = asked.explained if photos == 1 else "each sample's class"
+    st.markdown(
+        f"How much better than a random map is the {asked.method} of {whose}? Measured as insertion − deletion, over the probability of "
+        "the class on the whole photo, so that networks can be compared where they know the class at all:\n"
+        + "\n".join(told)
+    )
+    if asked.against is not None:
+        st.caption(
+            f"The maps explain the lead over “{asked.name(asked.against)}”; the measures read the probability of the class alone."
         )
-    if {"on", "twin"} <= set(gains):
-        more, less = sorted(("on", "twin"), key=lambda column: -gains[column])
-        st.markdown(
-            f"By this measure the map of **{asked.titles[more]}** is the more faithful one, by {gains[more] - gains[less]:.3f}. "
-            + ("One photo is an anecdote: measure all samples." if len({f.photo for f in found}) == 1 else "")
+    if "twin" in asked.columns:
+        _against_the_twin(asked, found)
+
+
+def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
+    """Does SimAM look elsewhere than the twin, and is that map more faithful? Over the photos that both can be asked about."""
+    first, twin = asked.titles["on"], asked.titles["twin"]
+    both = metrics.measured_everywhere([f for f in found if f.network in (first, twin)])
+    ours, theirs = (_pairs(both, title, asked.method) for title in (first, twin))
+    ours = {photo: pair for photo, pair in ours.items() if photo in theirs}  # work that was stopped may lack the other
+    theirs = {photo: theirs[photo] for photo in ours}
+    if not ours:
+        st.info(
+            "There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin."
         )
+        return
+    maps = {(f.photo, f.network): f.values for f in both if f.map_name == asked.method}
+    related = [r for p in ours if (r := cam.correlation(maps[p, first], maps[p, twin])) is not None]
+    difference = metrics.gain(list(ours.values())) - metrics.gain(list(theirs.values()))
+    better = first if difference > 0 else twin
+    photos = len(ours)
+    if photos == 1:
+        places = f"correlate by {related[0]:.2f}" if related else "cannot be correlated: one is the same everywhere"
+        counted = ""
+    else:
+        places = f"correlate by {sum(related) / len(related):.2f} on average" if related else "cannot be correlated"
+        places += f", from {min(related):.2f} to {max(related):.2f}" if related else ""
+        ahead = sum((metrics.gain([ours[p]]) > metrics.gain([theirs[p]])) == (difference > 0) for p in ours)
+        counted = f"; on {ahead} of the {photos} photos that both can be asked about"
+    st.markdown(
+        f"**Does it look elsewhere than the twin?** The two maps {places} (1: the same places, 0: unrelated, below 0: opposite).  \n"
+        "**Is its map more faithful?** "
+        + (
+            f"By this measure that of **{better}** is, by {abs(difference):.3f}{counted}."
+            if difference
+            else "Both alike."
+        )
+    )
+    remarks = ["One pair of networks is one experiment: two trainings that differ in chance alone disagree, too."]
+    if len({f.photo for f in found}) == 1:
+        remarks.insert(0, "One photo is an anecdote: measure all samples.")
+        if asked.view.target is None:
+            remarks.insert(
+                0, f"The class is what “{first}” predicts, which favours it: choose the true class in the sidebar."
+            )
+    st.caption(" ".join(remarks))
 
 
 def _table(key: str, rows: list[dict[str, object]]) -> None:
@@ -252,8 +307,9 @@ def figure(asked: Comparison) -> None:
         return
     count = len(asked.columns)
     loaded = asked.view.loaded
+    rather = "" if asked.against is None else f" of each class rather than “{asked.name(asked.against)}”"
     caption = (
-        f"{asked.method} at {asked.block}, each map over its own maximum. "
+        f"{asked.method}{rather} at {asked.block}, each map over its own maximum. "
         f"{loaded.card.get('title', loaded.name)}, λ = {asked.view.e_lambda:g}."
     )
     rows = [found[i : i + count] for i in range(0, len(found), count)]

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, with_card
+from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of, with_card
 from ..store import SUFFIXES, CheckpointInfo, parse_card, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
 from . import long_task, memory, state
@@ -82,6 +82,26 @@ def load(choice: Choice) -> LoadedCheckpoint:
     if choice.own is not None:
         return choice.own
     return replace(_load(str(choice.info.path), choice.info.version), name=choice.name)
+
+
+def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
+    """The network trained by the same recipe but for SimAM; or ``None`` and, in sentences, why there is none to compare with."""
+    name, named = twin_of(loaded), loaded.card.get("twin")
+    if name is None:
+        other = "without" if loaded.trained_with_simam else "with"
+        trouble = (
+            f"Its card names “{named}”, but no such checkpoint is here whose card names this one back and that differs in SimAM alone."
+            if named
+            else f"This checkpoint's card names no network trained by the same recipe {other} SimAM."
+        )
+        return None, f"{trouble} The column appears by itself when the cards of two checkpoints name each other."
+    try:
+        found = load(choices()[name])
+    except (CheckpointError, OSError) as error:
+        return None, f"The checkpoint “{name}” cannot be loaded. {error}"
+    if (found.card["arch"], found.categories) != (loaded.card["arch"], loaded.categories):
+        return None, f"The checkpoint “{name}” is another architecture or tells other classes apart."
+    return found, ""
 
 
 def accept(key: str) -> None:

@@ -17,7 +17,7 @@ from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison
 from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, prepare
-from ..checkpoints import CheckpointError, LoadedCheckpoint, twin_of
+from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
 from . import networks, sidebar, state, takeaway, turns
 from .kept import Kept
@@ -60,9 +60,8 @@ class Scene:
 
     @property
     def twin(self) -> LoadedCheckpoint | None:
-        """The network trained by the same recipe but for SimAM, if it is here."""
-        name = twin_of(self.loaded)
-        return None if name is None else networks.load(networks.choices()[name])
+        """The network trained by the same recipe but for SimAM, if it is here and can be loaded."""
+        return networks.twin(self.loaded)[0]
 
     def analysis(self, column: Column = "on", fixed_mean: bool = False, against: int | None = None) -> Analysis:
         """The photo through one of the networks to compare; all explain the same class, that which attention on predicts."""
