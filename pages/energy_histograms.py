@@ -21,7 +21,6 @@ def energy_histograms(view: Scene) -> None:
         whole = state.control(
             st.segmented_control, "Neurons of", ["block", "channel"], name="of", default="block", required=True,
             parse=state.one_of({"block": "block", "channel": "channel"}),
-            format_func={"block": "whole block", "channel": "channel"}.__getitem__,
             on_change=lambda: state.put("other", None),
         ) == "block"  # fmt: skip
         channel = None if whole else choose.channel(block)

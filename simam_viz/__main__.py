@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ImageError, CheckpointError, ValueError, OSError) as error:
         print(f"simam_viz: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("simam_viz: stopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
+        return 130  # what shells give a command that Ctrl-C ended
     return 0
 
 

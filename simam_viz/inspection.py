@@ -76,16 +76,25 @@ class Reduction:
     """What a 2-D attention keeps: one weight a position, the mean over channels."""
     between_channels: float
     """What a 1-D attention keeps: one weight a channel, the mean over positions."""
+    by_highest: float
+    """What the maximum over channels tells, as the best straight line from it to the weights: the squared correlation."""
 
 
 def reductions(weights: Tensor) -> Reduction:
-    """The shares that 2-D and 1-D attention keep of weights (C, H, W); both 0 where all weights are equal."""
+    """The shares that 2-D and 1-D attention keep of weights (C, H, W); all 0 where all weights are equal."""
     weights = weights.double()
     total = float(weights.var(correction=0))
     if total < 1e-14:
-        return Reduction(0.0, 0.0)
-    positions, channels = weights.mean(dim=0), weights.mean(dim=(1, 2))
-    return Reduction(float(positions.var(correction=0)) / total, float(channels.var(correction=0)) / total)
+        return Reduction(0.0, 0.0, 0.0)
+    positions, channels, highest = weights.mean(dim=0), weights.mean(dim=(1, 2)), weights.amax(dim=0)
+    # The maximum is the same for all channels, so only their mean at a position can go along with it.
+    shared = float(((highest - highest.mean()) * (positions - positions.mean())).mean())
+    spread = float(highest.var(correction=0))
+    return Reduction(
+        float(positions.var(correction=0)) / total,
+        float(channels.var(correction=0)) / total,
+        shared**2 / (spread * total) if spread > 1e-14 else 0.0,
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import functools
 import io
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib
 import numpy as np
@@ -59,6 +59,8 @@ class Scale:
     high: float
     colours: str
     label: str
+    reach: Literal["common", "own", ""] = ""
+    """Whether all pictures of the quantity share these ends, or this one has its own; empty where there is no choice."""
 
 
 WEIGHT_COLOURS = "viridis"
@@ -66,11 +68,11 @@ CAM_COLOURS = "inferno"
 FEATURE_COLOURS = "RdBu_r"
 FRAME_COLOUR = (230, 30, 40)
 COMMON_SCALES = {
-    "attention weight": Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, "attention weight"),
+    "attention weight": Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, "attention weight", "common"),
     # Means over channels stay far below 1: this much of the range is theirs.
-    "mean weight": Scale(ATTENTION_FLOOR, 0.8, WEIGHT_COLOURS, "mean weight"),
-    "importance": Scale(IMPORTANCE_FLOOR, 2.0, "cividis", "importance"),
-    "energy": Scale(0.0, 2.0, "cividis", "energy"),
+    "mean weight": Scale(ATTENTION_FLOOR, 0.8, WEIGHT_COLOURS, "mean weight", "common"),
+    "importance": Scale(IMPORTANCE_FLOOR, 2.0, "cividis", "importance", "common"),
+    "energy": Scale(0.0, 2.0, "cividis", "energy", "common"),
 }
 CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, "Grad-CAM, over its own maximum")
 DIFFERENCE_SCALE = Scale(-1.0, 1.0, FEATURE_COLOURS, "first heat map minus second")
@@ -91,15 +93,16 @@ def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
         return COMMON_SCALES[quantity]
     if quantity in ("feature", "refined feature"):
         reach = float(values.abs().max()) or 1.0
-        return Scale(-reach, reach, FEATURE_COLOURS, quantity)
+        return Scale(-reach, reach, FEATURE_COLOURS, quantity, "own")
     low, high = float(values.min()), float(values.max())
-    return Scale(low, high if high > low else low + 1e-6, COMMON_SCALES[quantity].colours, quantity)
+    return Scale(low, high if high > low else low + 1e-6, COMMON_SCALES[quantity].colours, quantity, "own")
 
 
 def side_scale(values: Tensor, own_range: bool = False) -> Scale:
     """The scale for :func:`simam_viz.inspection.weights_by_side`: violet below the channel's mean, orange above it."""
     reach = (float(values.abs().max()) or 1e-6) if own_range else 1 - ATTENTION_FLOOR
-    return Scale(-reach, reach, "PuOr_r", "weight above the floor, by side of the mean")
+    label = "weight above the floor, by side of the mean"
+    return Scale(-reach, reach, "PuOr_r", label, "own" if own_range else "common")
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -52,6 +53,26 @@ def reduced(analysis: Analysis) -> Point:
         {block.name: float(block.attention.mean()) for block in blocks},
         {block.name: block.cam for block in blocks},
     )
+
+
+def table(points: list[Point], names: Sequence[str], classes: Sequence[int]) -> list[dict[str, object]]:
+    """A line for each λ: what is predicted, the probabilities of ``classes``, contrast and mean weight of every block.
+
+    Args:
+        names: of all K classes.
+        classes: indices of those whose probabilities get a column.
+    """
+    return [
+        {
+            "λ": point.e_lambda,
+            "predicted class": names[point.predicted],
+            "probability": float(point.probabilities.max()),
+            **{f"p({names[k]})": float(point.probabilities[k]) for k in classes},
+            **{f"contrast {block}": value for block, value in point.contrasts.items()},
+            **{f"mean weight {block}": value for block, value in point.mean_weights.items()},
+        }
+        for point in points
+    ]
 
 
 def flips(points: list[Point]) -> list[Flip]:

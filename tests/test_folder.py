@@ -74,6 +74,17 @@ def test_a_run_that_is_broken_off_goes_on(photos: Path, loaded, tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_ctrl_c_ends_in_one_sentence(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, "do", interrupted)
+    assert main(["analyze", str(photos), "--out", str(tmp_path / "out")]) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
 def test_with_a_report(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["analyze", str(photos / "a.jpg"), "--out", str(out), "--size", "64", "--report"]) == 0

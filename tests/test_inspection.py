@@ -72,13 +72,16 @@ def test_reductions_are_shares_of_the_variance() -> None:
     assert inspection.reductions(channels[:, None, None].expand(6, 5, 4)).between_channels == pytest.approx(1)
     both = inspection.reductions(channels[:, None, None] + rows)
     assert both.between_positions + both.between_channels == pytest.approx(1)
-    assert inspection.reductions(torch.full((2, 3, 3), 0.7)) == inspection.Reduction(0.0, 0.0)
+    assert inspection.reductions(torch.full((2, 3, 3), 0.7)) == inspection.Reduction(0.0, 0.0, 0.0)
 
 
 def test_one_dimension_keeps_almost_nothing_of_real_weights(analysis: Analysis) -> None:
     for block in analysis.blocks:
         kept = inspection.reductions(block.attention)
         assert kept.between_channels < 0.2 and 0 <= kept.between_positions <= 1
+        weights = block.attention.double().numpy()
+        told = np.corrcoef(np.broadcast_to(weights.max(axis=0), weights.shape).ravel(), weights.ravel())[0, 1] ** 2
+        assert kept.by_highest == pytest.approx(told, rel=1e-6) and kept.by_highest <= kept.between_positions
 
 
 def test_block_summary(analysis: Analysis) -> None:

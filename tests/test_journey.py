@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import re
 import time
 import zipfile
@@ -19,9 +20,11 @@ from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
 from simam_viz import charts, export, inspection, render
+from simam_viz.analysis import QUANTITIES
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.comparison import VARIANTS
-from simam_viz.lesson import Derivation, preset_channel
+from simam_viz.lesson import Derivation, number, preset_channel
+from simam_viz.models import receptive_field
 from simam_viz.render import Pixels
 from simam_viz.samples import list_samples
 from simam_viz.ui.lesson_parts import SURFACE_WIDTH
@@ -318,15 +321,22 @@ def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoin
     assert app.parameters() == {}
 
 
-def cell(app: App, key: str, row: int, column: int, side: int) -> None:
-    """Click one neuron of a clickable map, by where its axes' labels say it is."""
+def point_at(app: App, key: str, row: int, column: int, side: int) -> None:
+    """Move to one neuron of a clickable map, by where its axes' labels say it is."""
     canvas = app.page.locator(f".st-key-{key} canvas").first
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     left, right, top, bottom = 24, 8, 8, 65
     x = left + (column + 0.5) * (box["width"] - left - right) / side
     y = top + (row + 0.5) * (box["height"] - top - bottom) / side
-    app.page.mouse.click(box["x"] + x, box["y"] + y)  # a second canvas lies on top of the first
+    app.page.mouse.move(box["x"] + x, box["y"] + y)  # a second canvas lies on top of the first
+
+
+def cell(app: App, key: str, row: int, column: int, side: int) -> None:
+    """Click one neuron of a clickable map."""
+    point_at(app, key, row, column, side)
+    app.page.mouse.down()
+    app.page.mouse.up()
 
 
 def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoint) -> None:
@@ -426,19 +436,140 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
         "the picture does not follow the click",
     )
 
+    # Only channels of so much contrast, the chosen one among them.
+    contrasts = inspection.contrast(block)
+    least = float(f"{float(contrasts[order[columns + 3]]):.3g}") * 0.9
+    app.page.get_by_role("spinbutton", name=re.compile("^At least")).fill(f"{least:.4f}")
+    app.page.keyboard.press("Enter")
+    kept = inspection.ranked_channels(contrasts, float(f"{least:.4f}"))
+    heading = f"{len(kept)} of {len(order)} channels of {block.name}"
+    expect(app.page.get_by_role("heading", name=heading)).to_be_visible(timeout=20_000)
+    app.idle()
+
+    # The common colour range by default, the map's own by choice, and every scale says which.
+    channel = order[columns + 3]
+    scales = app.page.locator(".st-key-picture-channel-weights [role=img]").last
+    expect(scales).to_have_text(re.compile("common range"))
+    app.page.get_by_test_id("stMain").get_by_text("Own colour range").click()
+    expect(scales).to_have_text(re.compile("own range"), timeout=20_000)
+    app.idle()
+
+    # Pointing at a cell shows its value in every quantity; a click on it chooses the neuron in every picture.
+    side = block.features.shape[2]
+    row, column = 2, side - 2
+    picker = f"pick-{block.name.replace('.', '-')}-{channel}"
+    point_at(app, picker, row, column, side)
+    hint = app.page.get_by_text(re.compile(rf"row {row}, column {column}.*attention weight")).last
+    expect(hint).to_be_visible(timeout=20_000)
+    shown = dict(re.findall(r"([a-z ]+?) (-?\d[\d.e+-]*)", hint.inner_text().partition(f"column {column}")[2]))
+    for quantity in QUANTITIES:
+        expected = float(block.quantity(quantity)[channel, row, column])
+        assert float(shown[quantity]) == pytest.approx(expected, rel=2e-3, abs=1e-3)
+    cell(app, picker, row, column, side)
+    expect(app.page).to_have_url(re.compile(rf"row={row}&column={column}"), timeout=20_000)
+    app.idle()
+    neuron = inspection.neuron(block, channel, row, column)
+    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
+    expect(app.page.get_by_text(f"No. {neuron.rank_in_block:,}", exact=True).first).to_be_visible()
+    formula = app.page.get_by_test_id("stMain").locator(".katex annotation").first
+    assert rf"={number(neuron.energy)}\end" in formula.text_content()
+    sides = inspection.weights_by_side(block.features[channel], block.attention[channel])
+    app.shows("channel-sides", render.marked_map(sides, render.side_scale(sides, True), (row, column), 480))
+    (top, bottom), (left, right) = map(receptive_field(loaded.model, block.name).of, (row, column))
+    app.shows("receptive-field", render.boxed_view(analysis.view, (left, top, right, bottom), 480))
+
+    # To the lesson of this neuron, and back.
+    app.page.get_by_role("button", name="Step by step").click()
+    app.settled("Energy function")
+    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible(timeout=20_000)
+    app.page.go_back()
+    app.settled("Attention maps")
+
     # The address that is offered opens the same view for somebody else.
     app.page.get_by_role("button", name="Share this neuron").click()
     link = app.page.get_by_test_id("stCode").inner_text()
     assert link.startswith("http") and "level=channel" in link and f"channel={order[columns + 3]}" in link
     app.page.goto(link.strip())
     app.settled("Attention maps")
-    assert app.parameters()["channel"] == str(order[columns + 3])
+    shared = app.parameters()
+    assert (shared["channel"], shared["row"], shared["column"]) == (str(channel), str(row), str(column))
 
 
-@pytest.mark.parametrize("width", [1400, pytest.param(390, marks=pytest.mark.long)])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    analysis = simam_viz.analyze(loaded, list_samples()[0].image(), e_lambda=1, input_size=224)
+    block, other = analysis.block("layer3.1"), analysis.block("layer4.0")
+    main = app.page.get_by_test_id("stMain")
+
+    # What 2-D and 1-D attention would see of the block, and what each loses.
+    app.open("attention_maps?level=block&size=224&lambda=1")
+    app.settled("Attention maps")
+    highest = block.attention.amax(dim=0)
+    scale = render.scale_for("attention weight", highest)
+    app.shows("reduced-maxi", render.overlay(analysis.view, highest, scale, 480))
+    mean = block.attention.mean(dim=0)
+    app.shows("reduced-mean", render.overlay(analysis.view, mean, render.scale_for("mean weight", mean), 480))
+    kept = inspection.reductions(block.attention)
+    for name, share in (
+        ("kind-1-d", kept.between_channels), ("kind-2-d", kept.between_positions), ("kind-3-d", 1.0),
+        ("reduced-mean", kept.between_positions), ("reduced-maxi", kept.by_highest),
+    ):  # fmt: skip
+        expect(app.page.locator(f".st-key-picture-{name}")).to_contain_text(f"loses {1 - share:.1%}")
+    modules = main.get_by_test_id("stTable")
+    expect(modules.get_by_text("not measured")).to_have_count(4)
+    main.get_by_role("button", name="Measure the time on this machine").click()
+    expect(modules.get_by_text("not measured")).to_have_count(0, timeout=30_000)
+    app.idle()
+    top1 = modules.get_by_text("77.45 %")
+    top1.scroll_into_view_if_needed()
+    expect(top1).to_be_in_viewport()
+
+    # How its neurons are distributed: against another block, against the trained λ, on either axis.
+    if width < 500:
+        app.page.get_by_test_id("stExpandSidebarButton").click()
+    app.go("Energy histograms")
+    told = main.get_by_text(re.compile("^λ flattens"))
+    flat = int(inspection.flattened(block).sum())
+    expect(told).to_contain_text(f"λ flattens {flat} of the {len(block.features)} channels")
+    alone = charts_on(app)
+    assert len(alone) == 4
+    main.get_by_text("another block", exact=True).click()
+    choose_block(app, "Other block", other.name)
+    expect(main.get_by_text(f"compared with {other.name}")).to_be_visible(timeout=20_000)
+    against_block = charts_on(app)
+    main.get_by_text("λ = 0.1 (trained)", exact=True).click()
+    expect(main.get_by_text("compared with λ = 0.1, as trained")).to_be_visible(timeout=20_000)
+    against_trained = charts_on(app)
+    main.get_by_text("Counts on a log axis").click()
+    expect(app.page).to_have_url(re.compile("counts=linear"), timeout=20_000)
+    linear = charts_on(app)
+    for before, after in itertools.pairwise((alone, against_block, against_trained, linear)):
+        assert all(one != another for one, another in zip(before[:3], after[:3], strict=True))
+    main.get_by_role("radio", name="channel", exact=True).or_(
+        main.get_by_role("button", name="channel", exact=True)
+    ).first.click()
+    expect(main.get_by_text(f"{block.features[0].numel()}", exact=True)).to_be_visible(timeout=20_000)
+    main.get_by_text("another channel", exact=True).click()
+    expect(main.get_by_text("compared with channel 1 of layer3.1")).to_be_visible(timeout=20_000)
+    assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def charts_on(app: App) -> list[bytes]:
+    """All charts of the page as they look now."""
+    app.idle()
+    app.page.wait_for_timeout(500)  # the charts are drawn
+    return [canvas.screenshot() for canvas in app.page.get_by_test_id("stMain").locator("canvas").all()]
+
+
+def choose_block(app: App, label: str, block: str) -> None:
+    app.page.get_by_role("combobox", name=label).click()
+    app.page.get_by_role("option", name=re.compile(f"^{re.escape(block)}")).click()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
 def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
-    sample = list_samples()[0]
     app.open("lambda_sweep?size=224")
     app.settled("λ sweep")
     main = app.page.get_by_test_id("stMain")
@@ -448,19 +579,31 @@ def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint,
     expect(told).to_be_visible(timeout=20_000)
     done, total = map(int, re.search(r"after (\d+) of (\d+)", told.inner_text()).groups())
     assert 0 < done < total
+    # What there is by then can be seen; the rest is the same in a window of any width.
+    expect(main.locator(".st-key-sweep-probabilities canvas").first).to_be_visible(timeout=20_000)
+    expect(main.get_by_text(re.compile("^The prediction (never )?flips"))).to_be_visible()
+    assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    if width < 500:
+        app.shows("sweep-cam-1e-06", sweep_cam(loaded, 1e-6))
+        return
 
     main.get_by_role("button", name="Go on").click()
     expect(main.get_by_role("button", name="Sweep again")).to_be_visible(timeout=240_000)
     app.idle()
     expect(main.locator(".st-key-sweep-probabilities canvas").first).to_be_visible(timeout=20_000)
     expect(main.locator(".st-key-sweep-contrasts canvas").first).to_be_visible()
-    target = simam_viz.analyze(loaded, sample.image(), input_size=224).target
-    analysis = simam_viz.analyze(loaded, sample.image(), e_lambda=10, target=target, input_size=224)
-    cam = analysis.block("layer3.1").cam
-    app.shows("sweep-cam-10", render.overlay(analysis.view, cam, render.CAM_SCALE, 320))
+    app.shows("sweep-cam-10", sweep_cam(loaded, 10))
 
 
-@pytest.mark.parametrize("width", [1400, pytest.param(390, marks=pytest.mark.long)])
+def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Pixels:
+    """Grad-CAM at one λ of what the network says at the trained one, over the first sample."""
+    image = list_samples()[0].image()
+    target = simam_viz.analyze(loaded, image, input_size=224).target
+    analysis = simam_viz.analyze(loaded, image, e_lambda=e_lambda, target=target, input_size=224)
+    return render.overlay(analysis.view, analysis.block("layer3.1").cam, render.CAM_SCALE, 320)
+
+
+@pytest.mark.parametrize("width", [1400, 390])
 def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
     app.open("attention_maps?size=224&lambda=1")

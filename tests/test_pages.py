@@ -328,6 +328,9 @@ def test_a_sweep_runs_to_its_end_and_says_where_the_prediction_flips(
         assert table["mean weight layer3.0"][row] == pytest.approx(
             float(analysis.block("layer3.0").attention.mean()), rel=1e-4
         )
+    kept = app.session_state["takeaway"].tables["sweep"]
+    assert len(kept) == len(table) and {"contrast layer3.0", "mean weight layer3.0"} < set(kept[0])
+    assert sum(name.startswith("p(") for name in kept[0]) >= 5, "what is taken home has the top five, too"
     changes = sum(a != b for a, b in itertools.pairwise(table["predicted class"]))
     text = next(m.value for m in app.markdown if "prediction" in m.value and "flip" in m.value)
     assert text.count("between λ") == changes

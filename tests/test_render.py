@@ -170,3 +170,13 @@ def test_stacked_sheets_show_their_colours() -> None:
     picture = render.stack(sheets, 100)
     red, green, blue = ((picture == colour).all(axis=2).sum() for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
     assert red > green > 0 and blue > 0, "the first lies in front, all can be seen"
+
+
+@pytest.mark.parametrize("quantity", render.COMMON_SCALES)
+def test_a_scale_knows_whether_pictures_share_it(quantity: str) -> None:
+    low, high = (torch.linspace(*ends, 9) for ends in ((0.63, 0.64), (0.65, 0.99)))
+    assert render.scale_for(quantity, low) == render.scale_for(quantity, high)
+    assert render.scale_for(quantity, low).reach == "common"
+    assert render.scale_for(quantity, low, own_range=True) != render.scale_for(quantity, high, own_range=True)
+    assert render.scale_for(quantity, low, own_range=True).reach == "own"
+    assert [render.side_scale(low, own).reach for own in (False, True)] == ["common", "own"]

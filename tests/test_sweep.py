@@ -10,7 +10,7 @@ import simam_viz
 from simam_viz import charts
 from simam_viz.checkpoints import LoadedCheckpoint
 from simam_viz.comparison import with_attention
-from simam_viz.sweep import Flip, Point, flips, leading_classes, reduced
+from simam_viz.sweep import Flip, Point, flips, leading_classes, reduced, table
 
 
 def point(e_lambda: float, *probabilities: float) -> Point:
@@ -49,6 +49,20 @@ def test_leading_classes_are_those_at_one_lambda_and_all_that_ever_win() -> None
     points = [point(0.1, 0.5, 0.3, 0.15, 0.05), point(1.0, 0.12, 0.2, 0.08, 0.6)]
     assert leading_classes(points, points[0], 2) == [0, 1, 3]
     assert leading_classes(points, points[1], 9) == [3, 1, 0, 2]
+
+
+def test_the_table_holds_what_the_charts_show() -> None:
+    points = [Point(e, torch.tensor([0.25, 0.75]), {"layer1.0": 0.5}, {"layer1.0": 0.625}, {}) for e in (0.1, 1.0)]
+    rows = table(points, ["cat", "dog"], [0])
+    assert [row["λ"] for row in rows] == [0.1, 1.0]
+    rest = {
+        "predicted class": "dog",
+        "probability": 0.75,
+        "p(cat)": 0.25,
+        "contrast layer1.0": 0.5,
+        "mean weight layer1.0": 0.625,
+    }
+    assert rows[1] == {"λ": 1.0} | rest
 
 
 def test_the_chart_has_every_line_and_mark() -> None:

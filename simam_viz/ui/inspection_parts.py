@@ -100,6 +100,7 @@ def block(view: Scene, block: Block) -> None:
     }
     kept = inspection.reductions(weights)
     shares = (kept.between_channels, kept.between_positions, 1.0)
+    lost = "loses **{:.1%}** of the weights' variance".format
     with st.grid(3, min_column_width=240):
         for (title, maps), share in zip(planes.items(), shares, strict=True):
             with st.container():
@@ -110,7 +111,7 @@ def block(view: Scene, block: Block) -> None:
                     240,
                     smooth=True,
                     alt=f"Six channels of {block.name} as tilted sheets of the photo: {title}",
-                    caption=f"keeps **{share:.1%}** of the weights' variance",
+                    caption=lost(1 - share),
                     scale=scale,
                 )
     st.caption(
@@ -122,9 +123,9 @@ def block(view: Scene, block: Block) -> None:
     st.subheader("What a 2-D attention would see")
     own = choose.own_range()
     with st.grid(3, min_column_width=220):
-        for title, map_, kind in (
-            ("Mean over channels", mean, "mean weight"),
-            ("Maximum over channels", highest, "attention weight"),
+        for title, map_, kind, share in (
+            ("Mean over channels", mean, "mean weight", kept.between_positions),
+            ("Maximum over channels", highest, "attention weight", kept.by_highest),
         ):
             scale = render.scale_for(kind, map_, own)
             widgets.picture(
@@ -133,7 +134,7 @@ def block(view: Scene, block: Block) -> None:
                 480,
                 smooth=True,
                 alt=f"{title} of the weights of {block.name}, over the photo",
-                caption=f"**{title}**: {map_.min():.3f} to {map_.max():.3f}",
+                caption=f"**{title}**: {map_.min():.3f} to {map_.max():.3f}; {lost(1 - share)}",
                 scale=scale,
             )
         means = weights.mean(dim=(1, 2))
@@ -146,8 +147,12 @@ def block(view: Scene, block: Block) -> None:
                 alt="Histogram of the channels' mean weights",
             )  # fmt: skip
             st.caption(
-                f"What a 1-D attention would see: the mean weight of each channel, {means.min():.4f} to {means.max():.4f}."
+                f"What a 1-D attention would see: the mean weight of each channel, {means.min():.4f} to {means.max():.4f}; "
+                f"{lost(1 - kept.between_channels)}."
             )
+    st.caption(
+        "Lost: the share of the variance over all neurons that the reduced map cannot tell, however it is stretched and shifted."
+    )
 
     _rivals(block)
 
@@ -311,10 +316,11 @@ def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) 
             f"Of {block.features[0].numel():,} in channel", f"No. {n.rank_in_channel:,}", help="Its rank by importance."
         )
         st.metric(f"Of {block.features.numel():,} in block", f"No. {n.rank_in_block:,}", help="Its rank by importance.")
-    d = n.feature - n.mean
+    d, variance, e_lambda = n.feature - n.mean, number(n.variance), number(view.e_lambda)
+    st.caption("Its energy by Eq. 5; the importance is 1/e*, the weight the sigmoid of that:")
     st.latex(
-        rf"\begin{{aligned}}\frac1{{e^*}}&=\frac{{(t-\mu)^2}}{{4(\sigma^2+\lambda)}}+\frac12\\"
-        rf"&=\frac{{{signed(d)}^2}}{{4\,({number(n.variance)}+{number(view.e_lambda)})}}+\frac12={number(n.importance)}\end{{aligned}}"
+        rf"\begin{{aligned}}e^*&=\frac{{4(\sigma^2+\lambda)}}{{(t-\mu)^2+2\sigma^2+2\lambda}}\\"
+        rf"&=\frac{{4\,({variance}+{e_lambda})}}{{{signed(d)}^2+2\cdot{variance}+2\cdot{e_lambda}}}={number(n.energy)}\end{{aligned}}"
     )
     if view.hypothetical:
         st.caption(view.hypothetical)

@@ -188,7 +188,8 @@ def leap(path: str, label: str, **changes: str) -> None:
             state.put(name, text)
 
     if st.button(label, icon=PAGES[path][1], on_click=change, key=f"leap-{path}"):
-        st.switch_page(path)
+        # Without them the new page would take its empty address for a view that is asked for.
+        st.switch_page(path, query_params=state.current())
 
 
 def _navigation() -> None:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from .. import charts, render
 from ..checkpoints import short_name
-from ..sweep import Point, flips, leading_classes, reduced
-from . import choose, long_task, widgets
+from ..sweep import Point, flips, leading_classes, reduced, table
+from . import choose, long_task, takeaway, widgets
 from .glossary import explain
 from .scene import Scene
 from .sidebar import lambda_stops
@@ -61,9 +61,8 @@ def results(view: Scene, points: list[Point]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Probabilities")
-        lines = {
-            names[k]: [float(point.probabilities[k]) for point in points] for k in leading_classes(points, at_trained)
-        }
+        classes = leading_classes(points, at_trained)
+        lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
         st.echarts_chart(
             charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
             height=380,
@@ -111,21 +110,19 @@ def results(view: Scene, points: list[Point]) -> None:
     )
 
     st.subheader("All values")
+    rows = table(points, names, classes)
+    takeaway.keep_table("sweep", rows)
+    percents = ["probability", *(f"p({names[k]})" for k in classes)]
     st.dataframe(
-        [
-            {
-                "λ": point.e_lambda,
-                "predicted class": names[point.predicted],
-                "probability": float(point.probabilities.max()),
-                **{f"mean weight {name}": value for name, value in point.mean_weights.items()},
-            }
-            for point in points
-        ],
+        rows,
         hide_index=True,
         key="sweep-table",
         column_config={
             "λ": st.column_config.NumberColumn(format="%.3g"),
-            "probability": st.column_config.NumberColumn(format="percent"),
+            **{column: st.column_config.NumberColumn(format="percent") for column in percents},
         },
     )
-    st.caption("The toolbar of the table has a button that downloads it as CSV.")
+    st.caption(
+        "p(…): probability of a class. Contrast: standard deviation of a block's weights. As CSV from the table's toolbar, or "
+        "with all other tables from *Take it home* in the sidebar."
+    )

@@ -71,7 +71,7 @@ def keep(name: str, draw: Draw, size: int) -> None:
 
 
 def keep_table(name: str, rows: list[export.Row]) -> None:
-    """A table stands on the page that has no download button of its own."""
+    """A table stands on the page whose numbers are not among those of the analysis."""
     st.session_state[_NOW].tables[name] = rows
 
 

@@ -88,14 +88,15 @@ def tiles(
 
 
 def colour_scale(scale: Scale) -> None:
-    """The colours of a picture from low to high, with the values at both ends."""
+    """The colours of a picture from low to high, with the values at both ends, and whether the range is the common one."""
     table = render.colour_table(scale.colours)
     low, high = span(scale.low, scale.high)
+    reach = f"{scale.reach} range" if scale.reach else ""
     stops = ", ".join("#{:02x}{:02x}{:02x}".format(*table[level]) for level in range(0, 256, 15))
     st.html(
         f'<div style="display:flex;align-items:center;gap:.5em;font-size:.8rem" role="img" '
-        f'aria-label="Colour scale: {scale.label}, from {low} to {high}">'
+        f'aria-label="Colour scale: {scale.label}, from {low} to {high}, {reach or "fixed range"}">'
         f"<span>{low}</span>"
         f'<span style="flex:1;height:.6em;border-radius:.3em;background:linear-gradient(to right, {stops})"></span>'
-        f"<span>{high}</span></div>"
+        f"<span>{high}</span><span>{reach}</span></div>"
     )
