@@ -107,14 +107,14 @@ def fresh_server(tmp_path: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """An app of its own, logging into ``folder``."""
+def running(folder: Path, *options: str, program: tuple[str, ...] = ("streamlit",)) -> Iterator[str]:
+    """An app of its own, logging into ``folder``; ``program`` is the module that runs it, with what stands before ``run``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.address", "127.0.0.1",
-        "--server.port", str(port), "--browser.gatherUsageStats", "false",
+        sys.executable, "-m", *program, "run", "app.py", "--server.headless", "true", "--server.address", "127.0.0.1",
+        "--server.port", str(port), "--browser.gatherUsageStats", "false", *options,
     ]  # fmt: skip
     log = folder / "server.log"
     with log.open("wb") as stream:

@@ -6,6 +6,8 @@ import io
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from simam_viz import CheckpointError, load_checkpoint
 
+from .conftest import ROOT
 from .damage import DRAWN, damaged
 from .hostile_weights import HOSTILE, TRACE, Trap, network, saved, small_files
 
@@ -94,6 +97,23 @@ def test_a_card_with_impossible_entries_is_refused(card: dict, tmp_path: Path) -
     (tmp_path / "mine.safetensors").write_bytes(safetensors.torch.save(network()))
     (tmp_path / "mine.json").write_text(json.dumps(card))
     refused(tmp_path / "mine.safetensors")
+
+
+def test_no_oddity_of_a_file_reaches_the_log() -> None:
+    """In a process of its own: pytest has filters of warnings itself."""
+    script = """
+import io, pickle, simam_viz
+from tests.hostile_weights import saved
+plain = pickle.dumps({"a": 1}, protocol=2)
+for protocol in range(256):
+    for data in (plain[:1] + bytes([protocol]) + plain[2:], saved({"a": 1}).replace(b"\\x80\\x02}", b"\\x80" + bytes([protocol]) + b"}")):
+        try:
+            simam_viz.load_checkpoint(io.BytesIO(data))
+        except simam_viz.CheckpointError:
+            pass
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_sources_that_cannot_be_read(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,9 @@ import requests
 
 from simam_viz.checkpoints import LoadedCheckpoint
 
-from .visitors import Tally, Visitor, headline, vanish, visit
+from . import watched_server
+from .conftest import running
+from .visitors import Tally, Visitor, headline, own_photo, vanish, visit
 
 T = TypeVar("T")
 
@@ -42,6 +45,46 @@ def test_every_answer_belongs_to_its_own_question(fresh_server: str, tmp_path: P
     assert last != "no answer", "those who vanished left the turns free"
     log = (tmp_path / "server.log").read_text(encoding="utf-8", errors="replace")
     assert "private" not in log and "upload" not in log.lower() and "Exception" not in log
+
+
+def test_who_vanishes_in_the_middle_of_an_analysis_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is gone while being served, one while waiting, one after the answer; and nobody comes after them."""
+    monkeypatch.setenv("SIMAM_VIZ_ANALYSES_AT_ONCE", "1")
+
+    async def until(condition: Callable[[dict[str, int]], bool], seconds: float) -> dict[str, int]:
+        end = time.monotonic() + seconds
+        while not condition(held := await asyncio.to_thread(watched_server.ask, tmp_path)):
+            assert time.monotonic() < end, held
+            await asyncio.sleep(0.05)
+        return held
+
+    async def come_and_go(address: str) -> dict[str, int]:
+        async with (
+            Visitor(address, Tally()) as served,
+            Visitor(address, Tally()) as waiting,
+            Visitor(address, Tally()) as answered,
+        ):
+            for seed, visitor in enumerate((served, waiting, answered)):
+                await visitor.ask({})
+                await visitor.answer()
+                await visitor.ask({}, await visitor.upload("private.jpg", own_photo(seed)))
+                await visitor.answer()
+            full = await asyncio.to_thread(watched_server.ask, tmp_path)
+            await served.ask({"lambda": "0.3"})
+            await until(lambda held: held["taken"] == 1, 20)
+            await waiting.ask({"lambda": "0.4"})
+            await until(lambda held: held["taken"] == held["waiting"] == 1, 20)
+        # Streamlit itself may keep the shell of the session that it served last.
+        await until(lambda held: held.pop("AppSession") <= 1 and not any(held.values()), 30)
+        return full
+
+    start = ("tests.watched_server", str(tmp_path))
+    with running(tmp_path, "--server.disconnectedSessionTTL", "2", program=start) as address:
+        full = run(come_and_go(address))
+    assert full["Upload"] == full["files"] == 3 and full["Photo"] and full["Analysis"], "else nothing is watched"
+    assert "Traceback" not in (tmp_path / "server.log").read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.fixture

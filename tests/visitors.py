@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import random
 import re
+import statistics
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +55,15 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     queued: int = 0
     vanished: int = 0
+    seconds: list[float] = field(default_factory=list)
+    """From asking to the whole answer."""
+
+    def waits(self) -> str:
+        """How long answers took, in words."""
+        if not self.seconds:
+            return "no answers"
+        ordered = sorted(self.seconds)
+        return f"an answer after {statistics.median(ordered):.2f} s (median), {ordered[int(0.95 * len(ordered))]:.2f} s (p95)"
 
 
 class Visitor:
@@ -157,9 +168,17 @@ def headline(texts: list[str]) -> str:
 
 
 async def visit(
-    address: str, networks: list[LoadedCheckpoint], seed: int, tally: Tally, more: Callable[[int], bool]
+    address: str,
+    networks: list[LoadedCheckpoint],
+    seed: int,
+    tally: Tally,
+    more: Callable[[int], bool],
+    pause: float = 0,
 ) -> None:
-    """One person: comes, uploads a photo of their own, changes network, λ and size again and again, checks each answer."""
+    """One person: comes, uploads a photo of their own, changes network, λ and size again and again, checks each answer.
+
+    Between answers they look at what they got, for ``pause`` seconds on average.
+    """
     draw = random.Random(seed)
     photo = own_photo(seed)
     name = f"private-{seed}.jpg"
@@ -172,11 +191,15 @@ async def visit(
         await visitor.answer()
         turn = 0
         while more(turn):
+            if pause:
+                await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
             e_lambda, size = draw.choice([1e-6, 1e-3, 0.1, 1.0, 10.0]), draw.choice([128, 160])
             loaded = draw.choice(networks)
             view |= {"lambda": f"{e_lambda:g}", "size": str(size), "checkpoint": loaded.name}
+            asked = time.monotonic()
             await visitor.ask(view, uploaded)
             said = headline(await visitor.answer())
+            tally.seconds.append(time.monotonic() - asked)
             right = await asyncio.to_thread(expected, loaded, photo, e_lambda, size)
             tally.answers += 1
             if not close(said, right):

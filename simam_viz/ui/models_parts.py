@@ -278,14 +278,16 @@ def samples(view: Scene) -> None:
     st.markdown("Do weights, class names and preprocessing fit together? Then most of these photos are recognised.")
     if st.button("Run the samples", icon=":material/play_arrow:", key="run-samples"):
         photos = list_samples()
-        bar = st.progress(0.0, "Running the samples…")
+        queue, bar = st.empty(), st.progress(0.0, "Running the samples…")
         found = []
         for done, sample in enumerate(photos, 1):
-            with turns.waited_for():
+            with turns.waited_for(lambda ahead: turns.tell(queue, ahead)):
                 found.append((sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)))
+            queue.empty()
             bar.progress(done / (len(photos) + 1), f"{done} of {len(photos)} samples")
-        with turns.waited_for():
+        with turns.waited_for(lambda ahead: turns.tell(queue, ahead)):
             evidence = training_evidence(loaded, [sample.image() for sample in photos])
+        queue.empty()
         bar.empty()
         st.session_state[_CHECKED] = (subject, found, evidence)
     checked = st.session_state.get(_CHECKED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from .. import comparison
 from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
-from . import networks, sidebar, state, takeaway, turns
+from . import forgetting, networks, sidebar, state, takeaway, turns
 from .kept import Kept
 from .sidebar import Photo
 
@@ -204,9 +203,7 @@ def _prepare_process() -> None:
     # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
     # times what they gain, and one photo needs no more than half of the cores.
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-    # What is imported stays. Looking through it for garbage again and again would halt a move of λ now and then.
-    gc.collect()
-    gc.freeze()
+    forgetting.begin()
 
 
 @turns.in_turn

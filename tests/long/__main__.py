@@ -1,4 +1,5 @@
-"""``python -m tests.long [images] [weights] [properties] [sessions] [fuzz] [--minutes M] [--sessions N] [--examples N]``
+"""``python -m tests.long [images] [weights] [properties] [sessions] [fuzz] [--minutes M] [--sessions N]
+[--pause SECONDS] [--examples N]``
 
 Without a name, all of them. Each prints its counts; anything wrong ends with exit code 1.
 """
@@ -44,13 +45,14 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="which of them; all without a name")
     parser.add_argument("--minutes", type=float, default=10, help="how long sessions and fuzzing go on (default 10)")
     parser.add_argument("--sessions", type=int, default=50, help="how many people at once (default 50)")
+    parser.add_argument("--pause", type=float, default=0, help="seconds for which people look at an answer (default 0)")
     parser.add_argument("--examples", type=int, default=6000, help="random examples of each property (default 6000)")
     options = parser.parse_args()
     parts = {
         "images": lambda: files.images(),
         "weights": lambda: files.weights(),
         "properties": lambda: properties(options.examples),
-        "sessions": lambda: sessions.run(options.sessions, options.minutes),
+        "sessions": lambda: sessions.run(options.sessions, options.minutes, options.pause),
         "fuzz": lambda: fuzz(options.minutes),
     }
     wrong = [name for name in options.parts or PARTS if not parts[name]()]

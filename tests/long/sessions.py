@@ -23,8 +23,11 @@ from tests.conftest import ROOT
 from tests.visitors import Tally, vanish, visit
 
 
-def run(people: int, minutes: float) -> bool:
-    """``people`` sessions at once for so many minutes, others that come and vanish, and what it all came to."""
+def run(people: int, minutes: float, pause: float = 0) -> bool:
+    """``people`` sessions at once for so many minutes, others that come and vanish, and what it all came to.
+
+    Each looks at an answer for ``pause`` seconds on average, half as long at least, before asking for the next.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -40,7 +43,7 @@ def run(people: int, minutes: float) -> bool:
     tally, memory = Tally(), [0]
     try:
         wait_for(address, server)
-        failures = asyncio.run(everybody(address, networks, people, minutes, tally, server.pid, memory))
+        failures = asyncio.run(everybody(address, networks, people, minutes, tally, server.pid, memory, pause))
     finally:
         server.terminate()
         server.wait(30)
@@ -50,7 +53,7 @@ def run(people: int, minutes: float) -> bool:
     print(
         f"sessions: {tally.sessions} sessions, {tally.answers} answers checked, {len(tally.wrong)} wrong, {tally.vanished} vanished, "
         f"{tally.queued} notes of a place in the queue, most memory {max(memory) / 2**20:.0f} MiB, at the end "
-        f"{memory[-1] / 2**20:.0f} MiB, log {'WRONG' if bad_log else 'clean'}: {log}"
+        f"{memory[-1] / 2**20:.0f} MiB, {tally.waits()}, log {'WRONG' if bad_log else 'clean'}: {log}"
     )
     for sentence in [*tally.wrong[:10], *failures[:10]]:
         print(f"  {sentence}")
@@ -77,6 +80,7 @@ async def everybody(
     tally: Tally,
     pid: int,
     memory: list[int],
+    pause: float,
 ) -> list[str]:
     end = time.monotonic() + 60 * minutes
     failures: list[str] = []
@@ -85,9 +89,9 @@ async def everybody(
         return time.monotonic() < end
 
     async def person(seed: int) -> None:
-        await asyncio.sleep(random.Random(seed).uniform(0, 10))
+        await asyncio.sleep(random.Random(seed).uniform(0, max(10, pause)))
         try:
-            await visit(address, networks, seed, tally, more)
+            await visit(address, networks, seed, tally, more, pause)
         except Exception as error:
             failures.append(f"visitor {seed}: {error!r}")
 

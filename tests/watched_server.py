@@ -1,0 +1,68 @@
+"""The app with a way to ask what its process holds: ``python -m tests.watched_server FOLDER run app.py …``
+
+A file ``ask`` in FOLDER is answered by ``held.json``. Every analysis takes a second longer, so that one can be left in the middle.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from streamlit import runtime
+from streamlit.web import cli
+
+from simam_viz import analysis
+
+WATCHED = ("AppSession", "Upload", "Photo", "Analysis")
+
+
+def held() -> dict[str, int]:
+    """Sessions, photos, analyses and uploaded files in memory; turns that are taken or waited for."""
+    gc.collect()
+    count = Counter(type(thing).__name__ for thing in gc.get_objects())
+    turns = sys.modules["simam_viz.ui.turns"].TURNS
+    files = runtime.get_instance().uploaded_file_mgr.file_storage
+    return {name: count[name] for name in WATCHED} | {
+        "files": sum(map(len, files.values())), "taken": turns.taken, "waiting": turns.waiting,
+    }  # fmt: skip
+
+
+def ask(folder: Path, seconds: float = 20) -> dict[str, int]:
+    """What the server that watches ``folder`` holds now."""
+    answer = folder / "held.json"
+    answer.unlink(missing_ok=True)
+    (folder / "ask").touch()
+    end = time.monotonic() + seconds
+    while not answer.exists():
+        assert time.monotonic() < end, "the server does not say what it holds"
+        time.sleep(0.02)
+    return json.loads(answer.read_text(encoding="utf-8"))
+
+
+def _answer(folder: Path) -> None:
+    while True:
+        time.sleep(0.02)
+        if (folder / "ask").exists() and "simam_viz.ui.turns" in sys.modules:
+            (folder / "ask").unlink()
+            (folder / "held.tmp").write_text(json.dumps(held()), encoding="utf-8")
+            (folder / "held.tmp").replace(folder / "held.json")
+
+
+def _slower(work):
+    def slow(*arguments, **options):
+        time.sleep(1)
+        return work(*arguments, **options)
+
+    return slow
+
+
+if __name__ == "__main__":
+    analysis.analyze = _slower(analysis.analyze)
+    threading.Thread(target=_answer, args=(Path(sys.argv[1]),), daemon=True).start()
+    sys.argv = ["streamlit", *sys.argv[2:]]
+    cli.main()
