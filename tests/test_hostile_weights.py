@@ -112,7 +112,9 @@ for protocol in range(256):
         except simam_viz.CheckpointError:
             pass
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

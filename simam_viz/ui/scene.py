@@ -70,12 +70,19 @@ class Scene:
         at = comparison.lambda_of(loaded, column, self.e_lambda, fixed_mean)
         return _analyse(self, column, fixed_mean and column in ("on", "uniform"), at, target, against)
 
-    def fresh_analyses(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
-        """At several λ, past the session's cache: a sweep would push everything else out of it, a download cannot reach it.
+    def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
+        """At several λ, past what the session keeps: a sweep would push everything else out of it.
 
         The caller holds a turn (see :mod:`turns`).
         """
         return analyze_lambdas(self.loaded, self.prepared(self.loaded), e_lambdas, target)
+
+    def fresh_analysis(self) -> Analysis:
+        """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
+
+        The caller holds a turn.
+        """
+        return analyze(self.loaded, self.photo.image, self.e_lambda, self.target, self.input_size)
 
     def prepared(self, loaded: LoadedCheckpoint) -> Prepared:
         """The photo on its way into these weights, as far as no λ and no kind of attention reaches."""

@@ -32,7 +32,7 @@ def run(view: Scene) -> list[Point]:
         lambda: (
             reduced(analysis)
             for first in range(0, len(lambdas), _AT_ONCE)
-            for analysis in view.fresh_analyses(lambdas[first : first + _AT_ONCE], target)
+            for analysis in view.swept(lambdas[first : first + _AT_ONCE], target)
         ),
         start="Sweep λ from 1e-6 to 10",
         again="Sweep again",

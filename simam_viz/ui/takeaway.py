@@ -48,8 +48,7 @@ class _Takeaway:
     def _analysis(self) -> Analysis:
         # Downloads run outside the script and so without its caches.
         with turns.waited_for():
-            (analysis,) = self.view.fresh_analyses([self.view.e_lambda], self.view.target)
-            return analysis
+            return self.view.fresh_analysis()
 
 
 def begin() -> None:
