@@ -1,11 +1,16 @@
-"""A server of our own in the place of torchvision's."""
+"""A server of our own in the place of torchvision's.
+
+``python -m tests.served_weights ADDRESS run app.py …`` runs the app with torchvision's weights at that address.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import http.server
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +27,23 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class EndlessHandler(QuietHandler):
+    """Promises 40 MB and sends them so slowly that nobody sees the end."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(40_000_000))
+        self.end_headers()
+        for _ in range(600):
+            self.wfile.write(bytes(2**20))
+            time.sleep(0.2)
+
+
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, kind: type[QuietHandler] = QuietHandler) -> Iterator[str]:
     """The address at which the files in a new ``folder`` lie."""
     folder.mkdir()
-    handler = functools.partial(QuietHandler, directory=str(folder))
+    handler = functools.partial(kind, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as instance:
         instance.handle_error = lambda *_: None  # a client that goes away in mid-file is what one of the tests does
         thread = threading.Thread(target=instance.serve_forever)
@@ -46,3 +63,15 @@ def publish(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> torc
     ours = replace(original, address=f"{address}/weights.pth", sha256_start=file_hash(folder / "weights.pth")[:8])
     monkeypatch.setattr(torchvision_weights, "published", lambda: {ours.name: ours})
     return ours
+
+
+if __name__ == "__main__":
+    from streamlit.web import cli
+
+    server = sys.argv.pop(1)
+    elsewhere = {
+        name: replace(weights, address=f"{server}/weights.pth")
+        for name, weights in torchvision_weights.published().items()
+    }
+    torchvision_weights.published = lambda: elsewhere
+    cli.main(prog_name="streamlit")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import urllib.request
 from pathlib import Path
 
+import pytest
 import torch
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 import simam_viz
 from simam_viz import render
@@ -15,6 +17,8 @@ from simam_viz.checkpoints import with_card
 from simam_viz.samples import list_samples
 
 from .authors_networks import authors_checkpoint, authors_network, saved
+from .conftest import running
+from .served_weights import EndlessHandler, serving
 from .test_checkpoints import NAN, changed
 from .test_journey import App, app  # noqa: F401
 
@@ -23,6 +27,30 @@ def uploaded_bytes(app: App) -> int:  # noqa: F811
     """What the server keeps of uploaded files, by its own account."""
     text = urllib.request.urlopen(f"{app.address}/_stcore/metrics", timeout=30).read().decode()
     return sum(int(float(line.split()[-1])) for line in text.splitlines() if "UploadedFileManager" in line)
+
+
+def test_a_download_that_is_stopped_leaves_nothing(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, download = tmp_path / "weights", re.compile(r"Download \d+ MB")
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(weights))
+    with (
+        serving(tmp_path / "served", EndlessHandler) as theirs,
+        running(tmp_path, program=("tests.served_weights", theirs)) as address,
+    ):
+        page = browser.new_page()
+        page.goto(f"{address}/models?size=128")
+        page.get_by_role("tab", name="torchvision's ImageNet weights").click(timeout=60_000)
+        page.get_by_role("button", name=download).click()
+        expect(page.get_by_text(re.compile(r"[1-9]\d* of 40 MB"))).to_be_visible(timeout=30_000)
+        assert list(weights.iterdir())
+        page.get_by_role("button", name="Stop here").click()
+        expect(page.get_by_role("button", name="Stop here")).to_have_count(0, timeout=30_000)
+        expect(page.get_by_role("button", name=download)).to_be_enabled()
+        expect(page.get_by_role("heading", name="In use: SimAM-ResNet-18 (pilot)")).to_be_visible()
+        page.close()
+        assert list(weights.iterdir()) == []
+    assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
 
 
 def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:  # noqa: F811

@@ -70,6 +70,28 @@ def upload(app: AppTest, name: str, content: bytes, place: str = "page") -> AppT
     return checked(uploader.upload(name, content).run())
 
 
+def samples_run(app: AppTest) -> None:
+    """Run the samples to the end."""
+    checked(app.button(key="samples-start").click().run())
+    while app.session_state["task-samples"].running:
+        checked(app.run())
+
+
+def test_the_samples_can_be_stopped_and_go_on() -> None:
+    app = open_models(size="128")
+    checked(app.button(key="samples-start").click().run())
+    if not app.session_state["task-samples"].complete:
+        checked(app.button(key="samples-stop").click().run())
+        done = len(app.session_state["task-samples"].results)
+        assert 0 < done < len(list_samples()) + 1 and app.button(key="samples-start").label == "Go on"
+        assert len([m for m in app.markdown if m.value.startswith("1. ")]) == min(done, len(list_samples()))
+        assert "trained **with SimAM**" not in everything(app)
+        checked(app.button(key="samples-start").click().run())
+        while app.session_state["task-samples"].running:
+            checked(app.run())
+    assert "trained **with SimAM**" in everything(app)
+
+
 def test_the_bundled_network_in_numbers(loaded: simam_viz.LoadedCheckpoint) -> None:
     app = open_page(PAGE)
     told = metrics(app)
@@ -80,7 +102,7 @@ def test_the_bundled_network_in_numbers(loaded: simam_viz.LoadedCheckpoint) -> N
     assert list(table["in use"]) == [True] + [False] * (len(table) - 1)
     assert table["top-1 (%)"][0] == loaded.card["accuracy"]["top1"]
     assert not any("describe" in (button.key or "") for button in app.button), "a bundled card stands"
-    checked(app.button(key="run-samples").click().run())
+    samples_run(app)
     assert "photos of a class it knows have that class" in everything(app)
     assert "trained **with SimAM**" in everything(app)
     lines = [m.value for m in app.markdown if m.value.startswith("1. ")]
@@ -360,7 +382,7 @@ def test_the_card_is_kept_beside_a_file_of_the_folder(tmp_path: Path) -> None:
     )
     again = simam_viz.load_checkpoint(path)
     assert not again.assumed and not again.attends
-    checked(app.button(key="run-samples").click().run())
+    samples_run(app)
     assert len([m for m in app.markdown if m.value.startswith("1. ")]) == len(list_samples())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import streamlit as st
@@ -17,11 +18,12 @@ from ..samples import Sample, list_samples
 from ..store import SUFFIXES, card_path, card_text
 from ..torchvision_weights import Published
 from ..weights_file import CheckpointError
-from . import networks, state, turns, widgets
+from . import long_task, networks, state, widgets
 from .networks import Choice
 from .scene import Scene
 
-_CHECKED = "sample-check"
+Answer = tuple[Sample, list[tuple[int, str, float]]]
+"""A sample and the five most probable classes: index, name, probability."""
 _SAVED = "card-saved"
 _TRAINED = {True: "yes", False: "never", None: "not known"}
 _ANSWERS = {"Yes": True, "No": False, "Not known": None}
@@ -276,28 +278,22 @@ def samples(view: Scene) -> None:
     loaded = view.loaded
     subject = (loaded.identity, view.e_lambda, view.input_size)
     st.markdown("Do weights, class names and preprocessing fit together? Then most of these photos are recognised.")
-    if st.button("Run the samples", icon=":material/play_arrow:", key="run-samples"):
-        photos = list_samples()
-        queue, bar = st.empty(), st.progress(0.0, "Running the samples…")
-        found = []
-        for done, sample in enumerate(photos, 1):
-            with turns.waited_for(lambda ahead: turns.tell(queue, ahead)):
-                found.append((sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)))
-            queue.empty()
-            bar.progress(done / (len(photos) + 1), f"{done} of {len(photos)} samples")
-        with turns.waited_for(lambda ahead: turns.tell(queue, ahead)):
-            evidence = training_evidence(loaded, [sample.image() for sample in photos])
-        queue.empty()
-        bar.empty()
-        st.session_state[_CHECKED] = (subject, found, evidence)
-    checked = st.session_state.get(_CHECKED)
-    if checked and checked[0] == subject:
-        _answers(loaded, checked[1], checked[2])
+    photos = list_samples()
+
+    def work() -> Iterator[Answer | Evidence]:
+        for sample in photos:
+            yield sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)
+        yield training_evidence(loaded, [sample.image() for sample in photos])
+
+    found = long_task.in_pieces(
+        "samples", subject, len(photos) + 1, work, start="Run the samples", again="Run them again", unit="steps"
+    )
+    answers = [step for step in found if not isinstance(step, Evidence)]
+    if answers:
+        _answers(loaded, answers, next((step for step in found if isinstance(step, Evidence)), None))
 
 
-def _answers(
-    loaded: LoadedCheckpoint, found: list[tuple[Sample, list[tuple[int, str, float]]]], evidence: Evidence
-) -> None:
+def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence | None) -> None:
     known = {_plain_name(category) for category in loaded.categories}
     askable = [(sample, top) for sample, top in found if known & _names(sample)]
     hits = sum(any(_plain_name(name) in _names(sample) for _, name, _ in top) for sample, top in askable)
@@ -307,7 +303,8 @@ def _answers(
         )
     else:
         st.markdown("By their names, none of this network's classes is on these photos.")
-    st.markdown(_evidence_sentence(loaded, evidence))
+    if evidence is not None:
+        st.markdown(_evidence_sentence(loaded, evidence))
     with st.grid(4, min_column_width=200):
         for sample, top in found:
             with st.container(border=True):
@@ -414,14 +411,16 @@ def torchvisions() -> None:
     if weights.path().is_file():
         st.button("Use them", icon=":material/check:", on_click=networks.choose, args=(name,), key="torchvision-use")
     elif st.button(f"Download {weights.megabytes:.0f} MB", icon=":material/download:", key="torchvision-download"):
-        bar = st.progress(0.0, "Connecting…")
+        # A click runs the page anew: this run ends at its next sign of progress, and what it had written goes with it.
+        stop, bar = st.empty(), st.progress(0.0, "Connecting…")
+        stop.button("Stop here", icon=":material/stop:", key="torchvision-stop")
         try:
             torchvision_weights.download(
                 weights,
                 progress=lambda done, total: bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"),
             )
         except CheckpointError as error:
-            bar.empty()
+            stop.empty(), bar.empty()
             st.error(state.plain(str(error)))
         else:
             networks.choose(name)

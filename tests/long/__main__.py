@@ -1,4 +1,4 @@
-"""``python -m tests.long [images] [weights] [properties] [sessions] [fuzz] [--minutes M] [--sessions N]
+"""``python -m tests.long [images] [weights] [properties] [suite] [sessions] [fuzz] [--minutes M] [--sessions N]
 [--pause SECONDS] [--examples N]``
 
 Without a name, all of them. Each prints its counts; anything wrong ends with exit code 1.
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 from . import files, sessions
 
-PARTS = ("images", "weights", "properties", "sessions", "fuzz")
+PARTS = ("images", "weights", "properties", "suite", "sessions", "fuzz")
 
 
 def properties(examples: int) -> bool:
@@ -25,6 +25,12 @@ def properties(examples: int) -> bool:
     command = [sys.executable, "-m", "pytest", "-W", "ignore", *(f"tests/test_hostile_{name}.py" for name in names)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SIMAM_VIZ_EXAMPLES": str(examples)}, check=False)
     return done.returncode == 0
+
+
+def suite() -> bool:
+    """The tests that the short form leaves out."""
+    command = [sys.executable, "-m", "pytest", "-W", "ignore", "-m", "long"]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def fuzz(minutes: float) -> bool:
@@ -52,6 +58,7 @@ def main() -> None:
         "images": lambda: files.images(),
         "weights": lambda: files.weights(),
         "properties": lambda: properties(options.examples),
+        "suite": suite,
         "sessions": lambda: sessions.run(options.sessions, options.minutes, options.pause),
         "fuzz": lambda: fuzz(options.minutes),
     }
