@@ -125,6 +125,24 @@ class App:
         self.page.screenshot(path=self.screenshot)
         pytest.fail(f"{message}; see {self.screenshot}. {trouble}")
 
+    def choose(self, label: str, option: str | re.Pattern[str], *, exact: bool = False, typed: str = "") -> None:
+        """Choose from a menu, or from what is left of it when something was ``typed``: a long one shows only a part.
+
+        A page that is still being drawn closes a menu that has just been opened: open it again.
+        """
+        menu = self.page.get_by_test_id("stMain").get_by_role("combobox", name=label)
+        wanted = self.page.get_by_role("option", name=option, exact=exact)
+
+        def chosen() -> bool:
+            if not wanted.count():
+                menu.click(timeout=10_000)
+                if typed:
+                    menu.fill(typed)
+            wanted.click(timeout=4_000)
+            return True
+
+        self.until(chosen, f"The menu {label} offers no {option}")
+
     def parameters(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
 
@@ -357,8 +375,7 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
 
     # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
     app.go("Attention maps")
-    app.page.get_by_role("combobox", name="Block").click()
-    app.page.get_by_role("option", name=re.compile("^layer3.0")).click()
+    app.choose("Block", re.compile("^layer3.0"))
     expect(app.page).to_have_url(re.compile("block=layer3.0"), timeout=20_000)
     app.idle()
     cell(app, "pick-layer3-0-0", 2, 6, 10)
@@ -419,8 +436,7 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     expect(app.page.get_by_text(shown, exact=True).first).to_be_visible(timeout=20_000)
 
     # A click on a tile opens its channel, in the order that was chosen.
-    app.page.get_by_role("combobox", name="Sort channels by").click()
-    app.page.get_by_role("option", name="contrast of the weights").click()
+    app.choose("Sort channels by", "contrast of the weights")
     expect(app.page).to_have_url(re.compile("sort="), timeout=20_000)
     app.idle()
     order = inspection.ranked_channels(inspection.contrast(block))
@@ -563,8 +579,7 @@ def charts_on(app: App) -> list[bytes]:
 
 
 def choose_block(app: App, label: str, block: str) -> None:
-    app.page.get_by_role("combobox", name=label).click()
-    app.page.get_by_role("option", name=re.compile(f"^{re.escape(block)}")).click()
+    app.choose(label, re.compile(f"^{re.escape(block)}"))
 
 
 @pytest.mark.parametrize("width", [1400, 390])

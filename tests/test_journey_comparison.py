@@ -33,10 +33,7 @@ def show(app: App, part: str) -> None:
 
 
 def choose(app: App, label: str, option: str) -> None:
-    box = app.page.get_by_test_id("stMain").get_by_role("combobox", name=label)
-    box.click()
-    box.fill(option)  # a long list holds in the page only what is in sight
-    app.page.get_by_role("option", name=option, exact=True).click()
+    app.choose(label, option, exact=True, typed=option)
     app.page.wait_for_timeout(300)
     app.idle()
 
