@@ -133,3 +133,10 @@ def running(folder: Path, *options: str, program: tuple[str, ...] = ("streamlit"
     finally:
         process.terminate()
         process.wait(30)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A journey on a busy machine may miss its moment: it gets one second try, and the summary counts it."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1))
