@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import simam_viz
 from simam_viz.analysis import Analysis
 from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.comparison import VARIANTS, with_attention
 from simam_viz.models import residual_blocks, set_e_lambda, shared_copy
 
 from .measure import Budget, Row, interleaved, missing, peer, ratio
@@ -68,6 +69,9 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
     lambdas = [loaded.e_lambda * factor for factor in (0.1, 0.5, 1, 2)]
     candidates["batch"] = lambda: simam_viz.analyze_lambdas(loaded, image, lambdas, target, size)
     candidates["one by one"] = lambda: [simam_viz.analyze(loaded, image, e, target, size) for e in lambdas]
+    variants = [with_attention(loaded, variant) for variant in VARIANTS]
+    candidates["compare"] = lambda: simam_viz.compare(loaded, image, None, target, size)
+    candidates["variants"] = lambda: [simam_viz.analyze(variant, image, None, target, size) for variant in variants]
     times = interleaved(candidates, rounds)
 
     def against(name: str, title: str, *budgets: Budget, faster: bool = False) -> Row:
@@ -87,6 +91,9 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
             against(f"torchcam{kind}", f"analyze : torchcam's GradCAM on all blocks at once{kind}, which gives no attention", *budgets[1]),
         ]  # fmt: skip
     found.append(ratio("analysis", f"analyze_lambdas at 4 λ : analyze at each, {label}", times, "batch", "one by one"))
+    found.append(
+        ratio("analysis", f"compare on, uniform, off : analyze of each, {label}", times, "compare", "variants")
+    )
     return found
 
 

@@ -19,7 +19,12 @@ def gradcam_comparison(view: Scene) -> None:
         st.segmented_control, "Show", list(PARTS), name="look", default="maps", required=True,
         parse=state.one_of({name: name for name in PARTS}), format_func=lambda name: PARTS[name][0],
     )  # fmt: skip
-    asked = comparison_parts.controls(view, methods=part != "ablation", blocks=part in ("maps", "faithful", "figure"))
+    asked = comparison_parts.controls(
+        view,
+        methods=part != "ablation",
+        blocks=part in ("maps", "faithful", "figure"),
+        together=part in ("maps", "blocks"),
+    )
     PARTS[part][1](asked)
 
 

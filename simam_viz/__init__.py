@@ -1,7 +1,7 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
 from . import version
-from .analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, prepare
+from .analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, analyze_together, prepare
 from .checkpoints import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
 from .comparison import ablate_blocks, compare
 from .formulas import attention, energy, importance
@@ -23,6 +23,7 @@ __all__ = [
     "ablate_blocks",
     "analyze",
     "analyze_lambdas",
+    "analyze_together",
     "attention",
     "compare",
     "create_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import operator
 from collections.abc import Sequence
@@ -16,8 +17,8 @@ from torch.utils.hooks import RemovableHandle
 from . import formulas
 from .cam import METHODS, HeatMap, over_maximum
 from .checkpoints import LoadedCheckpoint
-from .models import Site, Stem, begin_behind, replace_modules, set_e_lambda, shared_copy, sites, stem
-from .simam import SimAM, SweptSimAM
+from .models import Site, Stem, begin_behind, set_e_lambda, shared_copy, sites, stem
+from .simam import EachSimAM, SimAM
 
 QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
 """What a block can show of its neurons, by the names that stand on screen."""
@@ -58,7 +59,10 @@ class Block:
     def compacted(self) -> Block:
         """The same with every heat map computed, and without the activations and gradients that they came from."""
         block = dataclasses.replace(
-            self, activations=self.activations[:0].clone(), gradients=self.gradients[:0].clone()
+            self,
+            features=self.features.clone(),  # of a batch, it would hold on to the whole of it
+            activations=self.activations[:0].clone(),
+            gradients=self.gradients[:0].clone(),
         )
         block._heat_maps.update({method: self.heat_map(method) for method in METHODS})
         return block
@@ -228,23 +232,44 @@ def analyze_lambdas(
 
     Arguments and errors as there. Without a target, each analysis explains the class predicted at its own λ.
     """
-    e_lambdas = [formulas.check_e_lambda(e_lambda) for e_lambda in e_lambdas]
-    if not e_lambdas:
+    return analyze_together([(loaded, e_lambda) for e_lambda in e_lambdas], image, target, input_size, against)
+
+
+def analyze_together(
+    networks: Sequence[tuple[LoadedCheckpoint, float]],
+    image: Image.Image | Prepared,
+    target: int | None = None,
+    input_size: int | None = None,
+    against: int | None = None,
+    *,
+    one_target: bool = False,
+) -> list[Analysis]:
+    """:func:`analyze` one image under several attentions with one pass each way, as a batch.
+
+    Arguments and errors as there, and:
+
+    Args:
+        networks: networks with the λ of each. They share all their weights, and may differ in what stands in the place of
+            SimAM (see :func:`simam_viz.comparison.with_attention`).
+        one_target: without a target, all explain the class that the first predicts, and not each its own.
+    """
+    e_lambdas = [formulas.check_e_lambda(e_lambda) for _, e_lambda in networks]
+    if not networks:
         return []
+    loaded = networks[0][0]
     prepared = image if isinstance(image, Prepared) else prepare(loaded, image, input_size)
-    model = shared_copy(loaded.model)
-    set_e_lambda(model, e_lambdas[0])
-    if len(e_lambdas) > 1:
-        replace_modules(model, SimAM, lambda simam: SweptSimAM(simam, e_lambdas))
+    model = _one_model([network.model for network, _ in networks], e_lambdas)
     if prepared.stem is not None:
-        begin_behind(model, prepared.stem, len(e_lambdas))
+        begin_behind(model, prepared.stem, len(networks))
     target, against = (None if index is None else operator.index(index) for index in (target, against))
     with torch.inference_mode(False), torch.enable_grad(), _Record(model, e_lambdas) as record:
-        logits = model(prepared.x.expand(len(e_lambdas), -1, -1, -1))
+        logits = model(prepared.x.expand(len(networks), -1, -1, -1))
         for index in (target, against):
             if index is not None and not 0 <= index < logits.shape[1]:
                 raise ValueError(f"There is no class {index}; this network knows classes 0 to {logits.shape[1] - 1}.")
-        targets = logits.argmax(dim=1).tolist() if target is None else [target] * len(e_lambdas)
+        targets = logits.argmax(dim=1).tolist()
+        if target is not None or one_target:
+            targets = [targets[0] if target is None else target] * len(networks)
         if against in targets:
             raise ValueError(f"Class {against} cannot be contrasted with itself; choose another class.")
         explained = logits[range(len(targets)), targets]
@@ -258,7 +283,7 @@ def analyze_lambdas(
             logits[i].detach(),
             targets[i],
             e_lambda,
-            record.attends,
+            record.attends(i),
             loaded.categories,
             tuple(
                 Block(site.name, features[i].detach(), output[i].detach(), gradient[i], site.simams[i])
@@ -272,13 +297,30 @@ def analyze_lambdas(
     ]
 
 
+def _one_model(models: Sequence[nn.Module], e_lambdas: Sequence[float]) -> nn.Module:
+    """A private copy of what the ``models`` share, with the attention of each, at its λ, for each image of a batch."""
+    whole = shared_copy(models[0])
+    if len(models) == 1:
+        set_e_lambda(whole, e_lambdas[0])
+        return whole
+    different = dict.fromkeys(models)
+    places = dict.fromkeys(name for model in different for name, m in model.named_modules() if isinstance(m, SimAM))
+    for place in places:
+        each = [copy.deepcopy(model.get_submodule(place)) for model in models]
+        for one, e_lambda in zip(each, e_lambdas, strict=True):
+            set_e_lambda(one, e_lambda)
+        whole.set_submodule(place, EachSimAM(each))
+    return whole
+
+
 @dataclass(frozen=True)
 class _Site:
     """One block that is watched, and for each image a SimAM that weighs its features as the network does, or would."""
 
     name: str
     simams: tuple[SimAM, ...]
-    attends: bool
+    attends: tuple[bool, ...]
+    """For each image, whether the network does."""
 
 
 class _Record:
@@ -294,10 +336,13 @@ class _Record:
         self._outputs: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
         for site in sites(model):
+            each = site.simam.each if isinstance(site.simam, EachSimAM) else [site.simam] * len(e_lambdas)
             # Blocks outlive the copy: they get a SimAM of their own, from before it is hooked.
-            swept = isinstance(site.simam, SweptSimAM)
-            own = site.simam if swept else SweptSimAM(site.simam or SimAM(), e_lambdas)
-            self._sites[site.name] = _Site(site.name, own.each, site.simam is not None)
+            simams = [copy.deepcopy(one) if isinstance(one, SimAM) else SimAM() for one in each]
+            for simam, e_lambda in zip(simams, e_lambdas, strict=True):
+                simam.e_lambda = e_lambda
+            attends = tuple(isinstance(one, SimAM) for one in each)
+            self._sites[site.name] = _Site(site.name, tuple(simams), attends)
             self._watch(site)
         if not self._sites:
             raise ValueError(
@@ -323,9 +368,9 @@ class _Record:
     def outputs(self) -> list[Tensor]:
         return list(self._outputs.values())
 
-    @property
-    def attends(self) -> bool:
-        return any(site.attends for site in self._sites.values())
+    def attends(self, image: int) -> bool:
+        """Whether SimAM ran anywhere in the network for one image of the batch."""
+        return any(site.attends[image] for site in self._sites.values())
 
     def _watch(self, site: Site) -> None:
         def keep_input(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

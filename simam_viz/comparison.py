@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .analysis import IMPOSSIBLE, Analysis, analyze, prepare
+from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together
 from .checkpoints import LoadedCheckpoint
 from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
 from .simam import FixedMeanSimAM, SimAM, UniformSimAM
@@ -85,6 +85,8 @@ def compare(
 ) -> dict[Column, Analysis]:
     """Analyse ``image`` under each of :func:`columns`: attention on, uniform and off, and through the ``twin`` if there is one.
 
+    What has the same weights runs as one batch.
+
     Without a target, all explain the class that the network with attention on predicts. Arguments as
     :func:`simam_viz.analyze` takes them, and:
 
@@ -93,14 +95,13 @@ def compare(
         twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
     """
     e_lambda = loaded.e_lambda if e_lambda is None else e_lambda
-    analyses: dict[Column, Analysis] = {}
-    # One set of weights under several attentions: what lies before the first SimAM is the same in all.
-    shared = prepare(loaded, image, input_size)
-    for column in columns(loaded, twin):
-        at = lambda_of(loaded, column, e_lambda, fixed_mean)
-        begun = prepare(twin, image, input_size) if column == "twin" and twin is not None else shared
-        analyses[column] = analyze(network(loaded, column, fixed_mean, twin), begun, at, target, against=against)
-        target = analyses[column].target
+    own = columns(loaded)
+    runs = [(network(loaded, column, fixed_mean), lambda_of(loaded, column, e_lambda, fixed_mean)) for column in own]
+    together = analyze_together(runs, image, target, input_size, against, one_target=True)
+    analyses = dict(zip(own, together, strict=True))
+    if twin is not None:
+        at = lambda_of(loaded, "twin", e_lambda)
+        analyses["twin"] = analyze(twin, image, at, analyses["on"].target, input_size, against)
     return analyses
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -79,23 +78,30 @@ class FixedMeanSimAM(SimAM):
         return x * self.weights(x)
 
 
-class SweptSimAM(SimAM):
-    """SimAM over a batch of which every image has a λ of its own.
+class EachSimAM(SimAM):
+    """A batch of which every image has an attention of its own.
 
     Args:
-        simam: what works on each image; it stays as it is.
-        e_lambdas: λ of each image, in the order of the batch.
+        each: what works on each image, in the order of the batch: a :class:`SimAM`, or anything else that keeps the shape.
+
+    Raises:
+        ValueError: none of them is a :class:`SimAM`.
     """
 
-    def __init__(self, simam: SimAM, e_lambdas: Sequence[float]) -> None:
-        super().__init__(simam.e_lambda)
+    def __init__(self, each: Sequence[nn.Module]) -> None:
+        simams = [one for one in each if isinstance(one, SimAM)]
+        if not simams:
+            raise ValueError("At least one image of the batch must have SimAM.")
+        super().__init__(simams[0].e_lambda)
         # Not among the module's children: to a network, this is one SimAM.
-        self.each = tuple(copy.deepcopy(simam) for _ in e_lambdas)
-        for one, e_lambda in zip(self.each, e_lambdas, strict=True):
-            one.e_lambda = check_e_lambda(e_lambda)
+        self.each = tuple(each)
 
     def weights(self, x: Tensor) -> Tensor:
-        return torch.cat([one.weights(part) for one, part in zip(self.each, x.split(1), strict=True)])
+        """As :meth:`SimAM.weights`; all 1 for an image that has no SimAM."""
+        parts = zip(self.each, x.split(1), strict=True)
+        return torch.cat(
+            [one.weights(part) if isinstance(one, SimAM) else torch.ones_like(part) for one, part in parts]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([one(part) for one, part in zip(self.each, x.split(1), strict=True)])

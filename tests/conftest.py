@@ -65,6 +65,12 @@ CHROMIUM_FLAGS = [
 
 
 @pytest.fixture(scope="session")
+def noise() -> Image.Image:
+    pixels = torch.randint(0, 256, (90, 120, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
+    return Image.fromarray(pixels.numpy())
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real Chromium. Without one, browser tests are skipped; with SIMAM_VIZ_REQUIRE_BROWSER set, that is an error."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -22,12 +22,6 @@ def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
     return LoadedCheckpoint("small", model, Transforms(64), tuple("abcdef"), 0.1)
 
 
-@pytest.fixture(scope="module")
-def noise() -> Image.Image:
-    pixels = torch.randint(0, 256, (90, 120, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
-    return Image.fromarray(pixels.numpy())
-
-
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
 def test_blocks_hold_what_an_independent_pass_computes(arch: str, noise: Image.Image) -> None:
     """Features, logits and Grad-CAM against a deep copy, retained gradients and one backward a layer."""

@@ -14,10 +14,11 @@ from torch import nn
 import simam_viz
 from simam_viz import store
 from simam_viz.checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of
-from simam_viz.comparison import ablate_blocks, columns, compare, lambda_of, network, with_attention
+from simam_viz.comparison import VARIANTS, ablate_blocks, columns, compare, lambda_of, network, with_attention
 from simam_viz.models import residual_blocks
-from simam_viz.simam import FixedMeanSimAM, SimAM, UniformSimAM
+from simam_viz.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
 
+from .test_analysis import small
 from .twins import TWIN, folder_with_twin
 
 
@@ -44,6 +45,52 @@ def test_comparison_at_a_fixed_mean_weight(loaded: LoadedCheckpoint, photo: Imag
     torch.testing.assert_close(first.attention, expected)
     same = compare(loaded, photo, target=fixed["on"].target, input_size=96, fixed_mean=True)
     torch.testing.assert_close(same["on"].logits, trained["on"].logits, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2"])
+@pytest.mark.parametrize("fixed_mean", [False, True])
+def test_one_batch_gives_what_each_network_gives_alone(arch: str, fixed_mean: bool, noise: Image.Image) -> None:
+    loaded = small(arch)
+    e_lambda = 2.0
+    for target, against in ((None, None), (2, None), (2, 0)):
+        together = compare(loaded, noise, e_lambda, target, against=against, fixed_mean=fixed_mean)
+        assert tuple(together) == VARIANTS
+        for variant, got in together.items():
+            at = lambda_of(loaded, variant, e_lambda, fixed_mean)
+            alone = simam_viz.analyze(
+                with_attention(loaded, variant, fixed_mean), noise, at, together["on"].target, against=against
+            )
+            assert (got.e_lambda, got.target, got.against) == (at, alone.target, against)
+            assert got.attends == alone.attends == (variant != "off")
+            torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)
+            for ours, theirs in zip(got.blocks, alone.blocks, strict=True):
+                assert ours.name == theirs.name and type(ours.simam) is type(theirs.simam)
+                for name in ("features", "attention", "activations", "gradients"):
+                    torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4)
+
+
+def test_networks_of_one_set_of_weights_run_once(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    """The last layer, shared by all, is called once, for a batch of three."""
+    sizes: list[int] = []
+    handle = loaded.model.fc.register_forward_hook(lambda layer, inputs, output: sizes.append(len(output)))
+    try:
+        analyses = compare(loaded, photo, input_size=64)
+    finally:
+        handle.remove()
+    assert sizes == [3]
+    kept = analyses["off"].compacted().blocks[0].features
+    assert kept.untyped_storage().nbytes() == kept.nbytes, "what is kept of one does not hold on to the batch"
+
+
+def test_each_image_of_a_batch_has_an_attention_of_its_own() -> None:
+    x = torch.randn(3, 4, 5, 5)
+    each = EachSimAM([nn.Identity(), SimAM(0.5), UniformSimAM(0.1)])
+    weights = torch.cat([torch.ones_like(x[:1]), SimAM(0.5).weights(x[1:2]), UniformSimAM(0.1).weights(x[2:])])
+    torch.testing.assert_close(each.weights(x), weights)
+    torch.testing.assert_close(each(x), x * weights)
+    assert list(each.children()) == []
+    with pytest.raises(ValueError, match="At least one"):
+        EachSimAM([nn.Identity()])
 
 
 def one_block(loaded: LoadedCheckpoint, name: str, module: nn.Module) -> nn.Module:

@@ -17,9 +17,11 @@ from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz import cam, charts, figures, metrics, render, store
-from simam_viz.checkpoints import LoadedCheckpoint, load_checkpoint
+from simam_viz.analysis import Analysis, analyze_together
+from simam_viz.checkpoints import LoadedCheckpoint, load_checkpoint, short_name
 from simam_viz.comparison import VARIANTS, ablate_blocks, compare
 from simam_viz.samples import list_samples
+from simam_viz.ui import scene
 
 from .test_pages import checked, in_project, open_page
 from .twins import TWIN, folder_with_twin
@@ -69,6 +71,41 @@ def test_three_columns_and_what_each_says(loaded: LoadedCheckpoint, photo: Image
     )
     checked(app.selectbox(key="control-second").select("on").run())
     assert "Both are the same network" in app.info[0].value and not app.metric
+
+
+def test_what_is_missing_runs_as_one_batch(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First all columns, then what λ moves: never a pass for each, and none for what the session has."""
+    batches: list[list[tuple[float, bool]]] = []
+
+    def spied(networks: list[tuple[LoadedCheckpoint, float]], *args: object, **options: object) -> list[Analysis]:
+        analyses = analyze_together(networks, *args, **options)
+        batches.append([(analysis.e_lambda, analysis.attends) for analysis in analyses])
+        return analyses
+
+    monkeypatch.setattr(scene, "analyze_together", spied)
+    app = open_page(PAGE, size="64")
+    assert batches == [[(0.1, True), (0.1, True), (0.1, False)], [(0.1, False)]], "on, uniform and off; then the twin"
+    batches.clear()
+    checked(app.select_slider(key="control-lambda").set_value(1.0).run())
+    assert batches == [[(1.0, True), (1.0, True)]], "the prediction is the same: off and the twin explain it already"
+    batches.clear()
+    checked(app.toggle(key="control-scale").set_value(True).run())
+    assert batches == [[(1.0, True), (0.1, True)]], "on and uniform at a fixed mean weight"
+
+
+def test_a_prediction_that_changes_with_lambda_is_what_all_then_explain(loaded: LoadedCheckpoint) -> None:
+    ends = [loaded.e_lambda, 10.0]
+    photo, size, targets = next(
+        (sample.name, size, targets)
+        for sample in list_samples()
+        for size in (64, 96, 128)
+        if len(set(targets := [a.target for a in simam_viz.analyze_lambdas(loaded, sample.image(), ends, None, size)]))
+        == 2
+    )
+    app = open_page(PAGE, photo=photo, size=str(size))
+    for e_lambda, target in zip(ends, targets, strict=True):
+        checked(app.select_slider(key="control-lambda").set_value(e_lambda).run())
+        assert text(app).count(f"Probability of {short_name(loaded.categories[target])}:") == 3
 
 
 def test_the_twin_appears_by_itself(twin: LoadedCheckpoint, photo: Image.Image) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import streamlit as st
 
@@ -41,8 +41,10 @@ class Comparison:
     against: int | None
     fixed_mean: bool
 
-    def analysis(self, column: Column) -> Analysis:
-        return self.view.analysis(column, self.fixed_mean, self.against)
+    @cached_property
+    def analyses(self) -> dict[Column, Analysis]:
+        """The photo through every column's network."""
+        return self.view.analyses(self.columns, self.fixed_mean, self.against)
 
     @property
     def plain(self) -> bool:
@@ -104,14 +106,17 @@ class Comparison:
         return ""
 
 
-def controls(view: Scene, methods: bool, blocks: bool) -> Comparison:
+def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Comparison:
     """What to compare, and how: drawn at the top of the page, kept in the address.
 
     Args:
         methods: whether the part below shows heat maps, and so asks for a method and a contrast.
         blocks: whether it asks for one block.
+        together: whether it shows this photo through every network.
     """
     columns = comparison.columns(view.loaded, view.twin)
+    if together and state.get("contrast") is None and state.get("scale") is None:
+        view.analyses(columns)  # the prediction, which comes next, and all the part below needs, in one batch
     target = view.analysis().target
     method, against, fixed = "Grad-CAM", None, False
     block = view.analysis().blocks[-1].name
@@ -151,7 +156,7 @@ def heat_maps(asked: Comparison) -> None:
     with st.grid(len(asked.columns), min_column_width=220):
         for column in asked.columns:
             with st.container(border=True):
-                analysis = asked.analysis(column)
+                analysis = asked.analyses[column]
                 _, name, probability = analysis.top(1)[0]
                 st.markdown(f"**{asked.titles[column]}**")
                 _card(asked, f"cam-{column}", column, asked.block, 480)
@@ -175,7 +180,7 @@ def heat_maps(asked: Comparison) -> None:
 
 def _card(asked: Comparison, key: str, column: Column, block: str, size: int, caption: str | None = None) -> None:
     """One heat map over the photo; or the photo in grey, and why there is none."""
-    analysis = asked.analysis(column)
+    analysis = asked.analyses[column]
     trouble = asked.trouble(analysis, block)
     heat = analysis.block(block).heat_map(asked.method)
     widgets.picture(
@@ -202,7 +207,7 @@ def _difference(asked: Comparison) -> None:
             asked, "Second", "second", asked.columns[-1] if "twin" in asked.columns else asked.columns[1]
         )
         own = choose.own_range()
-    one, other = (asked.analysis(column) for column in (first, second))
+    one, other = (asked.analyses[column] for column in (first, second))
     troubles = [
         f"{asked.titles[c]}: {t}" for c, a in ((first, one), (second, other)) if (t := asked.trouble(a, asked.block))
     ]
@@ -254,7 +259,7 @@ def every_block(asked: Comparison) -> None:
     """A strip of all blocks for each network."""
     st.subheader(f"{asked.method} of {asked.explained} at every block", help=explain("cam methods"))
     for column in asked.columns:
-        analysis = asked.analysis(column)
+        analysis = asked.analyses[column]
         probability = widgets.percent(float(analysis.probabilities[asked.target]))
         st.markdown(f"**{asked.titles[column]}**: {asked.name(asked.target)} {probability}")
         if analysis.impossible:

@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison
-from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, prepare
+from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, analyze_together, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
 from . import forgetting, networks, sidebar, state, takeaway, turns
@@ -64,11 +64,16 @@ class Scene:
 
     def analysis(self, column: Column = "on", fixed_mean: bool = False, against: int | None = None) -> Analysis:
         """The photo through one of the networks to compare; all explain the same class, that which attention on predicts."""
-        target, loaded = self.target, self.loaded
-        if target is None and (column, fixed_mean, against) != ("on", False, None):
+        return self.analyses([column], fixed_mean, against)[column]
+
+    def analyses(
+        self, columns: Sequence[Column], fixed_mean: bool = False, against: int | None = None
+    ) -> dict[Column, Analysis]:
+        """:meth:`analysis` for several columns: those that share their weights, and are not kept, run as one batch."""
+        target = self.target
+        if target is None and ("on" not in columns or fixed_mean or against is not None):
             target = self.analysis().target
-        at = comparison.lambda_of(loaded, column, self.e_lambda, fixed_mean)
-        return _analyse(self, column, fixed_mean and column in ("on", "uniform"), at, target, against)
+        return _analyse(self, columns, fixed_mean, target, against)
 
     def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
         """At several λ, past what the session keeps: a sweep would push everything else out of it.
@@ -215,16 +220,30 @@ def _prepare_process() -> None:
 
 @turns.in_turn
 def _analyse(
-    scene: Scene, column: Column, fixed_mean: bool, e_lambda: float, target: int | None, against: int | None
-) -> Analysis:
+    scene: Scene, columns: Sequence[Column], fixed_mean: bool, target: int | None, against: int | None
+) -> dict[Column, Analysis]:
+    """The photo under some attentions. Without a target, attention on is the first of them and its prediction is explained."""
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
-    key = (scene.photo.name, scene.loaded.identity, scene.input_size, column, fixed_mean, e_lambda, target, against)
-    if (found := kept.get(key)) is None:
+    lambdas = {c: comparison.lambda_of(scene.loaded, c, scene.e_lambda, fixed_mean) for c in columns}
+    subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against)
+    keys = {c: (*subject, c, fixed_mean and c in ("on", "uniform"), lambdas[c]) for c in columns}
+    found = {c: analysis for c in columns if (analysis := kept.get(keys[c])) is not None}
+    if target is None and "on" in found:
+        target = found["on"].target
+    # What is kept may explain the class that was predicted at another λ.
+    while missing := [c for c in columns if c not in found or target not in (None, found[c].target)]:
+        # The twin's weights are its own.
+        batch = [c for c in missing if c != "twin"] or missing
+        twin = scene.twin if "twin" in batch else None
+        networks = [comparison.network(scene.loaded, c, fixed_mean, twin) for c in batch]
+        runs = [(network, lambdas[c]) for network, c in zip(networks, batch, strict=True)]
         with turns.turn(), st.spinner("Looking at the photo…"):
-            loaded = comparison.network(scene.loaded, column, fixed_mean, scene.twin if column == "twin" else None)
-            found = analyze(loaded, scene.prepared(loaded), e_lambda, target, against=against).compacted()
-        kept.put(key, found)
+            analyses = analyze_together(runs, scene.prepared(networks[0]), target, against=against, one_target=True)
+            for c, analysis in zip(batch, analyses, strict=True):
+                found[c] = analysis.compacted()
+                kept.put(keys[c], found[c])
+        target = found[batch[0]].target
     return found
 
 
