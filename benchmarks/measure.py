@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
 
+import torch
+
 Times = dict[str, list[float]]
 """Seconds of one call, by candidate; the n-th of every candidate were taken right after one another."""
 
@@ -55,10 +57,59 @@ class Row:
         return asdict(self) | {"met": self.met}
 
 
+class Pace:
+    """Whether the machine is as fast as it was at its best, by a fixed piece of work that is part of no figure.
+
+    Other programs, or other guests of the same host, may slow it for a minute. A round that they fell into is taken
+    again, whatever it said: what is left is the machine alone.
+    """
+
+    SLOWED = 1.3
+    """How many times its best time the fixed work may take."""
+
+    def __init__(self, patience: float = 0) -> None:
+        self.patience = patience
+        """Seconds that may still be waited for the machine to recover; with none left, every round counts."""
+        self.waited = 0.0
+        self._map = torch.rand(64, 56, 56)
+        self._best = math.inf
+
+    def as_ever(self) -> bool:
+        """Whether the machine is as fast now as it ever was."""
+        if self.patience <= 0:
+            return True
+        # The least of a few: one alone may have been interrupted.
+        now = min(self._seconds() for _ in range(3))
+        self._best = min(self._best, now)
+        return now <= self.SLOWED * self._best
+
+    def wait(self) -> None:
+        """Return once it is, or once patience has run out."""
+        while not self.as_ever():
+            start = time.perf_counter()
+            time.sleep(0.2)
+            self.lose(time.perf_counter() - start)
+
+    def lose(self, seconds: float) -> None:
+        """Count time that gave no figure."""
+        self.waited += seconds
+        self.patience -= seconds
+
+    def _seconds(self) -> float:
+        start = time.perf_counter()
+        for _ in range(8):
+            self._map.mul_(0.5).add_(0.25).sigmoid_()
+        return time.perf_counter() - start
+
+
+PACE = Pace()
+
+
 def interleaved(candidates: dict[str, Callable[[], object]], rounds: int, least_seconds: float = 0.002) -> Times:
     """Time every candidate ``rounds`` times, in turn and in alternating order, so that all see the same machine.
 
     Each is called twice beforehand (once if it is slow), and so many times a turn that a turn takes ``least_seconds``.
+    A round that began or ended on a machine that something else had slowed is taken again; see :class:`Pace`.
     """
     calls = {}
     for name, call in candidates.items():
@@ -70,13 +121,21 @@ def interleaved(candidates: dict[str, Callable[[], object]], rounds: int, least_
                 break
         calls[name] = max(1, math.ceil(least_seconds / max(seconds, 1e-9)))
     times: Times = {name: [] for name in candidates}
-    for round_ in range(rounds):
-        order = list(candidates) if round_ % 2 == 0 else list(reversed(candidates))
+    while len(next(iter(times.values()))) < rounds:
+        PACE.wait()
+        begun = time.perf_counter()
+        order = list(candidates) if len(next(iter(times.values()))) % 2 == 0 else list(reversed(candidates))
+        seconds_of = {}
         for name in order:
             start = time.perf_counter()
             for _ in range(calls[name]):
                 candidates[name]()
-            times[name].append((time.perf_counter() - start) / calls[name])
+            seconds_of[name] = (time.perf_counter() - start) / calls[name]
+        if not PACE.as_ever():
+            PACE.lose(time.perf_counter() - begun)
+            continue
+        for name, seconds in seconds_of.items():
+            times[name].append(seconds)
     return times
 
 

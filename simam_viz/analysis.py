@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import operator
 from collections.abc import Sequence
@@ -306,7 +305,7 @@ def _one_model(models: Sequence[nn.Module], e_lambdas: Sequence[float]) -> nn.Mo
     different = dict.fromkeys(models)
     places = dict.fromkeys(name for model in different for name, m in model.named_modules() if isinstance(m, SimAM))
     for place in places:
-        each = [copy.deepcopy(model.get_submodule(place)) for model in models]
+        each = [shared_copy(model.get_submodule(place)) for model in models]
         for one, e_lambda in zip(each, e_lambdas, strict=True):
             set_e_lambda(one, e_lambda)
         whole.set_submodule(place, EachSimAM(each))
@@ -338,7 +337,7 @@ class _Record:
         for site in sites(model):
             each = site.simam.each if isinstance(site.simam, EachSimAM) else [site.simam] * len(e_lambdas)
             # Blocks outlive the copy: they get a SimAM of their own, from before it is hooked.
-            simams = [copy.deepcopy(one) if isinstance(one, SimAM) else SimAM() for one in each]
+            simams = [shared_copy(one) if isinstance(one, SimAM) else SimAM() for one in each]
             for simam, e_lambda in zip(simams, e_lambdas, strict=True):
                 simam.e_lambda = e_lambda
             attends = tuple(isinstance(one, SimAM) for one in each)

@@ -160,7 +160,7 @@ def sites(model: nn.Module) -> list[Site]:
     """
     modules = dict(model.named_modules())
     names = {module: name for name, module in modules.items()}
-    blocks = residual_blocks(model)
+    blocks = {name: module for name, module in modules.items() if isinstance(module, _BLOCK_KINDS)}
     places = [(m, m, None) for m in names if isinstance(m, SimAM)]
     places = places or [(m, None, m[0]) for m in names if isinstance(m, Attended)]
     if not places:
@@ -189,6 +189,10 @@ def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if isinstance(module, _BLOCK_KINDS)}
 
 
+def _first_block(model: nn.Module) -> nn.Module | None:
+    return next((module for module in model.modules() if isinstance(module, _BLOCK_KINDS)), None)
+
+
 @dataclass(frozen=True, eq=False)
 class Stem:
     """What a network makes of an image before its first SimAM, where no λ reaches."""
@@ -204,7 +208,7 @@ def stem(model: nn.Module, x: Tensor) -> Stem | None:
 
     Whoever calls it sees to evaluation mode and says whether gradients are wanted.
     """
-    block = next(iter(residual_blocks(model).values()), None)
+    block = _first_block(model)
     # Whatever was inserted elsewhere, or derives from these networks, may do other things on the way.
     if type(model) not in (ResNet, MobileNetV2) or type(block) not in _BLOCKS.values():
         return None
@@ -221,7 +225,7 @@ def stem(model: nn.Module, x: Tensor) -> Stem | None:
 @torch.inference_mode(False)
 def begin_behind(model: nn.Module, stem: Stem, copies: int) -> None:
     """Let ``model``, a private copy, go on from its ``stem`` as a batch of ``copies``, whatever input it is given."""
-    block = next(iter(residual_blocks(model).values()))
+    block = _first_block(model)
     entering, features = (_Given(tensor.expand(copies, -1, -1, -1)) for tensor in (stem.entering, stem.features))
     # Stands for what is not computed again; of its own, since the block's ReLU works in place.
     nothing = _Given(stem.features.new_empty(0))
@@ -338,8 +342,12 @@ def shared_copy(model: nn.Module) -> nn.Module:
     Hooks, λ and whole modules can be changed on the copy while others use the original. Its parameters ask for no
     gradient, so a backward pass through it reaches activations only.
     """
-    shared: dict[int, Any] = {id(buffer): buffer for buffer in model.buffers()}
-    shared |= {id(weight): nn.Parameter(weight.detach(), requires_grad=False) for weight in model.parameters()}
+    shared: dict[int, Any] = {}
+    for module in model.modules():  # once: parameters() and buffers() would each walk the whole tree again
+        shared |= {id(buffer): buffer for buffer in module._buffers.values() if buffer is not None}
+        for weight in module._parameters.values():
+            if weight is not None and id(weight) not in shared:
+                shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
     return _copied_tree(model, shared).eval()
 
 

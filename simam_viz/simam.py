@@ -116,9 +116,13 @@ def _refined(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor]:
     # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
     mean = wide.mean(dim=(2, 3), keepdim=True)
     work = (wide - mean).square_()
-    variance = work.sum(dim=(2, 3), keepdim=True).div_(max(x.shape[2] * x.shape[3] - 1, 1))
-    curvature = variance.add_(e_lambda).reciprocal_().mul_(0.25)
-    refined = work.mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_().mul_(wide)
+    others = max(x.shape[2] * x.shape[3] - 1, 1)
+    curvature = work.sum(dim=(2, 3), keepdim=True).add_(others * e_lambda).reciprocal_().mul_(others / 4)
+    if work.is_contiguous():
+        work.mul_(curvature).add_(IMPORTANCE_FLOOR)
+    else:  # one pass is quicker where channels lie side by side, and slower where each has a stretch of memory
+        torch.addcmul(work.new_tensor(IMPORTANCE_FLOOR), work, curvature, out=work)
+    refined = work.sigmoid_().mul_(wide)
     return refined.to(x.dtype), mean, curvature
 
 

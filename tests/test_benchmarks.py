@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import measure
 from benchmarks.measure import Budget, Row, durations, missing, ratio
 
 from .conftest import ROOT
@@ -60,3 +62,24 @@ def test_peers_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch)
     rows = analysis.against_all("bundled", networks.bundled(), 64, 1)
     assert [row.median is None for row in rows] == [False] + [True] * 6 + [False] * 2
     assert all("not installed" in row.note for row in rows[1:-2])
+
+
+def test_a_round_on_a_slowed_machine_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the round said; and only as long as there is patience."""
+    yardstick = iter([1.0, 1.0, 1.0] * 2 + [5.0, 5.0, 5.0] + [1.0, 1.0, 1.0] * 50)
+    pace = measure.Pace(patience=1e9)
+    monkeypatch.setattr(measure, "PACE", pace)
+    monkeypatch.setattr(pace, "_seconds", lambda: next(yardstick))
+    calls = []
+    times = measure.interleaved({"a": lambda: calls.append("a"), "b": lambda: time.sleep(1e-4)}, 4, 1e-9)
+    assert {name: len(seconds) for name, seconds in times.items()} == {"a": 4, "b": 4}
+    assert len(calls) == 2 + 4 and pace.waited >= 0.2, "slow when the second round was to begin: it waited"
+
+    yardstick = iter([1.0, 1.0, 1.0] + [5.0, 5.0, 5.0] + [1.0, 1.0, 1.0] * 50)
+    calls.clear()
+    measure.interleaved({"a": lambda: calls.append("a")}, 4, 1e-9)
+    assert len(calls) == 2 + 5, "slow when the first round ended: it is taken again"
+
+    monkeypatch.setattr(pace, "patience", 0.0)
+    monkeypatch.setattr(pace, "_seconds", lambda: pytest.fail("nobody waits, so nobody asks"))
+    measure.interleaved({"a": lambda: None}, 1)
