@@ -10,6 +10,9 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from .formulas import IMPORTANCE_FLOOR, attention, check_e_lambda
 
+_TILE = 2**20
+"""Neurons that are worked on at once in training: a batch's maps as a whole would go through main memory at every step."""
+
 
 class SimAM(nn.Module):
     """Parameter-free attention ``x · sigmoid(1/e*)`` over feature maps (N, C, H, W); shape and dtype are kept.
@@ -127,34 +130,57 @@ def _refined(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Refine(torch.autograd.Function):
-    """:func:`_refined` with its gradient by hand: autograd would keep six maps the size of x, this keeps x alone.
-
-    With s = sigmoid(u), u = d²·c + ½, M neurons and q = grad · x · s(1 − s) = ∂L/∂u:
-    ∂L/∂x_i = grad_i·s_i + 2c·(q_i·d_i − mean_j(q_j·d_j)) − d_i · 8c²/(M − 1) · Σ_j q_j·d_j².
-    """
+    """:func:`_refined` with its gradient by hand: autograd would keep six maps the size of x, this keeps x alone."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, e_lambda: float) -> Tensor:
-        refined, mean, curvature = _refined(x, e_lambda)
+        if (tiles := _tiles(x)) is None:
+            refined, mean, curvature = _refined(x, e_lambda)
+        else:
+            refined, mean, curvature = torch.empty_like(x), *(_wide(x.new_empty(*x.shape[:2], 1, 1)) for _ in range(2))
+            for tile in tiles:
+                refined[tile], mean[tile], curvature[tile] = _refined(x[tile], e_lambda)
         ctx.save_for_backward(x, mean, curvature)
         return refined
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
-        x, mean, curvature = ctx.saved_tensors
-        wide, grad = _wide(x), _wide(grad)
-        deviation = wide - mean
-        weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
-        direct = grad * weights
-        # q·d, in the memory of the weights: grad·s · x · (1 − s) · d
-        through = weights.neg_().add_(1).mul_(direct).mul_(wide).mul_(deviation)
-        shift = through.mean(dim=(2, 3), keepdim=True)
-        pull = (through * deviation).sum(dim=(2, 3), keepdim=True)
-        pull.mul_(curvature).mul_(4 / max(x.shape[2] * x.shape[3] - 1, 1))
-        # What is left is direct + 2c · (through − shift − pull · d).
-        through.sub_(shift).sub_(deviation.mul_(pull)).mul_(curvature.mul(2))
-        return direct.add_(through).to(x.dtype), None
+        x, *statistics = ctx.saved_tensors
+        if (tiles := _tiles(x)) is None:
+            return _gradient(grad, x, *statistics), None
+        result = torch.empty_like(x)
+        for tile in tiles:
+            result[tile] = _gradient(grad[tile], x[tile], *(statistic[tile] for statistic in statistics))
+        return result, None
+
+
+def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> Tensor:
+    """∂L/∂x from ∂L/∂(refined x), and the statistics that :func:`_refined` gives.
+
+    With s = sigmoid(u), u = d²·c + ½, M neurons and q = grad · x · s(1 − s) = ∂L/∂u:
+    ∂L/∂x_i = grad_i·s_i + 2c·(q_i·d_i − mean_j(q_j·d_j)) − d_i · 8c²/(M − 1) · Σ_j q_j·d_j².
+    """
+    wide, grad = _wide(x), _wide(grad)
+    deviation = wide - mean
+    weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
+    direct = grad * weights
+    # q·d, in the memory of the weights: grad·s · x · (1 − s) · d
+    through = weights.neg_().add_(1).mul_(direct).mul_(wide).mul_(deviation)
+    shift = through.mean(dim=(2, 3), keepdim=True)
+    pull = (through * deviation).sum(dim=(2, 3), keepdim=True)
+    pull.mul_(curvature).mul_(4 / max(x.shape[2] * x.shape[3] - 1, 1))
+    # What is left is direct + 2c · (through − shift − pull · d).
+    through.sub_(shift).sub_(deviation.mul_(pull)).mul_(curvature.mul(2))
+    return direct.add_(through).to(x.dtype)
+
+
+def _tiles(x: Tensor) -> list[slice] | None:
+    """Parts of a batch whose maps fit into the processor's cache, all of them together; ``None`` where one part does."""
+    if x.numel() <= 2 * _TILE:
+        return None
+    images = max(_TILE // x[0].numel(), 1)
+    return [slice(first, first + images) for first in range(0, len(x), images)]
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from simam_viz import SimAM, attention, energy, importance
-from simam_viz.simam import UniformSimAM, _Refine
+from simam_viz.simam import UniformSimAM, _Refine, _tiles
 
 LAMBDAS = (1e-6, 1e-4, 0.1, 10.0)
 
@@ -119,6 +119,28 @@ def test_module_multiplies_by_the_attention(maps: torch.Tensor, memory_format: t
 def test_gradient(shape: tuple[int, ...], e_lambda: float) -> None:
     x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2), requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: _Refine.apply(x, e_lambda), x)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("images", [1, 2, 5])
+def test_parts_of_a_batch_give_what_the_whole_gives(
+    memory_format: torch.memory_format, dtype: torch.dtype, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(5)
+    x, grad = (torch.randn(5, 4, 6, 6, generator=generator).to(dtype, memory_format=memory_format) for _ in range(2))
+    x.requires_grad_()
+
+    def both() -> tuple[torch.Tensor, torch.Tensor]:
+        refined = SimAM(0.1)(x)
+        return refined, torch.autograd.grad(refined, x, grad)[0]
+
+    whole = both()
+    monkeypatch.setattr("simam_viz.simam._TILE", images * x[0].numel())
+    assert len(_tiles(x) or [x]) == {1: 5, 2: 3, 5: 1}[images]
+    for part, expected in zip(both(), whole, strict=True):
+        torch.testing.assert_close(part, expected)
+        assert part.stride() == expected.stride() and part.dtype == dtype
 
 
 def test_uniform_keeps_each_channels_mean_weight_and_no_place() -> None:
