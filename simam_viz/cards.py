@@ -23,6 +23,18 @@ def accuracy_sentence(card: Card) -> str:
     )
 
 
+def earlier_readings_sentence(card: Card) -> str:
+    readings = card.get("earlier_readings", [])
+    if not readings:
+        return ""
+    told = "; ".join(
+        f"{reading['top1']:.2f} % top-1 and {reading['top5']:.2f} % top-5 at {reading['input_size']} px "
+        f"({reading['preprocessing'].rstrip('.')})"
+        for reading in readings
+    )
+    return f"The validation images had been read for this file before: {told}."
+
+
 def calibration_sentence(card: Card) -> str:
     error = card.get("expected_calibration_error")
     if error is None:

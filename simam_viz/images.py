@@ -67,11 +67,12 @@ def centre_square(width: int, height: int) -> tuple[int, int, int, int]:
 
 
 def square_view(image: Image.Image, size: int) -> Image.Image:
-    """The centre square of ``image``, resized to ``size`` × ``size`` (bicubic, antialiased).
+    """The centre square of ``image``, resized to ``size`` × ``size``: bilinear and antialiased.
 
+    Networks are trained on images that were interpolated so, torchvision's, the authors' and the bundled ones.
     It is cropped before it is resized, so a very long image costs no more than a square one.
     """
-    return image.crop(centre_square(*image.size)).resize((size, size), Image.Resampling.BICUBIC)
+    return image.crop(centre_square(*image.size)).resize((size, size), Image.Resampling.BILINEAR)
 
 
 def shrunk(image: Image.Image, max_pixels: int) -> Image.Image:

@@ -160,7 +160,7 @@ def sites(model: nn.Module) -> list[Site]:
     """
     modules = dict(model.named_modules())
     names = {module: name for name, module in modules.items()}
-    blocks = {name: module for name, module in modules.items() if isinstance(module, _BLOCK_KINDS)}
+    blocks = residual_blocks(model)
     places = [(m, m, None) for m in names if isinstance(m, SimAM)]
     places = places or [(m, None, m[0]) for m in names if isinstance(m, Attended)]
     if not places:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,8 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from .formulas import IMPORTANCE_FLOOR, attention, check_e_lambda
 
-_TILE = 2**20
-"""Neurons that are worked on at once in training: a batch's maps as a whole would go through main memory at every step."""
+_PART = 2**20
+"""Neurons that are worked on at once in training: with a whole batch, every operation would go through main memory."""
 
 
 class SimAM(nn.Module):
@@ -134,28 +134,18 @@ class _Refine(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, e_lambda: float) -> Tensor:
-        if (tiles := _tiles(x)) is None:
-            refined, mean, curvature = _refined(x, e_lambda)
-        else:
-            refined, mean, curvature = torch.empty_like(x), *(_wide(x.new_empty(*x.shape[:2], 1, 1)) for _ in range(2))
-            for tile in tiles:
-                refined[tile], mean[tile], curvature[tile] = _refined(x[tile], e_lambda)
+        refined, mean, curvature = _in_parts(lambda part: _refined(part, e_lambda), x)
         ctx.save_for_backward(x, mean, curvature)
         return refined
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
-        x, *statistics = ctx.saved_tensors
-        if (tiles := _tiles(x)) is None:
-            return _gradient(grad, x, *statistics), None
-        result = torch.empty_like(x)
-        for tile in tiles:
-            result[tile] = _gradient(grad[tile], x[tile], *(statistic[tile] for statistic in statistics))
-        return result, None
+        (gradient,) = _in_parts(_gradient, grad, *ctx.saved_tensors)
+        return gradient, None
 
 
-def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> Tensor:
+def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> tuple[Tensor]:
     """∂L/∂x from ∂L/∂(refined x), and the statistics that :func:`_refined` gives.
 
     With s = sigmoid(u), u = d²·c + ½, M neurons and q = grad · x · s(1 − s) = ∂L/∂u:
@@ -172,15 +162,16 @@ def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> Tenso
     pull.mul_(curvature).mul_(4 / max(x.shape[2] * x.shape[3] - 1, 1))
     # What is left is direct + 2c · (through − shift − pull · d).
     through.sub_(shift).sub_(deviation.mul_(pull)).mul_(curvature.mul(2))
-    return direct.add_(through).to(x.dtype)
+    return (direct.add_(through).to(x.dtype),)
 
 
-def _tiles(x: Tensor) -> list[slice] | None:
-    """Parts of a batch whose maps fit into the processor's cache, all of them together; ``None`` where one part does."""
-    if x.numel() <= 2 * _TILE:
-        return None
-    images = max(_TILE // x[0].numel(), 1)
-    return [slice(first, first + images) for first in range(0, len(x), images)]
+def _in_parts(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple[Tensor, ...]:
+    """What ``work`` gives for ``batches`` whose images do not depend on each other, of so many images at a time."""
+    if batches[0].numel() <= 2 * _PART:
+        return work(*batches)
+    images = max(_PART // batches[0][0].numel(), 1)
+    parts = zip(*(batch.split(images) for batch in batches), strict=True)
+    return tuple(torch.cat(results) for results in zip(*(work(*part) for part in parts), strict=True))
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -197,7 +197,18 @@ def test_the_validation_images_are_read_once(
     assert "read once" in error and "--again" in error and error.count("\n") == 1
     assert not reads and before == {path.name: path.read_bytes() for path in out.iterdir()}
     assert make(root, runs / "simam", out, "--again") == 0
-    assert len(reads) == 1 and before == {path.name: path.read_bytes() for path in out.iterdir()}
+    assert len(reads) == 1
+    # What a second reading says is the same, and that there was a first is told.
+    card, first = read(out, SIMAM), json.loads(before[f"{SIMAM}.json"])
+    (earlier,) = card.pop("earlier_readings")
+    assert card == first and earlier == {
+        **{key: first["accuracy"][key] for key in ("top1", "top5", "input_size")},
+        "preprocessing": first["preprocessing"],
+    }
+    assert make(root, runs / "simam", out, "--again") == 0
+    assert read(out, SIMAM)["earlier_readings"] == [earlier, earlier]
+    (out / f"{SIMAM}.json").unlink()
+    assert before.items() >= {path.name: path.read_bytes() for path in out.iterdir()}.items()
 
 
 def test_a_run_that_replaces_another_takes_no_twin_of_another_recipe(

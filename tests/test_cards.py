@@ -35,6 +35,10 @@ def test_sentences_tell_the_numbers() -> None:
     assert "56.2 % top-1 and 79.0 % top-5 on 10,000 validation images at 192 px" in cards.accuracy_sentence(CARD)
     assert "4.2 %" in cards.calibration_sentence(CARD)
     assert re.search(r"61\.5 % of 10,000.*52\.0 %", cards.pointing_sentence(CARD))
+    reading = {"top1": 54.1, "top5": 78.5, "input_size": 160, "preprocessing": "Resized (bicubic)."}
+    assert "54.10 % top-1 and 78.50 % top-5 at 160 px (Resized (bicubic))." in cards.earlier_readings_sentence(
+        {"earlier_readings": [reading]}
+    )
     sentence = cards.twin_sentence(CARD)
     assert (
         "−1.50 points" in sentence
@@ -66,6 +70,7 @@ def test_rows_are_in_order() -> None:
 def test_a_card_without_entries_gives_nothing() -> None:
     for sentence in (
         cards.accuracy_sentence,
+        cards.earlier_readings_sentence,
         cards.calibration_sentence,
         cards.pointing_sentence,
         cards.twin_sentence,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from simam_viz import SimAM, attention, energy, importance
-from simam_viz.simam import UniformSimAM, _Refine, _tiles
+from simam_viz.simam import UniformSimAM, _in_parts, _Refine
 
 LAMBDAS = (1e-6, 1e-4, 0.1, 10.0)
 
@@ -136,8 +136,10 @@ def test_parts_of_a_batch_give_what_the_whole_gives(
         return refined, torch.autograd.grad(refined, x, grad)[0]
 
     whole = both()
-    monkeypatch.setattr("simam_viz.simam._TILE", images * x[0].numel())
-    assert len(_tiles(x) or [x]) == {1: 5, 2: 3, 5: 1}[images]
+    monkeypatch.setattr("simam_viz.simam._PART", images * x[0].numel())
+    calls = []
+    _in_parts(lambda part: calls.append(len(part)) or (part,), x)
+    assert calls == {1: [1] * 5, 2: [2, 2, 1], 5: [5]}[images]
     for part, expected in zip(both(), whole, strict=True):
         torch.testing.assert_close(part, expected)
         assert part.stride() == expected.stride() and part.dtype == dtype

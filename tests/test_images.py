@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torchvision
 from PIL import Image
 
 from simam_viz import ImageError, open_image
@@ -119,6 +121,15 @@ def test_shrinking() -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="cannot be read"):
         open_image(tmp_path / "nothing.png")
+
+
+@pytest.mark.parametrize("size", [160, 40])
+def test_views_are_resized_as_torchvision_does(photo: Image.Image, size: int) -> None:
+    square = photo.crop(centre_square(*photo.size)).resize((64, 64))
+    pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1).float()
+    expected = torchvision.transforms.functional.resize(pixels, [size, size], antialias=True)
+    got = torch.from_numpy(np.array(square_view(square, size))).permute(2, 0, 1)
+    assert (got - expected).abs().max() < 1.01, "more than the rounding to whole grey levels in both directions"
 
 
 def test_the_centre_square_is_cropped_before_it_is_enlarged() -> None:

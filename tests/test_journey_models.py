@@ -22,6 +22,8 @@ from .served_weights import EndlessHandler, serving
 from .test_checkpoints import NAN, changed
 from .test_journey import App, app  # noqa: F401
 
+BUNDLED = simam_viz.list_checkpoints()[0].card["title"]
+
 
 def uploaded_bytes(app: App) -> int:  # noqa: F811
     """What the server keeps of uploaded files, by its own account."""
@@ -47,7 +49,7 @@ def test_a_download_that_is_stopped_leaves_nothing(
         page.get_by_role("button", name="Stop here").click()
         expect(page.get_by_role("button", name="Stop here")).to_have_count(0, timeout=30_000)
         expect(page.get_by_role("button", name=download)).to_be_enabled()
-        expect(page.get_by_role("heading", name="In use: SimAM-ResNet-18 (pilot)")).to_be_visible()
+        expect(page.get_by_role("heading", name=f"In use: {BUNDLED}")).to_be_visible()
         page.close()
         assert list(weights.iterdir()) == []
     assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
@@ -67,7 +69,7 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     expect(main.get_by_text("2 of the 64 values of layer1.0.bn1.bias are NaN or infinite")).to_be_visible(
         timeout=60_000
     )
-    expect(main.get_by_role("heading", name="In use: SimAM-ResNet-18 (pilot)")).to_be_visible()
+    expect(main.get_by_role("heading", name=f"In use: {BUNDLED}")).to_be_visible()
     app.idle()
 
     # The authors' file is opened and explained.
@@ -105,5 +107,5 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     # Forgotten, it makes room for the bundled one.
     app.go("Models")
     main.get_by_role("button", name="Forget checkpoint.pth.tar").click()
-    expect(main.get_by_role("heading", name="In use: SimAM-ResNet-18 (pilot)")).to_be_visible(timeout=30_000)
+    expect(main.get_by_role("heading", name=f"In use: {BUNDLED}")).to_be_visible(timeout=30_000)
     expect(main.get_by_role("button", name="Forget checkpoint.pth.tar")).to_have_count(0)

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 import simam_viz
 from simam_viz import create_model, torchvision_weights
 from simam_viz.__main__ import main
-from simam_viz.models import count_parameters
+from simam_viz.models import count_parameters, multiply_adds
 from simam_viz.samples import list_samples
 from simam_viz.ui import long_task, memory, networks, sidebar, widgets
 
@@ -97,7 +97,9 @@ def test_the_bundled_network_in_numbers(loaded: simam_viz.LoadedCheckpoint) -> N
     told = metrics(app)
     assert told["Architecture"] == "resnet18" and told["Trained with SimAM"] == "yes" and told["Classes"] == "200"
     assert told["Parameters"] == f"{count_parameters(loaded.model) / 1e6:.2f} M"
-    assert told["Multiply–adds at 160 px"] == "0.925 G" and told["File"] == f"{loaded.size / 1e6:.1f} MB"
+    px = loaded.transforms.input_size
+    assert told[f"Multiply–adds at {px} px"] == f"{multiply_adds(loaded.model, px) / 1e9:.3f} G"
+    assert told["File"] == f"{loaded.size / 1e6:.1f} MB"
     table = app.dataframe[0].value
     assert list(table["in use"]) == [True] + [False] * (len(table) - 1)
     assert table["top-1 (%)"][0] == loaded.card["accuracy"]["top1"]

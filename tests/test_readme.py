@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from simam_viz.checkpoints import CheckpointInfo, list_checkpoints
+
 from .conftest import ROOT
 
 
@@ -24,3 +26,13 @@ def test_the_python_in_the_readme_runs_as_printed(
     assert "espresso" in printed[0] and "layer4.1 (512, 5, 5)" in printed[0] and "LayerCAM" in printed[1]
     names = [f"features.denseblock1.denselayer{number}.conv2" for number in (1, 2)]
     assert printed[-1] == f"{names}\n", "what the comment in the README says"
+
+
+@pytest.mark.parametrize("info", [pytest.param(info, id=info.name) for info in list_checkpoints()])
+def test_the_readme_and_the_card_tell_the_same_accuracy(info: CheckpointInfo) -> None:
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    accuracy, sizes = info.card["accuracy"], info.card["accuracy_by_input_size"]["values"]
+    assert f"{accuracy['top1']:.2f} % top-1 and {accuracy['top5']:.2f} % top-5" in text
+    for measure in ("top1", "top5"):
+        row = " | ".join(f"{values[measure]:.2f}" for values in sizes.values())
+        assert row in text.replace("**", "")

@@ -15,7 +15,7 @@ SMALLEST, LARGEST = 32, 512
 class Recipe:
     """SGD with Nesterov momentum over stages of growing image size; the rate warms up, then falls along a cosine."""
 
-    stages: tuple[tuple[int, int], ...] = ((64, 14), (96, 8), (128, 4), (160, 2))
+    stages: tuple[tuple[int, int], ...] = ((64, 15), (96, 6), (128, 2), (160, 1))
     """Pairs of image size in pixels and epochs."""
     batch_size: int = 256
     peak_rate: float = 0.4

@@ -15,6 +15,7 @@ def classes_known(loaded: LoadedCheckpoint) -> None:
         st.markdown(f"**{card.get('title', loaded.name)}**, λ = {loaded.e_lambda:g}")
         sentences = (
             cards.accuracy_sentence(card),
+            cards.earlier_readings_sentence(card),
             card.get("trained_on"),
             card.get("limits"),
             card.get("data_terms"),
