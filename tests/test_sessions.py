@@ -56,7 +56,7 @@ def test_who_vanishes_in_the_middle_of_an_analysis_leaves_nothing_behind(
     async def until(condition: Callable[[dict[str, int]], bool], seconds: float) -> dict[str, int]:
         end = time.monotonic() + seconds
         while not condition(held := await asyncio.to_thread(watched_server.ask, tmp_path)):
-            assert time.monotonic() < end, held
+            assert time.monotonic() < end, str(held)
             await asyncio.sleep(0.05)
         return held
 

@@ -62,7 +62,7 @@ def _slower(work):
 
 
 if __name__ == "__main__":
-    analysis.analyze = _slower(analysis.analyze)
+    analysis.analyze_together = _slower(analysis.analyze_together)  # what pages call
     threading.Thread(target=_answer, args=(Path(sys.argv[1]),), daemon=True).start()
     sys.argv = ["streamlit", *sys.argv[2:]]
     cli.main()
