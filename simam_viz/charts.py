@@ -690,14 +690,18 @@ def learning_curves(epochs: list[dict[str, float]]) -> ChartSpec:
         "symbol": "none",
         "silent": True,
         "lineStyle": {"type": "solid", "width": 1, "color": "#bbbbbb"},
+        # In two rows, so that short stages do not write over each other.
         "data": [
-            {"xAxis": epoch["epoch"] - 0.5, "label": {"formatter": f"{epoch['px']} px", "color": "#555555"}}
-            for epoch in changes
+            {
+                "xAxis": epoch["epoch"] - 0.5,
+                "label": {"formatter": f"{epoch['px']} px", "color": "#555555", "distance": 4 + 14 * (row % 2)},
+            }
+            for row, epoch in enumerate(changes)
         ],
     }
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 8, "top": 52, "bottom": 24},
+        "grid": {"left": 8, "right": 8, "top": 66, "bottom": 24},
         "legend": {"top": 0, "type": "scroll"},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "min": 0, "max": len(epochs), "minInterval": 1, "name": "epoch",
