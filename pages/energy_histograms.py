@@ -7,7 +7,7 @@ import streamlit as st
 from simam_viz import charts, inspection
 from simam_viz.analysis import Block
 from simam_viz.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
-from simam_viz.ui import choose, scene, state
+from simam_viz.ui import choose, networks, scene, state
 from simam_viz.ui.glossary import explain
 from simam_viz.ui.scene import Scene
 
@@ -15,7 +15,7 @@ NOTHING = "nothing"
 
 
 def energy_histograms(view: Scene) -> None:
-    trained = view.loaded.e_lambda
+    own, word = view.loaded.e_lambda, networks.lambda_word(view.loaded)
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view)
         whole = state.control(
@@ -32,18 +32,24 @@ def energy_histograms(view: Scene) -> None:
         st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="against", default=NOTHING, required=True,
         parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
         format_func={NOTHING: "nothing", "another": "another block" if whole else "another channel",
-                     "trained": f"λ = {trained:g} (trained)"}.__getitem__,
+                     "trained": f"λ = {own:g} ({word})"}.__getitem__,
     )  # fmt: skip
     other = None
     if against == "another":
         with st.grid(4, min_column_width=150):
             other = (choose.other_block(view, block), None) if whole else (block, choose.other_channel(block))
     elif against == "trained":
-        other = (view.at_lambda(trained).analysis().block(block.name), channel)
+        other = (view.at_lambda(own).analysis().block(block.name), channel)
 
     part = slice(None) if channel is None else channel
     here = f"λ = {view.e_lambda:g}" if against == "trained" else _name(block, channel)
-    there = f"λ = {trained:g}, as trained" if against == "trained" else _name(*other) if other else ""
+    there = (
+        f"λ = {own:g}, {'as trained' if word == 'trained' else word}"
+        if against == "trained"
+        else _name(*other)
+        if other
+        else ""
+    )
     weights = block.attention[part]
     variances = block.variances[part]
     with st.grid(4, min_column_width=150):
@@ -95,7 +101,9 @@ def _variances(view: Scene, block: Block) -> None:
     st.subheader("The channels' variances and λ", help=explain("flat"))
     logs = block.variances.double().clamp_min(1e-12).log10()
     marks = {"λ": view.e_lambda} | (
-        {} if view.e_lambda == view.loaded.e_lambda else {"trained λ": view.loaded.e_lambda}
+        {}
+        if view.e_lambda == view.loaded.e_lambda
+        else {f"{networks.lambda_word(view.loaded)} λ": view.loaded.e_lambda}
     )
     low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
     st.echarts_chart(

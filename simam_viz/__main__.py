@@ -103,7 +103,8 @@ def _checkpoints(options: argparse.Namespace) -> None:
     for info in list_checkpoints():
         accuracy = info.card.get("accuracy", {})
         measured = f", top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} %" if accuracy else ""
-        trained = f"; λ = {info.card['e_lambda']}" if "e_lambda" in info.card else ""
+        with_simam = info.trained_with_simam is not False and "e_lambda" in info.card
+        trained = f"; λ = {info.card['e_lambda']}" if with_simam else ""
         print(f"{info.name}\n    {info.title}{trained}{measured}\n    {info.path}")
         if info.trained_with_simam is False:
             print("    never trained with SimAM: read its weights as hypothetical")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,11 +78,13 @@ def test_checkpoints_are_listed(
 ) -> None:
     monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path))
     (tmp_path / "plain.pth").write_bytes(b"")
-    (tmp_path / "plain.json").write_text('{"attention": "none"}')
+    (tmp_path / "plain.json").write_text('{"attention": "none", "e_lambda": 0.1}')
     assert main(["checkpoints"]) == 0
     told = capsys.readouterr().out
-    assert simam_viz.list_checkpoints()[0].name in told
-    assert told.count("never trained with SimAM") == 1 and told.index("plain") < told.index("never trained")
+    default_name = simam_viz.list_checkpoints()[0].name
+    default, mine = (re.search(rf"^{name}\n((?:    .*\n)+)", told, re.M)[1] for name in (default_name, "plain"))
+    assert "never trained with SimAM" in mine and "never trained" not in default
+    assert "λ = 0.1" in default and "λ" not in mine
 
 
 def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from simam_viz.samples import list_samples
 from simam_viz.ui import scene
 
 from .test_pages import checked, in_project, open_page
-from .twins import TWIN, folder_with_twin
+from .twins import TWIN, folder_with_twin, put_default
 
 __all__ = ["in_project"]
 PAGE = "pages/gradcam_comparison.py"
@@ -37,6 +37,15 @@ def twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadedChec
     monkeypatch.setattr(store, "BUNDLED_FOLDER", folder_with_twin(tmp_path))
     st.cache_resource.clear()
     yield load_checkpoint(TWIN)
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The default checkpoint has no twin."""
+    monkeypatch.setattr(store, "BUNDLED_FOLDER", put_default(tmp_path))
+    st.cache_resource.clear()
+    yield
     st.cache_resource.clear()
 
 
@@ -54,6 +63,7 @@ def finished(app: AppTest, start: str) -> AppTest:
     raise AssertionError("it does not end")
 
 
+@pytest.mark.usefixtures("alone")
 def test_three_columns_and_what_each_says(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     app = open_page(PAGE, size="96", block="layer3.0", method="LayerCAM")
     why = "card names no network trained by the same recipe without SimAM"
@@ -93,6 +103,7 @@ def test_what_is_missing_runs_as_one_batch(twin: LoadedCheckpoint, monkeypatch: 
     assert batches == [[(1.0, True), (0.1, True)]], "on and uniform at a fixed mean weight"
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_prediction_that_changes_with_lambda_is_what_all_then_explain(loaded: LoadedCheckpoint) -> None:
     two = [loaded.e_lambda, 1.0]
     photo, size, targets = next(
@@ -215,6 +226,7 @@ def test_ablation(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     assert f"**{render.percent(found.on)}**" in text(app)
 
 
+@pytest.mark.usefixtures("alone")
 def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     app = open_page(PAGE, size="96", block="layer3.0", look="faithful", methods="all")
     assert not app.dataframe
@@ -286,6 +298,7 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
     assert float(told[2]) == pytest.approx(abs(lead), abs=5e-3)
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
     make = figures.comparison_figure
@@ -331,6 +344,7 @@ def test_the_charts_hold_what_they_are_given() -> None:
     assert [series["lineStyle"]["type"] for series in lines["series"]] == ["solid", "dashed"]
 
 
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     ("name", "value", "part"),
     [

@@ -19,7 +19,7 @@ from simam_viz.samples import list_samples
 
 from .conftest import running
 from .test_journey import App, alike, app, visiting
-from .twins import TWIN, folder_with_twin
+from .twins import TWIN, folder_with_twin, put_default
 
 __all__ = ["app"]
 
@@ -94,9 +94,10 @@ def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> N
 
 @pytest.fixture
 def twins(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    """An app whose weights folder holds two checkpoints with cards that name each other."""
+    """An app whose weights folder holds two checkpoints with cards that name each other, and one without a twin."""
     (folder := tmp_path / "weights").mkdir()
-    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(folder_with_twin(folder, "with-simam")))
+    put_default(folder_with_twin(folder, "with-simam"), "alone")
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(folder))
     with running(tmp_path) as address:
         yield from visiting(browser, address, tmp_path)
     log = (tmp_path / "server.log").read_text(errors="replace")
@@ -140,6 +141,6 @@ def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: 
     assert float(told[2]) == pytest.approx(abs(gains["on"] - gains["twin"]), abs=0.02)
 
     # Another network's column is gone at once, and the page says why.
-    twins.open("gradcam_comparison?size=96&block=layer3.0")
+    twins.open("gradcam_comparison?size=96&block=layer3.0&checkpoint=alone")
     expect(twins.page.get_by_text("The twin's column is missing.")).to_be_visible(timeout=60_000)
     expect(twins.page.locator(".st-key-picture-cam-twin")).to_have_count(0)

@@ -235,8 +235,14 @@ def test_weights_that_never_saw_simam_are_marked_everywhere(tmp_path: Path) -> N
             app = open_page(path, checkpoint="plain", size="128")
             badges = [m.value for m in app.sidebar.markdown]
             assert any(mark in badge for badge in badges), (path, badges)
+            if card and "attention" in card and path == "pages/gradcam_comparison.py":
+                remark = "This network was trained, and runs, without SimAM."
             assert path == PAGE or remark in everything(app), path
+            # No λ was trained: the sidebar claims none.
+            assert app.button(key="trained-lambda").label == "Back to the default λ = 0.1"
+            assert "(trained)" not in everything(app)
         assert metrics(app)["Trained with SimAM"] == ("never" if card else "not known")
+        assert metrics(app)["Default λ"] == "0.1"
 
 
 def test_the_sweep_and_the_list_mark_them_too(tmp_path: Path) -> None:
@@ -246,7 +252,7 @@ def test_the_sweep_and_the_list_mark_them_too(tmp_path: Path) -> None:
     (tmp_path / "weights" / "off.json").write_text('{"attention": "none"}')
     app = open_page("pages/lambda_sweep.py", checkpoint="plain", size="128")
     for name in ("plain", "off"):
-        assert f"{name} (weights that never saw SimAM)" in app.selectbox(key="control-checkpoint").options
+        assert f"{name} (never saw SimAM)" in app.selectbox(key="control-checkpoint").options
     app.button(key="sweep-start").click().run()
     while not app.dataframe:
         checked(app.run())
@@ -254,6 +260,7 @@ def test_the_sweep_and_the_list_mark_them_too(tmp_path: Path) -> None:
     assert len(marked) == 2
     listed = open_page(PAGE).dataframe[0].value.set_index("network")
     assert listed["trained with SimAM"]["plain"] == listed["trained with SimAM"]["off"] == "never"
+    assert listed["λ"][["plain", "off"]].isna().all()
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

@@ -278,7 +278,7 @@ def identity(run: FinishedRun) -> Card:
     simam = facts["attention"] == "simam"
     network = facts["arch"].replace("resnet", "ResNet-").replace("resnext50_", "ResNeXt-50 ")
     return {
-        "title": f"SimAM-{network}" if simam else f"{network} without SimAM",
+        "title": f"SimAM-{network}" if simam else network,
         "arch": facts["arch"],
         "attention": facts["attention"],
         "e_lambda": run.recipe.e_lambda,

@@ -142,7 +142,9 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
         name = short_name(view.loaded.categories[target])
         st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
     if fixed and view.e_lambda == view.loaded.e_lambda:
-        st.caption("λ is the trained one, so fixing the mean weight changes nothing: move λ.")
+        st.caption(
+            f"λ is the {networks.lambda_word(view.loaded)} one, so fixing the mean weight changes nothing: move λ."
+        )
     if "twin" not in columns:
         _, trouble = networks.twin(view.loaded)
         st.caption(f"The twin's column is missing. {trouble}")
@@ -172,7 +174,7 @@ def heat_maps(asked: Comparison) -> None:
     st.caption(
         f"{asked.method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
         "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
-        + asked.view.hypothetical
+        + (asked.view.hypothetical if "off" in asked.columns else "")
     )
     if len(asked.columns) > 1:
         _difference(asked)

@@ -61,7 +61,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
                 "from": choice.where,
                 "architecture": card.get("arch", "seen when used"),
                 "trained with SimAM": trained if "arch" in card or trained != _TRAINED[None] else "seen when used",
-                "λ": card.get("e_lambda"),
+                "λ": None if trained == _TRAINED[False] else card.get("e_lambda"),
                 "classes": card.get("num_classes"),
                 "top-1 (%)": accuracy.get("top1"),
                 "file (MB)": round(size / 1e6, 1),
@@ -96,7 +96,7 @@ def facts(view: Scene) -> None:
         )
         st.metric("File", f"{(loaded.size or 0) / 1e6:.1f} MB")
         st.metric("Classes", f"{loaded.card['num_classes']:,}")
-        st.metric("Trained λ", f"{loaded.e_lambda:g}")
+        st.metric(f"{networks.lambda_word(loaded).capitalize()} λ", f"{loaded.e_lambda:g}")
         st.metric("Input size", f"{loaded.transforms.input_size} px")
         st.metric("Trained with SimAM", _TRAINED[loaded.trained_with_simam])
     if loaded.trained_with_simam is False:

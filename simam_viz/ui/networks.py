@@ -236,15 +236,16 @@ def forget_error() -> None:
     st.session_state.pop(_ERROR, None)
 
 
-def training_mark(trained: bool | None) -> str:
-    """What is to be said wherever a network appears that was not, or not for certain, trained with SimAM."""
-    return {True: "", False: "weights that never saw SimAM", None: "training with SimAM not known"}[trained]
+def lambda_word(loaded: LoadedCheckpoint) -> str:
+    """What the network's own λ is: only one that was trained with SimAM has a trained one."""
+    return "trained" if loaded.trained_with_simam else "default"
 
 
 def mark(loaded: LoadedCheckpoint) -> None:
-    """The same as a badge."""
-    if text := training_mark(loaded.trained_with_simam):
-        st.badge(text[0].upper() + text[1:], icon=":material/warning:", color="orange")
+    """A badge, wherever a network appears that was not, or not for certain, trained with SimAM."""
+    words = {True: "", False: "Weights that never saw SimAM", None: "Training with SimAM not known"}
+    if text := words[loaded.trained_with_simam]:
+        st.badge(text, icon=":material/warning:", color="orange")
 
 
 def _own() -> dict[str, LoadedCheckpoint]:

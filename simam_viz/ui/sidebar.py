@@ -131,7 +131,7 @@ def choose_checkpoint() -> LoadedCheckpoint:
 
     def label(name: str) -> str:
         never = choices[name].trained_with_simam is False
-        return choices[name].title + (f" ({networks.training_mark(False)})" if never else "")
+        return choices[name].title + (" (never saw SimAM)" if never else "")
 
     asked = state.get("checkpoint") or ""
     titles = {name: label(name) for name in choices}
@@ -195,8 +195,8 @@ def _keep_what_fits(loaded: LoadedCheckpoint) -> None:
 
 
 def choose_lambda(loaded: LoadedCheckpoint) -> float:
-    """λ of all SimAM modules, the trained one to begin with."""
-    trained = loaded.e_lambda
+    """λ of all SimAM modules, the network's own to begin with."""
+    own, word = loaded.e_lambda, networks.lambda_word(loaded)
     asked = []
     if text := state.get("lambda"):
         with contextlib.suppress(ValueError):
@@ -204,19 +204,19 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float:
     value = state.control(
         st.select_slider,
         "λ, from 1e-6 to 10",
-        lambda_stops(trained, *asked),
+        lambda_stops(own, *asked),
         name="lambda",
-        default=trained,
+        default=own,
         parse=parse_lambda,
         text=lambda value: f"{value:g}",
-        format_func=lambda value: f"{value:g}" + (" (trained)" if value == trained else ""),
+        format_func=lambda value: f"{value:g}" + (f" ({word})" if value == own else ""),
         help=explain("lambda"),
     )
     st.button(
-        f"Back to the trained λ = {trained:g}",
+        f"Back to the {word} λ = {own:g}",
         on_click=state.put,
         args=("lambda", None),
-        disabled=value == trained,
+        disabled=value == own,
         width="stretch",
         key="trained-lambda",
     )

@@ -10,7 +10,7 @@ import streamlit as st
 from .. import charts, render
 from ..checkpoints import short_name
 from ..sweep import Point, flips, leading_classes, reduced, table
-from . import choose, long_task, takeaway, widgets
+from . import choose, long_task, networks, takeaway, widgets
 from .glossary import explain
 from .scene import Scene
 from .sidebar import lambda_stops
@@ -21,10 +21,10 @@ _AT_ONCE = 4
 
 def run(view: Scene) -> list[Point]:
     """Draw the controls, carry a running sweep on by one piece, and return the points there are, in order of λ."""
-    trained = view.loaded.e_lambda
-    # One class for all λ: the target, or what the network predicts as trained.
-    target = view.at_lambda(trained).analysis().target
-    lambdas = lambda_stops(trained)
+    own = view.loaded.e_lambda
+    # One class for all λ: the target, or what the network predicts at its own.
+    target = view.at_lambda(own).analysis().target
+    lambdas = lambda_stops(own)
     return long_task.in_pieces(
         "sweep",
         (view.photo.name, view.loaded.identity, target, view.input_size),
@@ -44,9 +44,9 @@ def results(view: Scene, points: list[Point]) -> None:
     """Two charts, the heat maps, and a table, with where the prediction flips in words."""
     names = [short_name(category) for category in view.loaded.categories]
     lambdas = [point.e_lambda for point in points]
-    trained = view.loaded.e_lambda
-    at_trained = min(points, key=lambda point: abs(point.e_lambda - trained))
-    marks = {"λ": view.e_lambda} | ({} if view.e_lambda == trained else {"trained": trained})
+    own, word = view.loaded.e_lambda, networks.lambda_word(view.loaded)
+    at_own = min(points, key=lambda point: abs(point.e_lambda - own))
+    marks = {"λ": view.e_lambda} | ({} if view.e_lambda == own else {word: own})
     changes = flips(points)
     if changes:
         told = "; ".join(
@@ -61,7 +61,7 @@ def results(view: Scene, points: list[Point]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Probabilities")
-        classes = leading_classes(points, at_trained)
+        classes = leading_classes(points, at_own)
         lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
         st.echarts_chart(
             charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
@@ -69,7 +69,7 @@ def results(view: Scene, points: list[Point]) -> None:
             key="sweep-probabilities",
             alt="Probabilities of the leading classes against λ",
         )
-        st.caption("The five most probable classes at the trained λ, and every class that is predicted at some λ.")
+        st.caption(f"The five most probable classes at the {word} λ, and every class that is predicted at some λ.")
     with right:
         st.subheader("Contrast of the weights", help=explain("contrast"))
         st.echarts_chart(
@@ -86,14 +86,14 @@ def results(view: Scene, points: list[Point]) -> None:
     st.subheader("Grad-CAM along λ", help=explain("Grad-CAM"))
     with st.grid(4, min_column_width=200):
         block = choose.block(view)
-    target = names[view.at_lambda(trained).analysis().target]
+    target = names[view.at_lambda(own).analysis().target]
     with st.grid(4, min_column_width=150):
         for point in points:
-            if point is not at_trained and not math.log10(point.e_lambda).is_integer():
+            if point is not at_own and not math.log10(point.e_lambda).is_integer():
                 continue  # the decades are enough to see it move
             cam = point.cams[block.name]
             empty = "" if float(cam.max()) > 0 else f" All zero: no position speaks for {target}."
-            note = " (trained)" if point.e_lambda == trained else ""
+            note = f" ({word})" if point.e_lambda == own else ""
             widgets.picture(
                 f"sweep-cam-{point.e_lambda:g}",
                 partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
