@@ -15,7 +15,8 @@ NOTHING = "nothing"
 
 
 def energy_histograms(view: Scene) -> None:
-    own, word = view.loaded.e_lambda, networks.lambda_word(view.loaded)
+    own = view.loaded.e_lambda
+    at_own = f"λ = {own:g} ({networks.lambda_word(view.loaded)})"
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view)
         whole = state.control(
@@ -32,7 +33,7 @@ def energy_histograms(view: Scene) -> None:
         st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="against", default=NOTHING, required=True,
         parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
         format_func={NOTHING: "nothing", "another": "another block" if whole else "another channel",
-                     "trained": f"λ = {own:g} ({word})"}.__getitem__,
+                     "trained": at_own}.__getitem__,
     )  # fmt: skip
     other = None
     if against == "another":
@@ -43,13 +44,7 @@ def energy_histograms(view: Scene) -> None:
 
     part = slice(None) if channel is None else channel
     here = f"λ = {view.e_lambda:g}" if against == "trained" else _name(block, channel)
-    there = (
-        f"λ = {own:g}, {'as trained' if word == 'trained' else word}"
-        if against == "trained"
-        else _name(*other)
-        if other
-        else ""
-    )
+    there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
     with st.grid(4, min_column_width=150):

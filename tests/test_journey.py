@@ -555,7 +555,7 @@ def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width
     expect(main.get_by_text(f"compared with {other.name}")).to_be_visible(timeout=20_000)
     against_block = charts_on(app)
     main.get_by_text("λ = 0.1 (trained)", exact=True).click()
-    expect(main.get_by_text("compared with λ = 0.1, as trained")).to_be_visible(timeout=20_000)
+    expect(main.get_by_text("compared with λ = 0.1 (trained)")).to_be_visible(timeout=20_000)
     against_trained = charts_on(app)
     main.get_by_text("Counts on a log axis").click()
     expect(app.page).to_have_url(re.compile("counts=linear"), timeout=20_000)

@@ -240,7 +240,7 @@ def test_weights_that_never_saw_simam_are_marked_everywhere(tmp_path: Path) -> N
             assert path == PAGE or remark in everything(app), path
             # No λ was trained: the sidebar claims none.
             assert app.button(key="trained-lambda").label == "Back to the default λ = 0.1"
-            assert "(trained)" not in everything(app)
+            assert "0.1 (default)" in app.select_slider(key="control-lambda").options
         assert metrics(app)["Trained with SimAM"] == ("never" if card else "not known")
         assert metrics(app)["Default λ"] == "0.1"
 

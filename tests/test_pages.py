@@ -293,7 +293,7 @@ def test_histograms_compare() -> None:
     app = open_page("pages/energy_histograms.py", against="trained")
     assert "Both are the same" in app.info[0].value
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
-    assert not app.info and any("compared with λ = 0.1, as trained" in caption.value for caption in app.caption)
+    assert not app.info and any("compared with λ = 0.1 (trained)" in caption.value for caption in app.caption)
     checked(app.segmented_control(key="control-against").set_value("another").run())
     checked(app.selectbox(key="control-other").select("layer4.1").run())
     assert any("compared with layer4.1" in caption.value for caption in app.caption)
