@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .cam import HeatMap
 from .checkpoints import LoadedCheckpoint, short_name
-from .metrics import Subject, contrasted
 from .render import Pixels, Scale, gradient, grey_photo, overlay, percent
+from .survey import Subject, contrasted
 
 # Has the Greek letters that captions need.
 _FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -43,7 +43,7 @@ def cells(
     input_size: int | None = None,
     against: int | None = None,
 ) -> Iterator[Cell]:
-    """The cells of a figure, row by row; arguments as :func:`simam_viz.metrics.survey` takes them."""
+    """The cells of a figure, row by row; arguments as :func:`simam_viz.survey.findings` takes them."""
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():

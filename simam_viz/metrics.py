@@ -17,11 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from .analysis import Analysis, analyze
+from .analysis import Analysis
 from .cam import enlarged, over_maximum
 from .checkpoints import LoadedCheckpoint
 from .models import set_e_lambda, shared_copy
@@ -193,96 +192,6 @@ def faithfulness(
                 float(found[-1]),
             ),
         )
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A photo to put to several networks; without a target, they explain what the first of them predicts."""
-
-    name: str
-    image: Image.Image
-    target: int | None
-
-
-@dataclass(frozen=True, eq=False)
-class Finding:
-    """One kind of heat map of one photo through one network."""
-
-    photo: str
-    network: str
-    map_name: str
-    """One of :data:`simam_viz.cam.METHODS` or of :data:`CONTROLS`."""
-    values: Tensor
-    """The map, (h, w) in [0, 1]."""
-    trouble: str
-    """Why it was not measured, in words; empty if it was."""
-    measures: Faithfulness | None
-
-
-def survey(
-    networks: dict[str, tuple[LoadedCheckpoint, float]],
-    photos: list[Subject],
-    block: str,
-    methods: list[str],
-    input_size: int | None = None,
-    against: int | None = None,
-    steps: int = STEPS,
-) -> Iterator[Finding]:
-    """Measure every method's heat map and both controls for every photo through every network, one at a time.
-
-    A map that is all zero, or of a class that the network finds impossible, is not measured: it says nothing. Nor is a
-    photo whose class is ``against`` itself: there is nothing to contrast it with.
-
-    Args:
-        networks: a network and its λ, by name.
-        photos: what to put to them.
-        block: whose output the heat maps are of.
-        methods: of :data:`simam_viz.cam.METHODS`.
-        input_size, against: as :func:`simam_viz.analyze` takes them.
-        steps: of the curves.
-    """
-    for photo in photos:
-        target = photo.target
-        for name, (loaded, e_lambda) in networks.items():
-            analysis, same_class = contrasted(loaded, photo.image, e_lambda, target, input_size, against)
-            target = analysis.target
-            found = analysis.block(block)
-            heat = {method: found.heat_map(method) for method in methods}
-            maps = {method: map_.values for method, map_ in heat.items()} | controls(tuple(found.activations.shape[1:]))
-            troubles = {method: "all zero" for method, map_ in heat.items() if map_.empty}
-            if same_class:
-                troubles = dict.fromkeys(maps, same_class)
-            elif analysis.impossible:
-                troubles = dict.fromkeys(maps, "class impossible")
-            measured = faithfulness(loaded, analysis, {k: v for k, v in maps.items() if k not in troubles}, steps)
-            for kind, values in maps.items():
-                measures = None if kind in troubles else next(measured)[1]
-                yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
-
-
-def contrasted(
-    loaded: LoadedCheckpoint,
-    image: Image.Image,
-    e_lambda: float,
-    target: int | None,
-    input_size: int | None,
-    against: int | None,
-) -> tuple[Analysis, str]:
-    """:func:`simam_viz.analyze`, and why its maps mean nothing if the target is ``against`` itself; it then stands alone.
-
-    Without a target, the network's prediction may turn out to be that class.
-    """
-    if target is None and against is not None:
-        target = analyze(loaded, image, e_lambda, None, input_size).target
-    if against is None or target != against:
-        return analyze(loaded, image, e_lambda, target, input_size, against), ""
-    return analyze(loaded, image, e_lambda, target, input_size), "class contrasted with itself"
-
-
-def measured_everywhere(findings: list[Finding]) -> list[Finding]:
-    """Those of photos for which none of ``findings`` lacks its measures: only over the same photos can means be compared."""
-    missing = {finding.photo for finding in findings if finding.measures is None}
-    return [finding for finding in findings if finding.photo not in missing]
 
 
 @torch.no_grad()

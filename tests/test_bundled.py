@@ -8,7 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from simam_viz.checkpoints import CheckpointInfo, file_hash, list_checkpoints, load_checkpoint
+from simam_viz.checkpoints import CheckpointInfo, file_hash, list_checkpoints, load_checkpoint, twin_of
 from simam_viz.models import create_model
 from simam_viz.samples import list_samples
 from simam_viz.training.card import MAX_BYTES
@@ -59,7 +59,13 @@ def test_known_logits(info: CheckpointInfo) -> None:
         assert str(int(logits.argmax())) in values
 
 
-@pytest.mark.parametrize("info", [p for p in BUNDLED if "twin" in p.values[0].card])
+def test_the_default_ships_with_its_twin() -> None:
+    default, plain = list_checkpoints()
+    assert twin_of(load_checkpoint(default.name)) == plain.name == "resnet18-tinyimagenet"
+    assert twin_of(load_checkpoint(plain.name)) == default.name == "simam_resnet18-tinyimagenet"
+
+
+@pytest.mark.parametrize("info", BUNDLED)
 def test_twins_name_each_other(info: CheckpointInfo) -> None:
     twin = {other.name: other for other in list_checkpoints()}[info.card["twin"]]
     assert twin.card["twin"] == info.name and twin.card["attention"] != info.card["attention"]
@@ -67,7 +73,7 @@ def test_twins_name_each_other(info: CheckpointInfo) -> None:
     assert twin.card["recipe_settings"] == info.card["recipe_settings"]
 
 
-@pytest.mark.parametrize("info", [p for p in BUNDLED if "curves" in p.values[0].card])
+@pytest.mark.parametrize("info", BUNDLED)
 def test_a_card_agrees_with_itself(info: CheckpointInfo) -> None:
     card = info.card
     shares = card["class_accuracy"]

@@ -136,7 +136,7 @@ def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: 
             [tuple(measures for _, measures in simam_viz.faithfulness(network, analyses[name], put))]
         )
     better = "Attention on" if gains["on"] > gains["twin"] else "The twin"
-    told = re.search(r"that of (.+) is, by (\d+\.\d+)", answer.inner_text())
+    told = re.search(r"that of “(.+)” is, by (\d+\.\d+)", answer.inner_text())
     assert told[1] == better
     assert float(told[2]) == pytest.approx(abs(gains["on"] - gains["twin"]), abs=0.02)
 

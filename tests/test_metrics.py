@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchcam.metrics import ClassificationMetric, DeletionInsertionMetric
 
 import simam_viz
-from simam_viz import Analysis, figures, metrics
+from simam_viz import Analysis, metrics
 from simam_viz.cam import METHODS, enlarged
 from simam_viz.checkpoints import LoadedCheckpoint, Transforms
 
@@ -163,38 +163,6 @@ def test_it_can_be_stopped_between_maps(
     assert next(work)[0] == "random" and inputs == [3, 3]
     work.close()
     assert inputs == [3, 3]
-
-
-def test_a_class_is_not_contrasted_with_itself(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
-    """Of several photos, one may show the class that all are contrasted with: that one is said to be left out."""
-    photos = [
-        metrics.Subject("espresso", photo, 8),
-        metrics.Subject("predicted", photo, None),
-        metrics.Subject("other", photo, 71),
-    ]
-    networks = {"one": (loaded, 0.1)}
-    assert simam_viz.analyze(loaded, photo, input_size=64).target == 8
-    found = list(metrics.survey(networks, photos, "layer4.0", ["LayerCAM"], 64, against=8, steps=2))
-    troubles = {name: {f.trouble for f in found if f.photo == name} for name in ("espresso", "predicted")}
-    assert troubles == {name: {"class contrasted with itself"} for name in troubles}
-    assert all(f.measures is None for f in found if f.photo != "other")
-    rather = simam_viz.analyze(loaded, photo, 0.1, 71, 64, 8).block("layer4.0").heat_map("LayerCAM").values
-    (map_,) = (f.values for f in found if (f.photo, f.map_name) == ("other", "LayerCAM"))
-    torch.testing.assert_close(map_, rather, rtol=1e-3, atol=1e-3)
-    drawn = list(figures.cells(networks, photos, "layer4.0", "LayerCAM", 64, 8))
-    assert [cell.trouble for cell in drawn[:2]] == ["class contrasted with itself"] * 2
-
-
-def test_only_photos_that_all_were_measured_on_are_compared() -> None:
-    ends = torch.tensor([0.0, 1.0])
-    measures = metrics.Faithfulness(ends, ends, ends, 0.5, 0.5)
-    found = [
-        metrics.Finding(photo, network, "map", ends, "", measures if (photo, network) != ("b", "twin") else None)
-        for photo in "abc"
-        for network in ("on", "twin")
-    ]
-    assert [f.photo for f in metrics.measured_everywhere(found)] == ["a", "a", "c", "c"]
-    assert len(metrics.measured_everywhere([f for f in found if f.network == "on"])) == 3
 
 
 def test_controls_are_always_the_same() -> None:

@@ -34,6 +34,7 @@ ORDER = [
     "analysis",
     "comparison",
     "metrics",
+    "survey",
     "inspection",
     "sweep",
     "rivals",

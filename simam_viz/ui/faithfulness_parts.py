@@ -8,9 +8,9 @@ from functools import partial
 
 import streamlit as st
 
-from .. import cam, charts, figures, metrics, render
-from ..metrics import Finding, Subject
+from .. import cam, charts, figures, metrics, render, survey
 from ..samples import list_samples
+from ..survey import Finding, Subject
 from . import long_task, state, widgets
 from .comparison_parts import Comparison
 from .glossary import explain
@@ -43,7 +43,7 @@ def faithfulness(asked: Comparison) -> None:
     photos = [_this_photo(asked)] if over == "photo" else [_sample(asked, name) for name in _samples()]
     found = _in_pieces(
         asked, f"faithful-{over}", photos, len(photos) * len(asked.columns) * (len(methods) + len(metrics.CONTROLS)),
-        lambda: metrics.survey(
+        lambda: survey.findings(
             asked.networks(), photos, asked.block, methods, asked.view.input_size, asked.against
         ),
         tuple(methods), start="Measure", unit="heat maps",
@@ -123,7 +123,7 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
     rows = []
     for (network, kind), findings in groups.items():
         # The rows of one network are over the same photos.
-        through = metrics.measured_everywhere([f for f in found if f.network == network])
+        through = survey.measured_everywhere([f for f in found if f.network == network])
         measures = [f.measures for f in through if f.map_name == kind]
         row: dict[str, object] = {
             "network": network, "map": _CONTROL_TITLES.get(kind, kind), "photos": f"{len(measures)} of {len(findings)}",
@@ -168,19 +168,7 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
 
 def _gain(found: list[Finding], network: str, kind: str) -> float | None:
     """How much better than the random map one kind of map is through one network, over the photos where both were measured."""
-    return metrics.gain(list(pairs.values())) if (pairs := _pairs(found, network, kind)) else None
-
-
-def _pairs(
-    found: list[Finding], network: str, kind: str
-) -> dict[str, tuple[metrics.Faithfulness, metrics.Faithfulness]]:
-    """By photo: the measures of one kind of map through one network, and those of the random map beside it."""
-    measures = {(f.photo, f.map_name): f.measures for f in found if f.network == network and f.measures}
-    return {
-        photo: (map_, measures[photo, "random"])
-        for (photo, name), map_ in measures.items()
-        if name == kind and (photo, "random") in measures
-    }
+    return metrics.gain(list(pairs.values())) if (pairs := survey.pairs(found, network, kind)) else None
 
 
 def _verdict(asked: Comparison, found: list[Finding]) -> None:
@@ -190,7 +178,7 @@ def _verdict(asked: Comparison, found: list[Finding]) -> None:
     told = []
     for title in (asked.titles[column] for column in asked.columns):
         through = [f for f in found if f.network == title]
-        usable = metrics.measured_everywhere(through)
+        usable = survey.measured_everywhere(through)
         gain, blob = _gain(usable, title, asked.method), _gain(usable, title, "centre")
         if gain is None or blob is None:
             why = ", ".join(dict.fromkeys(f.trouble for f in through if f.trouble))
@@ -219,36 +207,15 @@ def _verdict(asked: Comparison, found: list[Finding]) -> None:
 def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
     """Does SimAM look elsewhere than the twin, and is that map more faithful? Over the photos that both can be asked about."""
     first, twin = asked.titles["on"], asked.titles["twin"]
-    both = metrics.measured_everywhere([f for f in found if f.network in (first, twin)])
-    ours, theirs = (_pairs(both, title, asked.method) for title in (first, twin))
-    ours = {photo: pair for photo, pair in ours.items() if photo in theirs}  # work that was stopped may lack the other
-    theirs = {photo: theirs[photo] for photo in ours}
-    if not ours:
+    told = survey.versus(found, first, twin, asked.method)
+    if told is None:
         st.info(
             "There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin."
         )
         return
-    maps = {(f.photo, f.network): f.values for f in both if f.map_name == asked.method}
-    related = [r for p in ours if (r := cam.correlation(maps[p, first], maps[p, twin])) is not None]
-    difference = metrics.gain(list(ours.values())) - metrics.gain(list(theirs.values()))
-    better = first if difference > 0 else twin
-    photos = len(ours)
-    if photos == 1:
-        places = f"correlate by {related[0]:.2f}" if related else "cannot be correlated: one is the same everywhere"
-        counted = ""
-    else:
-        places = f"correlate by {sum(related) / len(related):.2f} on average" if related else "cannot be correlated"
-        places += f", from {min(related):.2f} to {max(related):.2f}" if related else ""
-        ahead = sum((metrics.gain([ours[p]]) > metrics.gain([theirs[p]])) == (difference > 0) for p in ours)
-        counted = f"; on {ahead} of the {photos} photos that both can be asked about"
     st.markdown(
-        f"**Does it look elsewhere than the twin?** The two maps {places} (1: the same places, 0: unrelated, below 0: opposite).  \n"
-        "**Is its map more faithful?** "
-        + (
-            f"By this measure that of **{better}** is, by {abs(difference):.3f}{counted}."
-            if difference
-            else "Both alike."
-        )
+        f"**Does it look elsewhere than the twin?** {_places(told.correlations)} (1: the same places, 0: unrelated, below 0: "
+        f"opposite).  \n**Is its map more faithful?** {_lead(told, first, twin)}"
     )
     remarks = ["One pair of networks is one experiment: two trainings that differ in chance alone disagree, too."]
     if len({f.photo for f in found}) == 1:
@@ -258,6 +225,27 @@ def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
                 0, f"The class is what “{first}” predicts, which favours it: choose the true class in the sidebar."
             )
     st.caption(" ".join(remarks))
+
+
+def _places(correlations: list[float]) -> str:
+    if not correlations:
+        return "The two maps cannot be correlated: one is the same everywhere"
+    if len(correlations) == 1:
+        return f"The two maps correlate by {correlations[0]:.2f}"
+    mean = sum(correlations) / len(correlations)
+    return f"The two maps correlate by {mean:.2f} on average, from {min(correlations):.2f} to {max(correlations):.2f}"
+
+
+def _lead(told: survey.Versus, first: str, twin: str) -> str:
+    better = first if told.lead > 0 else twin
+    if told.photos == 1:
+        return f"By this measure that of “{better}” is, by {abs(told.lead):.3f}." if told.lead else "Both alike."
+    within = "" if told.interval is None else " (95 % interval {:+.3f} to {:+.3f})".format(*told.interval)
+    verdict = f"So on photos like these that of “{better}” is." if told.decided else "So these photos do not tell."
+    return (
+        f"Over the {told.photos} photos that both can be asked about, the number of “{first}” minus that of “{twin}” is "
+        f"{told.lead:+.3f}{within}, and it is above 0 on {told.ahead} of them. **{verdict}**"
+    )
 
 
 def _table(key: str, rows: list[dict[str, object]]) -> None:
