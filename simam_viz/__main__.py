@@ -1,4 +1,4 @@
-"""The command line: ``python -m simam_viz analyze | checkpoints | train | card | evaluate``."""
+"""The command line: ``python -m simam_viz analyze | checkpoints | train | card | evaluate | faithful``."""
 
 from __future__ import annotations
 

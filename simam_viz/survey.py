@@ -12,7 +12,7 @@ from torch import Tensor
 from .analysis import Analysis, analyze
 from .cam import correlation
 from .checkpoints import LoadedCheckpoint
-from .metrics import STEPS, Faithfulness, controls, faithfulness, gain
+from .metrics import STEPS, Faithfulness, Mean, controls, faithfulness, gain, mean
 
 FEWEST = 5
 """Photos that it takes for an interval: drawn from fewer, it would only repeat them."""
@@ -124,6 +124,41 @@ def pairs(found: list[Finding], network: str, kind: str) -> dict[str, Pair]:
 
 
 @dataclass(frozen=True)
+class Row:
+    """One kind of heat map through one network, over the photos on which every map through that network was measured."""
+
+    network: str
+    map_name: str
+    asked: int
+    """Photos that were put to the network."""
+    mean: Mean | None
+    """Over those that were measured; ``None`` if none was."""
+    gain: float | None
+    """:func:`simam_viz.metrics.gain` over the random map."""
+
+
+def table(found: list[Finding]) -> list[Row]:
+    """The means of every map through every network. The rows of one network are over the same photos."""
+    rows = []
+    for network in dict.fromkeys(f.network for f in found):
+        of_network = [f for f in found if f.network == network]
+        usable = measured_everywhere(of_network)
+        for kind in dict.fromkeys(f.map_name for f in of_network):
+            measures = [f.measures for f in usable if f.map_name == kind and f.measures]
+            beside = list(pairs(usable, network, kind).values())
+            rows.append(
+                Row(
+                    network,
+                    kind,
+                    sum(f.map_name == kind for f in of_network),
+                    mean(measures) if measures else None,
+                    gain(beside) if beside else None,
+                )
+            )
+    return rows
+
+
+@dataclass(frozen=True)
 class Versus:
     """One kind of heat map through two networks, over the photos on which both were measured."""
 
@@ -159,6 +194,31 @@ def versus(found: list[Finding], first: str, second: str, kind: str) -> Versus |
         [r for r in related if r is not None],
         gain(one) - gain(other),
         _interval(one, other) if len(photos) >= FEWEST else None,
+    )
+
+
+def places_sentence(told: Versus) -> str:
+    """Whether the two networks look at the same places, in words."""
+    scale = "(1: the same places, 0: unrelated, below 0: opposite)."
+    related = told.correlations
+    if not related:
+        return "The two maps cannot be correlated: one is the same everywhere."
+    if len(related) == 1:
+        return f"The two maps correlate by {related[0]:.2f} {scale}"
+    average = sum(related) / len(related)
+    return f"The two maps correlate by {average:.2f} on average, from {min(related):.2f} to {max(related):.2f} {scale}"
+
+
+def lead_sentence(told: Versus, first: str, second: str) -> str:
+    """Whose maps are more faithful, in words, by what the two networks are called."""
+    better = first if told.lead > 0 else second
+    if told.photos == 1:
+        return f"By this measure that of “{better}” is, by {abs(told.lead):.3f}." if told.lead else "Both alike."
+    within = "" if told.interval is None else " (95 % interval {:+.3f} to {:+.3f})".format(*told.interval)
+    verdict = f"So on photos like these that of “{better}” is." if told.decided else "So these photos do not tell."
+    return (
+        f"Over the {told.photos:,} photos that both can be asked about, the gain over the random map of “{first}” minus that of "
+        f"“{second}” is {told.lead:+.3f}{within}, and it is above 0 on {told.ahead:,} of them. {verdict}"
     )
 
 

@@ -94,3 +94,46 @@ def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.
     assert main(["analyze", photo, "--checkpoint", str(tmp_path / "plain.pth"), "--out", str(tmp_path / "out")]) == 0
     assert "were not trained with SimAM" in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "top5.json").read_text())["trained_with_simam"] is False
+
+
+def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = {"espresso": list_samples()[0], "coral reef": list_samples()[1]}
+    for name, sample in folders.items():
+        (folder := tmp_path / name).mkdir()
+        image = sample.image()
+        for number in range(3):
+            image.rotate(5 * number).save(folder / f"{number}.png")
+    (tmp_path / "espresso" / "9.png").write_bytes(b"not a photo")
+    arguments = ["faithful", "--data", str(tmp_path), "--block", "layer3.1", "--size", "64", "--photos", "9"]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert "espresso/9.png" in err, "what cannot be read is named, and the rest is measured"
+    names = [info.name for info in simam_viz.list_checkpoints()]
+    assert re.findall(r"(\w+-\w+), (Grad-CAM|random|centre)", out) == [
+        (name, kind) for name in names for kind in ("Grad-CAM", "random", "centre")
+    ]
+    found = []
+    loaded = simam_viz.load_checkpoint(names[1])
+    for name in folders:
+        target = next(i for i, c in enumerate(loaded.categories) if name in c.split(", "))
+        for number in range(3):
+            image = simam_viz.open_image(tmp_path / name / f"{number}.png")
+            analysis = simam_viz.analyze(loaded, image, target=target, input_size=64)
+            maps = {"map": analysis.block("layer3.1").cam}
+            found += [measures for _, measures in simam_viz.faithfulness(loaded, analysis, maps)]
+    expected = simam_viz.metrics.mean(found)
+    row = next(line for line in out.splitlines() if line.endswith(f"  {names[1]}, Grad-CAM")).split()
+    assert row[0] == "6"
+    assert float(row[1].rstrip("%")) == pytest.approx(100 * expected.probability, abs=0.02)
+    assert [float(value) for value in row[2:4]] == pytest.approx([expected.deletion, expected.insertion], abs=2e-4)
+    assert f"Does it look elsewhere than {names[1]}? The two maps correlate by" in out
+    assert "Over the 6 photos that both can be asked about" in out and "95 % interval" in out
+
+    for wrong, said in (
+        (["--block", "layer9.0"], "no block 'layer9.0'"),
+        (["--photos", "0"], "at least 1"),
+        (["--checkpoint", names[1], "--networks", "off"], "has no off"),
+    ):
+        assert main([*arguments, *wrong]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["faithful", "--data", str(tmp_path / "none")]) == 2

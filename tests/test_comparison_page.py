@@ -298,7 +298,7 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
         assert told[1] == ("Attention on" if lead > 0 else "The twin")
         assert float(told[2]) == pytest.approx(abs(lead), abs=5e-3)
     else:
-        told = re.search(r"minus that of “The twin” is ([+-]\d+\.\d+), .* \*\*So these photos do not tell", app_text)
+        told = re.search(r"minus that of “The twin” is ([+-]\d+\.\d+), .* So these photos do not tell", app_text)
         assert float(told[1]) == pytest.approx(lead, abs=5e-3)
 
 

@@ -1,4 +1,4 @@
-"""The ``train``, ``card`` and ``evaluate`` commands."""
+"""The ``train``, ``card`` and ``evaluate`` commands; ``faithful`` has a module of its own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
 from ..models import ARCHITECTURES, Attention
 from ..store import BUNDLED_FOLDER, read_card, write_card
 from ..torchvision_weights import terminal_bar
+from . import faithful
 from .card import make_card
 from .data import HELD_OUT, load_training_data, load_validation
 from .evaluation import accuracy, as_in_the_app, predict
@@ -28,7 +29,7 @@ from .run import Progress, Run, train
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add ``train``, ``card`` and ``evaluate`` to a parser's sub-commands; ``arguments.run(arguments)`` then does the work."""
+    """Add ``train``, ``card``, ``evaluate`` and ``faithful`` to a parser's sub-commands, each to be run by ``arguments.run(arguments)``."""
     parser = subparsers.add_parser(
         "train",
         help="train a network on Tiny ImageNet",
@@ -79,6 +80,8 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--split", choices=("validation", "held-out"), default="validation")
     parser.add_argument("--size", type=int, nargs="+", metavar="PX", help="input sizes (default: the checkpoint's own)")
     parser.set_defaults(run=_evaluate)
+
+    faithful.register(subparsers)
 
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:

@@ -117,26 +117,20 @@ def _numbers(measures: metrics.Faithfulness, random: metrics.Faithfulness | None
 
 def _sample_results(asked: Comparison, found: list[Finding]) -> None:
     _verdict(asked, found)
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for one in found:
-        groups.setdefault((one.network, one.map_name), []).append(one)
     rows = []
-    for (network, kind), findings in groups.items():
-        # The rows of one network are over the same photos.
-        through = survey.measured_everywhere([f for f in found if f.network == network])
-        measures = [f.measures for f in through if f.map_name == kind]
+    for one in survey.table(found):
         row: dict[str, object] = {
-            "network": network, "map": _CONTROL_TITLES.get(kind, kind), "photos": f"{len(measures)} of {len(findings)}",
+            "network": one.network, "map": _CONTROL_TITLES.get(one.map_name, one.map_name),
+            "photos": f"{one.mean.photos if one.mean else 0} of {one.asked}",
         }  # fmt: skip
-        if measures:
-            mean = metrics.mean(measures)
+        if one.mean:
             row |= {
-                "probability": mean.probability,
-                "deletion": mean.deletion,
-                "insertion": mean.insertion,
-                "better than random by": _gain(through, network, kind),
-                "average drop": mean.drop,
-                "increase in confidence": mean.increase,
+                "probability": one.mean.probability,
+                "deletion": one.mean.deletion,
+                "insertion": one.mean.insertion,
+                "better than random by": one.gain,
+                "average drop": one.mean.drop,
+                "increase in confidence": one.mean.increase,
             }
         rows.append(row)
     st.markdown("**Means over the samples**")
@@ -166,29 +160,25 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
     return rows
 
 
-def _gain(found: list[Finding], network: str, kind: str) -> float | None:
-    """How much better than the random map one kind of map is through one network, over the photos where both were measured."""
-    return metrics.gain(list(pairs.values())) if (pairs := survey.pairs(found, network, kind)) else None
-
-
 def _verdict(asked: Comparison, found: list[Finding]) -> None:
     """The answer in words: whether each network's map beats the controls, and how SimAM's differs from the twin's."""
     found = [f for f in found if f.map_name in (asked.method, *metrics.CONTROLS)]
     photos = len({f.photo for f in found})
+    rows = {(row.network, row.map_name): row for row in survey.table(found)}
     told = []
     for title in (asked.titles[column] for column in asked.columns):
-        through = [f for f in found if f.network == title]
-        usable = survey.measured_everywhere(through)
-        gain, blob = _gain(usable, title, asked.method), _gain(usable, title, "centre")
-        if gain is None or blob is None:
-            why = ", ".join(dict.fromkeys(f.trouble for f in through if f.trouble))
+        map_, blob = rows.get((title, asked.method)), rows.get((title, "centre"))
+        if map_ is None or blob is None or map_.gain is None or blob.gain is None:
+            why = ", ".join(dict.fromkeys(f.trouble for f in found if f.network == title and f.trouble))
             told.append(f"- {title}: not measured{f' ({why})' if why else ' yet'}")
             continue
-        known = metrics.mean([f.measures for f in usable if f.map_name == asked.method])
-        beaten = "more than a centre blob" if gain > blob else "**less than a centre blob**, which knows nothing"
-        of = "" if known.photos == photos else f", {known.photos} of {photos} photos"
+        beaten = (
+            "more than a centre blob" if map_.gain > blob.gain else "**less than a centre blob**, which knows nothing"
+        )
+        of = "" if map_.mean.photos == photos else f", {map_.mean.photos} of {photos} photos"
         told.append(
-            f"- {title}: {gain:+.3f}, {beaten} ({blob:+.3f}); probability of the class {widgets.percent(known.probability)}{of}"
+            f"- {title}: {map_.gain:+.3f}, {beaten} ({blob.gain:+.3f}); probability of the class "
+            f"{widgets.percent(map_.mean.probability)}{of}"
         )
     whose = asked.explained if photos == 1 else "each sample's class"
     st.markdown(
@@ -214,8 +204,8 @@ def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
         )
         return
     st.markdown(
-        f"**Does it look elsewhere than the twin?** {_places(told.correlations)} (1: the same places, 0: unrelated, below 0: "
-        f"opposite).  \n**Is its map more faithful?** {_lead(told, first, twin)}"
+        f"**Does it look elsewhere than the twin?** {survey.places_sentence(told)}  \n"
+        f"**Is its map more faithful?** {survey.lead_sentence(told, first, twin)}"
     )
     remarks = ["One pair of networks is one experiment: two trainings that differ in chance alone disagree, too."]
     if len({f.photo for f in found}) == 1:
@@ -225,27 +215,6 @@ def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
                 0, f"The class is what “{first}” predicts, which favours it: choose the true class in the sidebar."
             )
     st.caption(" ".join(remarks))
-
-
-def _places(correlations: list[float]) -> str:
-    if not correlations:
-        return "The two maps cannot be correlated: one is the same everywhere"
-    if len(correlations) == 1:
-        return f"The two maps correlate by {correlations[0]:.2f}"
-    mean = sum(correlations) / len(correlations)
-    return f"The two maps correlate by {mean:.2f} on average, from {min(correlations):.2f} to {max(correlations):.2f}"
-
-
-def _lead(told: survey.Versus, first: str, twin: str) -> str:
-    better = first if told.lead > 0 else twin
-    if told.photos == 1:
-        return f"By this measure that of “{better}” is, by {abs(told.lead):.3f}." if told.lead else "Both alike."
-    within = "" if told.interval is None else " (95 % interval {:+.3f} to {:+.3f})".format(*told.interval)
-    verdict = f"So on photos like these that of “{better}” is." if told.decided else "So these photos do not tell."
-    return (
-        f"Over the {told.photos} photos that both can be asked about, the number of “{first}” minus that of “{twin}” is "
-        f"{told.lead:+.3f}{within}, and it is above 0 on {told.ahead} of them. **{verdict}**"
-    )
 
 
 def _table(key: str, rows: list[dict[str, object]]) -> None:
