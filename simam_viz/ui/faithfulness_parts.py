@@ -142,7 +142,8 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
         _table("faithful-photos", _correlations(asked, found))
     st.caption(
         "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts for a network where "
-        "that class is not impossible for it, is not the one it is contrasted with, and no map is all zero; “photos” says how many."
+        "that class is not impossible for it, is not the one it is contrasted with, and no map is all zero; “photos” says how many. Over "
+        "hundreds of photos of your own: `python -m simam_viz faithful --data FOLDER`."
     )
 
 
