@@ -38,9 +38,8 @@ def overview(view: Scene) -> None:
             alt="The five most probable classes as bars",
             key="top-5",
         )
-        st.caption(
-            f"The five most probable of the {len(analysis.categories)} classes this network knows, at λ = {view.e_lambda:g}."
-        )
+        at = f", at λ = {view.e_lambda:g}" if analysis.attends else ""
+        st.caption(f"The five most probable of the {len(analysis.categories)} classes this network knows{at}.")
         models_card.classes_known(view.loaded)
 
     st.subheader("Where attention is high, block by block", help=explain("attention weight"))

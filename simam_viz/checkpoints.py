@@ -33,6 +33,7 @@ __all__ = [
     "find_checkpoint",
     "list_checkpoints",
     "load_checkpoint",
+    "same_task",
     "short_name",
     "twin_of",
     "with_card",
@@ -230,6 +231,11 @@ def twin_of(loaded: LoadedCheckpoint) -> str | None:
         ):
             return info.name
     return None
+
+
+def same_task(loaded: LoadedCheckpoint, twin: LoadedCheckpoint) -> bool:
+    """Whether two networks have the same architecture and tell the same classes apart, so that they can be compared."""
+    return (loaded.card["arch"], loaded.categories) == (twin.card["arch"], twin.categories)
 
 
 def short_name(category: str) -> str:

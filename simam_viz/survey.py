@@ -12,11 +12,11 @@ from torch import Tensor
 from .analysis import Analysis, analyze
 from .cam import correlation
 from .checkpoints import LoadedCheckpoint
-from .metrics import STEPS, Faithfulness, Mean, controls, faithfulness, gain, mean
+from .metrics import CONTROLS, STEPS, Faithfulness, Mean, controls, faithfulness, gain, mean
 
 FEWEST = 5
-"""Photos that it takes for an interval: drawn from fewer, it would only repeat them."""
-_DRAWS = 10_000
+"""Photos that it takes for an interval."""
+_DRAWS, _AT_ONCE = 4_000, 100
 _SEED = 20210718
 
 Pair = tuple[Faithfulness, Faithfulness]
@@ -66,9 +66,12 @@ def findings(
         photos: what to put to them.
         block: whose output the heat maps are of.
         methods: of :data:`simam_viz.cam.METHODS`.
-        input_size, against: as :func:`simam_viz.analyze` takes them.
+        input_size: the same for all networks; ``None`` is the first one's own.
+        against: as :func:`simam_viz.analyze` takes it.
         steps: of the curves.
     """
+    if input_size is None and networks:
+        input_size = next(iter(networks.values()))[0].transforms.input_size
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():
@@ -108,9 +111,17 @@ def contrasted(
 
 
 def measured_everywhere(findings: list[Finding]) -> list[Finding]:
-    """Those of photos for which none of ``findings`` lacks its measures: only over the same photos can means be compared."""
-    missing = {finding.photo for finding in findings if finding.measures is None}
-    return [finding for finding in findings if finding.photo not in missing]
+    """Those of photos on which every map and control of ``findings`` was measured through every network in it: only over the
+    same photos can means be compared. What was stopped halfway through a photo lacks some of them."""
+    networks = {f.network for f in findings}
+    kinds = {f.map_name for f in findings} | set(CONTROLS)
+    measured = {(f.photo, f.network, f.map_name) for f in findings if f.measures}
+    whole = {
+        photo
+        for photo in {f.photo for f in findings}
+        if all((photo, network, kind) in measured for network in networks for kind in kinds)
+    }
+    return [f for f in findings if f.photo in whole]
 
 
 def pairs(found: list[Finding], network: str, kind: str) -> dict[str, Pair]:
@@ -132,7 +143,7 @@ class Row:
     asked: int
     """Photos that were put to the network."""
     mean: Mean | None
-    """Over those that were measured; ``None`` if none was."""
+    """Over those on which every map was measured; ``None`` if there is none."""
     gain: float | None
     """:func:`simam_viz.metrics.gain` over the random map."""
 
@@ -159,18 +170,12 @@ def table(found: list[Finding]) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Versus:
-    """One kind of heat map through two networks, over the photos on which both were measured."""
+class Difference:
+    """A number of the first network minus the same number of the second."""
 
-    photos: int
-    ahead: int
-    """Photos on which the first network's map is the more faithful one."""
-    correlations: list[float]
-    """Of the two maps, for each photo where neither is the same everywhere."""
-    lead: float
-    """:func:`simam_viz.metrics.gain` over the random map of the first network's maps minus that of the second's."""
+    value: float
     interval: tuple[float, float] | None
-    """Where 95 % of such leads lie if the photos are drawn anew; ``None`` for fewer than :data:`FEWEST`."""
+    """Its 95 % interval, if there are :data:`FEWEST` photos or more: where it might lie over other photos like these."""
 
     @property
     def decided(self) -> bool:
@@ -178,22 +183,39 @@ class Versus:
         return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
+@dataclass(frozen=True)
+class Versus:
+    """One kind of heat map through two networks, over the photos on which both were measured."""
+
+    photos: int
+    correlations: list[float]
+    """Of the two maps, for each photo where neither is the same everywhere."""
+    gain: Difference
+    """Of :func:`simam_viz.metrics.gain` over the random map; more is better."""
+    drop: Difference
+    """Of the average drop; less is better."""
+    better_than_random: tuple[bool, bool]
+    """Whether the gain of the first, and of the second, is above 0 at all."""
+
+
 def versus(found: list[Finding], first: str, second: str, kind: str) -> Versus | None:
     """Do two networks look at different places, and is the first's map more faithful? ``None`` if no photo can tell."""
-    both = measured_everywhere([f for f in found if f.network in (first, second)])
-    ours, theirs = (pairs(both, network, kind) for network in (first, second))
-    photos = [photo for photo in ours if photo in theirs]  # work that was stopped may lack the other
-    if not photos:
+    through = [f for f in found if f.network in (first, second)]
+    if {f.network for f in through} != {first, second}:
         return None
-    one, other = ([of[photo] for photo in photos] for of in (ours, theirs))
+    both = measured_everywhere(through)
+    ours, theirs = (pairs(both, network, kind) for network in (first, second))
+    if not ours:
+        return None
+    one, other = list(ours.values()), [theirs[photo] for photo in ours]
     maps = {(f.photo, f.network): f.values for f in both if f.map_name == kind}
-    related = (correlation(maps[photo, first], maps[photo, second]) for photo in photos)
+    related = (correlation(maps[photo, first], maps[photo, second]) for photo in ours)
     return Versus(
-        len(photos),
-        sum(gain([a]) > gain([b]) for a, b in zip(one, other, strict=True)),
+        len(ours),
         [r for r in related if r is not None],
-        gain(one) - gain(other),
-        _interval(one, other) if len(photos) >= FEWEST else None,
+        _difference(*([(map_.score - random.score, map_.probability) for map_, random in of] for of in (one, other))),
+        _difference(*([(map_.drop, 1.0) for map_, _ in of] for of in (one, other))),
+        (gain(one) > 0, gain(other) > 0),
     )
 
 
@@ -209,30 +231,67 @@ def places_sentence(told: Versus) -> str:
     return f"The two maps correlate by {average:.2f} on average, from {min(related):.2f} to {max(related):.2f} {scale}"
 
 
-def lead_sentence(told: Versus, first: str, second: str) -> str:
-    """Whose maps are more faithful, in words, by what the two networks are called."""
-    better = first if told.lead > 0 else second
+def lead_sentences(told: Versus, first: str, second: str) -> list[str]:
+    """Whose maps are more faithful, in words, by what the two networks are called; one sentence a measure."""
+    if not any(told.better_than_random):
+        gains = "neither map is better than a random one"
+    else:
+        gains = _verdict(told, told.gain, first if told.gain.value > 0 else second)
+    return [
+        f"Better than a random map by, {first} minus {second}: {_signed(told.gain, 1, 3, '')}; {gains}.",
+        f"Average drop (less is better), {first} minus {second}: {_signed(told.drop, 100, 1, ' points')}; "
+        f"{_verdict(told, told.drop, first if told.drop.value < 0 else second)}.",
+    ]
+
+
+def _signed(found: Difference, times: float, digits: int, unit: str) -> str:
+    def number(value: float) -> str:
+        return f"{times * value:+.{digits}f}".replace("-", "−")
+
+    within = found.interval
+    interval = "" if within is None else f" (95 % interval {number(within[0])} to {number(within[1])})"
+    return f"{number(found.value)}{unit}{interval}"
+
+
+def _verdict(told: Versus, found: Difference, better: str) -> str:
+    if found.value == 0:
+        return "both alike"
     if told.photos == 1:
-        return f"By this measure that of “{better}” is, by {abs(told.lead):.3f}." if told.lead else "Both alike."
-    within = "" if told.interval is None else " (95 % interval {:+.3f} to {:+.3f})".format(*told.interval)
-    verdict = f"So on photos like these that of “{better}” is." if told.decided else "So these photos do not tell."
-    return (
-        f"Over the {told.photos:,} photos that both can be asked about, the gain over the random map of “{first}” minus that of "
-        f"“{second}” is {told.lead:+.3f}{within}, and it is above 0 on {told.ahead:,} of them. {verdict}"
-    )
+        return f"on this photo {better} does better"
+    if found.decided:
+        return f"on photos like these {better} does better"
+    return f"{told.photos:,} photos do not tell which does better"
 
 
-def _interval(one: list[Pair], other: list[Pair]) -> tuple[float, float]:
-    """The percentile bootstrap's 95 % interval of gain(one) − gain(other), both of the same photos in the same order.
+def _difference(first: list[tuple[float, float]], second: list[tuple[float, float]]) -> Difference:
+    """Σ of the first numbers over Σ of the second ones of one network, minus the same of the other, and its interval.
 
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, Sec. 13.3. Of few photos it is somewhat too narrow.
+    Both are of the same photos in the same order. The interval is the bootstrap-t over photos, with the standard error of the
+    linearised ratios: unlike percentiles it holds what it promises for few photos too (93 of 100 for 8 photos, where those
+    hold 87). Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, Sec. 12.5.
     """
-    drawn = torch.randint(len(one), (_DRAWS, len(one)), generator=torch.Generator().manual_seed(_SEED))
+    both = torch.tensor([first, second], dtype=torch.float64)  # (networks, photos, numbers)
+    value, error = _ratios(both)
+    photos = both.shape[1]
+    if photos < FEWEST:
+        return Difference(float(value), None)
+    generator = torch.Generator().manual_seed(_SEED)
+    found = []
+    for _ in range(_DRAWS // _AT_ONCE):
+        drawn = torch.randint(photos, (_AT_ONCE, photos), generator=generator)
+        values, errors = _ratios(both[:, drawn])
+        found.append(((values - value) / errors).nan_to_num(nan=0.0))
+    ends = torch.cat(found).quantile(torch.tensor([0.975, 0.025], dtype=torch.float64))
+    low, high = (value - ends * error).tolist()
+    return Difference(float(value), (low, high))
 
-    def gains(of: list[Pair]) -> Tensor:
-        better = torch.tensor([map_.score - random.score for map_, random in of], dtype=torch.float64)
-        known = torch.tensor([map_.probability for map_, _ in of], dtype=torch.float64)
-        return better[drawn].sum(dim=1) / known[drawn].sum(dim=1).clamp(min=1e-7)
 
-    low, high = (gains(one) - gains(other)).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return low, high
+def _ratios(both: Tensor) -> tuple[Tensor, Tensor]:
+    """For (2, …, photos, 2): the difference of the two ratios of sums (…), and its standard error (…)."""
+    above, below = both.unbind(-1)
+    total = below.sum(dim=-1, keepdim=True).clamp(min=1e-7)
+    ratio = above.sum(dim=-1, keepdim=True) / total
+    photos = below.shape[-1]
+    contributions = (above - ratio * below) * photos / total  # of each photo to its ratio; they add up to 0
+    variance = (contributions[0] - contributions[1]).square().sum(dim=-1) / max(photos - 1, 1)
+    return (ratio[0] - ratio[1]).squeeze(-1), (variance / photos).sqrt()

@@ -123,11 +123,11 @@ def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest
             found += [measures for _, measures in simam_viz.faithfulness(loaded, analysis, maps)]
     expected = simam_viz.metrics.mean(found)
     row = next(line for line in out.splitlines() if line.endswith(f"  {names[1]}, Grad-CAM")).split()
-    assert row[0] == "6"
-    assert float(row[1].rstrip("%")) == pytest.approx(100 * expected.probability, abs=0.02)
-    assert [float(value) for value in row[2:4]] == pytest.approx([expected.deletion, expected.insertion], abs=2e-4)
+    assert row[:3] == ["6", "of", "6"]
+    assert float(row[3].rstrip("%")) == pytest.approx(100 * expected.probability, abs=0.02)
+    assert [float(value) for value in row[4:6]] == pytest.approx([expected.deletion, expected.insertion], abs=2e-4)
     assert f"Does it look elsewhere than {names[1]}? The two maps correlate by" in out
-    assert "Over the 6 photos that both can be asked about" in out and "95 % interval" in out
+    assert "6 photos can be put to both" in out and out.count("95 % interval") == 2
 
     for wrong, said in (
         (["--block", "layer9.0"], "no block 'layer9.0'"),

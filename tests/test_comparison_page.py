@@ -293,13 +293,11 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
     # The answer is over the photos that both networks can be asked about, here both or one.
     assert pairs["on"] and "**Does it look elsewhere than the twin?** The two maps correlate by" in app_text
     lead = metrics.gain(pairs["on"]) - metrics.gain(pairs["twin"])
-    if len(pairs["on"]) == 1:
-        told = re.search(r"that of “(.+)” is, by (\d+\.\d+)", app_text)
-        assert told[1] == ("Attention on" if lead > 0 else "The twin")
-        assert float(told[2]) == pytest.approx(abs(lead), abs=5e-3)
-    else:
-        told = re.search(r"minus that of “The twin” is ([+-]\d+\.\d+), .* So these photos do not tell", app_text)
-        assert float(told[1]) == pytest.approx(lead, abs=5e-3)
+    told = re.search(r"Better than a random map by, “Attention on” minus “The twin”: ([+−]\d+\.\d+); ", app_text)
+    assert float(told[1].replace("−", "-")) == pytest.approx(lead, abs=5e-3)
+    assert (
+        f"{len(pairs['on'])} of 2 photos can be put to both" in app_text and "One photo is an anecdote" not in app_text
+    )
 
 
 @pytest.mark.usefixtures("alone")

@@ -136,9 +136,11 @@ def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: 
             [tuple(measures for _, measures in simam_viz.faithfulness(network, analyses[name], put))]
         )
     better = "Attention on" if gains["on"] > gains["twin"] else "The twin"
-    told = re.search(r"that of “(.+)” is, by (\d+\.\d+)", answer.inner_text())
-    assert told[1] == better
-    assert float(told[2]) == pytest.approx(abs(gains["on"] - gains["twin"]), abs=0.02)
+    told = twins.page.locator("li", has_text="Better than a random map by").inner_text()
+    found = re.search(r"“Attention on” minus “The twin”: ([+−]\d+\.\d+); (.+)\.", told)
+    assert float(found[1].replace("−", "-")) == pytest.approx(gains["on"] - gains["twin"], abs=0.02)
+    assert found[2] in (f"on this photo “{better}” does better", "neither map is better than a random one")
+    assert (found[2][0] == "n") == (max(gains.values()) <= 0)
 
     # Another network's column is gone at once, and the page says why.
     twins.open("gradcam_comparison?size=96&block=layer3.0&checkpoint=alone")

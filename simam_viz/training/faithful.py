@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from .. import cam, comparison, survey
 from ..accuracy import labelled_photos, open_photo
-from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of
+from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of
 from ..images import ImageError
 from ..models import residual_blocks
 from ..torchvision_weights import terminal_bar
@@ -69,29 +69,37 @@ def _faithful(arguments: argparse.Namespace) -> None:
     if not found:
         raise ValueError("Nothing was measured.")
     print(f"{arguments.method} of the true class at {block}, photos drawn from {len(photos):,} of {arguments.data}")
-    print("photos  probability  deletion  insertion  > random by  average drop  increase in confidence  network, map")
+    print("    photos  probability  deletion  insertion  > random by  average drop  confidence rises  network, map")
     for row in survey.table(found):
+        of = f"{row.mean.photos if row.mean else 0} of {row.asked}"
         if row.mean is None:
-            print(f"{0:6} of {row.asked}  {row.network}, {row.map_name}: no map that could be measured")
+            print(f"{of:>10}  {row.network}, {row.map_name}: impossible class, or all zero")
             continue
         print(
-            f"{row.mean.photos:6}  {row.mean.probability:11.2%}  {row.mean.deletion:8.4f}  {row.mean.insertion:9.4f}  {row.gain:+11.4f}  "
-            f"{row.mean.drop:12.2%}  {row.mean.increase:22.2%}  {row.network}, {row.map_name}"
+            f"{of:>10}  {row.mean.probability:11.2%}  {row.mean.deletion:8.4f}  {row.mean.insertion:9.4f}  {row.gain:+11.4f}  "
+            f"{row.mean.drop:12.2%}  {row.mean.increase:16.2%}  {row.network}, {row.map_name}"
         )
     first, *others = networks
     for other in others:
         told = survey.versus(found, first, other, arguments.method)
-        if told:
-            print(f"Does it look elsewhere than {other}? {survey.places_sentence(told)}")
-            print(f"Is its map more faithful? {survey.lead_sentence(told, first, other)}")
+        if told is None:
+            print(f"{first} and {other} have no photo in common that can be put to both.")
+            continue
+        print(f"Does it look elsewhere than {other}? {survey.places_sentence(told)}")
+        print(f"Is its map more faithful? {told.photos} photos can be put to both.")
+        print(*(f"- {sentence}" for sentence in survey.lead_sentences(told, first, other)), sep="\n")
 
 
 def _networks(
     loaded: LoadedCheckpoint, asked: list[comparison.Column] | None
 ) -> dict[str, tuple[LoadedCheckpoint, float]]:
     """By name, the networks to compare with their λ."""
-    name = twin_of(loaded)
+    name = twin_of(loaded) if asked is None or "twin" in asked else None
     twin = load_checkpoint(name) if name else None
+    if twin is not None and not same_task(loaded, twin):
+        raise ValueError(f"{name} is another architecture than {loaded.name}, or tells other classes apart.")
+    if asked is None and twin is None:
+        print(f"No checkpoint here is the twin of {loaded.name}: it is measured alone.", file=sys.stderr)
     there = comparison.columns(loaded, twin)
     columns = [column for column in there if column in (asked or ("on", "twin"))]
     if missing := set(asked or ()) - set(there):

@@ -50,6 +50,7 @@ def faithfulness(asked: Comparison) -> None:
     )  # fmt: skip
     if not found:
         return
+    _verdict(asked, found, over)
     (_photo_results if over == "photo" else _sample_results)(asked, found)
 
 
@@ -76,7 +77,6 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
     lines = {title: measured.get((title, asked.method)) for title in asked.titles.values()}
     lines |= {_CONTROL_TITLES[kind]: measured.get((first, kind)) for kind in metrics.CONTROLS}
     shown = {name: measures for name, measures in lines.items() if measures}
-    _verdict(asked, found)
     if shown:
         left, right = st.columns(2, gap="large")
         fractions = next(iter(shown.values())).fractions.tolist()
@@ -92,7 +92,8 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
                     key=f"{kind}-curves",
                     alt=f"{kind.capitalize()} curves of {asked.method} through each network and of two controls",
                 )  # fmt: skip
-        st.caption(f"The random map and the centre blob are put to: {first}.")
+        if any(title in shown for title in _CONTROL_TITLES.values()):
+            st.caption(f"The random map and the centre blob are put to: {first}.")
     _table(
         "faithful",
         [
@@ -116,7 +117,6 @@ def _numbers(measures: metrics.Faithfulness, random: metrics.Faithfulness | None
 
 
 def _sample_results(asked: Comparison, found: list[Finding]) -> None:
-    _verdict(asked, found)
     rows = []
     for one in survey.table(found):
         row: dict[str, object] = {
@@ -142,8 +142,8 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
         _table("faithful-photos", _correlations(asked, found))
     st.caption(
         "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts for a network where "
-        "that class is not impossible for it, is not the one it is contrasted with, and no map is all zero; “photos” says how many. Over "
-        "hundreds of photos of your own: `python -m simam_viz faithful --data FOLDER`."
+        "that class is not impossible for it, is not the one it is contrasted with, and no map is all zero; “photos” says how many. The "
+        "same over hundreds of photos, in a folder for each class: `.venv/bin/python -m simam_viz faithful --data FOLDER`."
     )
 
 
@@ -161,7 +161,7 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
     return rows
 
 
-def _verdict(asked: Comparison, found: list[Finding]) -> None:
+def _verdict(asked: Comparison, found: list[Finding], over: str) -> None:
     """The answer in words: whether each network's map beats the controls, and how SimAM's differs from the twin's."""
     found = [f for f in found if f.map_name in (asked.method, *metrics.CONTROLS)]
     photos = len({f.photo for f in found})
@@ -173,15 +173,18 @@ def _verdict(asked: Comparison, found: list[Finding]) -> None:
             why = ", ".join(dict.fromkeys(f.trouble for f in found if f.network == title and f.trouble))
             told.append(f"- {title}: not measured{f' ({why})' if why else ' yet'}")
             continue
-        beaten = (
-            "more than a centre blob" if map_.gain > blob.gain else "**less than a centre blob**, which knows nothing"
-        )
+        if map_.gain <= 0:
+            beaten = f"**no better than a random map** (a centre blob: {blob.gain:+.3f})"
+        elif map_.gain <= blob.gain:
+            beaten = f"**no more than a centre blob**, which knows nothing ({blob.gain:+.3f})"
+        else:
+            beaten = f"more than a centre blob ({blob.gain:+.3f})"
         of = "" if map_.mean.photos == photos else f", {map_.mean.photos} of {photos} photos"
         told.append(
-            f"- {title}: {map_.gain:+.3f}, {beaten} ({blob.gain:+.3f}); probability of the class "
+            f"- {title}: {map_.gain:+.3f}, {beaten}; probability of the class "
             f"{widgets.percent(map_.mean.probability)}{of}"
         )
-    whose = asked.explained if photos == 1 else "each sample's class"
+    whose = asked.explained if over == "photo" or asked.view.target is not None else "each sample's class"
     st.markdown(
         f"How much better than a random map is the {asked.method} of {whose}? Measured as insertion − deletion, over the probability of "
         "the class on the whole photo, so that networks can be compared where they know the class at all:\n"
@@ -192,10 +195,10 @@ def _verdict(asked: Comparison, found: list[Finding]) -> None:
             f"The maps explain the lead over “{asked.name(asked.against)}”; the measures read the probability of the class alone."
         )
     if "twin" in asked.columns:
-        _against_the_twin(asked, found)
+        _against_the_twin(asked, found, over)
 
 
-def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
+def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> None:
     """Does SimAM look elsewhere than the twin, and is that map more faithful? Over the photos that both can be asked about."""
     first, twin = asked.titles["on"], asked.titles["twin"]
     told = survey.versus(found, first, twin, asked.method)
@@ -204,12 +207,14 @@ def _against_the_twin(asked: Comparison, found: list[Finding]) -> None:
             "There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin."
         )
         return
+    counted = "" if over == "photo" else f" {told.photos} of {len({f.photo for f in found})} photos can be put to both."
     st.markdown(
-        f"**Does it look elsewhere than the twin?** {survey.places_sentence(told)}  \n"
-        f"**Is its map more faithful?** {survey.lead_sentence(told, first, twin)}"
+        f"**Does it look elsewhere than the twin?** {survey.places_sentence(told)}\n\n"
+        f"**Is its map more faithful?**{counted}\n"
+        + "\n".join(f"- {sentence}" for sentence in survey.lead_sentences(told, f"“{first}”", f"“{twin}”"))
     )
     remarks = ["One pair of networks is one experiment: two trainings that differ in chance alone disagree, too."]
-    if len({f.photo for f in found}) == 1:
+    if over == "photo":
         remarks.insert(0, "One photo is an anecdote: measure all samples.")
         if asked.view.target is None:
             remarks.insert(

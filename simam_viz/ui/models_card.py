@@ -12,7 +12,8 @@ def classes_known(loaded: LoadedCheckpoint) -> None:
     """What the network was trained on, how good it is, and every class it can name."""
     card = loaded.card
     with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
-        st.markdown(f"**{card.get('title', loaded.name)}**, λ = {loaded.e_lambda:g}")
+        with_lambda = f", λ = {loaded.e_lambda:g}" if loaded.trained_with_simam is not False else ""
+        st.markdown(f"**{card.get('title', loaded.name)}**{with_lambda}")
         sentences = (
             cards.accuracy_sentence(card),
             cards.earlier_readings_sentence(card),

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of, with_card
+from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of, with_card
 from ..store import SUFFIXES, CheckpointInfo, parse_card, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
 from . import long_task, memory, state
@@ -99,7 +99,7 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
         found = load(choices()[name])
     except (CheckpointError, OSError) as error:
         return None, f"The checkpoint “{name}” cannot be loaded. {error}"
-    if (found.card["arch"], found.categories) != (loaded.card["arch"], loaded.categories):
+    if not same_task(loaded, found):
         return None, f"The checkpoint “{name}” is another architecture or tells other classes apart."
     return found, ""
 
