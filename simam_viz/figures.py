@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .cam import HeatMap
 from .checkpoints import LoadedCheckpoint, short_name
 from .render import Pixels, Scale, gradient, grey_photo, overlay, percent
-from .survey import Subject, contrasted
+from .survey import Subject, common_size, contrasted
 
 # Has the Greek letters that captions need.
 _FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -44,6 +44,7 @@ def cells(
     against: int | None = None,
 ) -> Iterator[Cell]:
     """The cells of a figure, row by row; arguments as :func:`simam_viz.survey.findings` takes them."""
+    input_size = common_size(networks, input_size)
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():

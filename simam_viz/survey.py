@@ -70,8 +70,7 @@ def findings(
         against: as :func:`simam_viz.analyze` takes it.
         steps: of the curves.
     """
-    if input_size is None and networks:
-        input_size = next(iter(networks.values()))[0].transforms.input_size
+    input_size = common_size(networks, input_size)
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():
@@ -89,6 +88,13 @@ def findings(
             for kind, values in maps.items():
                 measures = None if kind in troubles else next(measured)[1]
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
+
+
+def common_size(networks: dict[str, tuple[LoadedCheckpoint, float]], input_size: int | None) -> int | None:
+    """The input size for all networks, so that their maps can be laid on each other: the first one's own, if none is asked for."""
+    if input_size is None and networks:
+        return next(iter(networks.values()))[0].transforms.input_size
+    return input_size
 
 
 def contrasted(
@@ -110,18 +116,18 @@ def contrasted(
     return analyze(loaded, image, e_lambda, target, input_size), "class contrasted with itself"
 
 
-def measured_everywhere(findings: list[Finding]) -> list[Finding]:
-    """Those of photos on which every map and control of ``findings`` was measured through every network in it: only over the
+def measured_everywhere(found: list[Finding]) -> list[Finding]:
+    """Those of photos on which every map and control of ``found`` was measured through every network in it: only over the
     same photos can means be compared. What was stopped halfway through a photo lacks some of them."""
-    networks = {f.network for f in findings}
-    kinds = {f.map_name for f in findings} | set(CONTROLS)
-    measured = {(f.photo, f.network, f.map_name) for f in findings if f.measures}
+    networks = {f.network for f in found}
+    kinds = {f.map_name for f in found} | set(CONTROLS)
+    measured = {(f.photo, f.network, f.map_name) for f in found if f.measures}
     whole = {
         photo
-        for photo in {f.photo for f in findings}
+        for photo in {f.photo for f in found}
         if all((photo, network, kind) in measured for network in networks for kind in kinds)
     }
-    return [f for f in findings if f.photo in whole]
+    return [f for f in found if f.photo in whole]
 
 
 def pairs(found: list[Finding], network: str, kind: str) -> dict[str, Pair]:

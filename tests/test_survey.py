@@ -76,6 +76,8 @@ def test_all_networks_get_the_same_input_size(loaded: LoadedCheckpoint, photo: I
     networks = {"other": (other, 0.1), "own": (loaded, 0.1)}
     found = list(survey.findings(networks, [survey.Subject("a", photo, 8)], "layer3.1", ["Grad-CAM"], steps=1))
     assert {f.values.shape for f in found} == {(6, 6)}
+    drawn = figures.cells(networks, [survey.Subject("a", photo, 8)], "layer3.1", "Grad-CAM")
+    assert [cell.view.size for cell in drawn] == [(96, 96)] * 2
 
 
 def test_one_network_versus_another() -> None:
