@@ -90,7 +90,7 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     expect(main.get_by_text("The card is kept for this session.")).to_be_visible(timeout=30_000)
     app.idle()
     main.get_by_role("button", name="Run the samples").click()
-    expect(main.get_by_text("What reaches batch norm lies")).to_be_visible(timeout=60_000)
+    expect(main.get_by_text("What reaches batch norm behind SimAM lies")).to_be_visible(timeout=60_000)
 
     # It is what every page shows now: the pictures are those of this network at its λ and size.
     app.go("Overview")

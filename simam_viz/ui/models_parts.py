@@ -329,8 +329,9 @@ def _evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
         else ""
     )
     return (
-        f"What reaches batch norm lies {evidence.with_simam:.2f} doublings from the variance it remembers from training with "
-        f"SimAM in place, and {evidence.without:.2f} without: {verdict}.{contradiction}"
+        f"What reaches batch norm behind SimAM lies {evidence.with_simam:.2f} doublings from the variance it remembers from training "
+        f"with SimAM in place, and {evidence.without:.2f} without, beyond what the batch norm before it tells of the photos: "
+        f"{verdict}.{contradiction}"
     )
 
 
