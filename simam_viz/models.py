@@ -1,6 +1,7 @@
-"""Networks with and without SimAM: torchvision's own blocks, with torchvision's parameter names.
+"""Networks with and without attention: torchvision's own blocks, with torchvision's parameter names.
 
-SimAM has no parameters, so the network with it and the plain network load the same ``state_dict``.
+SimAM has no parameters, so the network with it and the plain network load the same ``state_dict``. SE, CBAM and ECA have
+some, all of them below ``attention`` in their block.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from torchvision.models.mobilenetv2 import InvertedResidual, MobileNetV2
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from .formulas import check_e_lambda
+from .gates import GATES
 from .simam import SimAM
 
-Attention = Literal["simam", "none"]
+Attention = Literal["simam", "none", "se", "cbam", "eca"]
 
 # Block kind, blocks a stage, and what ResNet takes besides.
 _ARCHITECTURES: dict[str, tuple[str, tuple[int, int, int, int], dict[str, Any]]] = {
@@ -83,14 +85,57 @@ class SimAMInvertedResidual(InvertedResidual):
         return x + out if self.use_res_connect else out
 
 
+class GatedBasicBlock(BasicBlock):
+    """torchvision's BasicBlock with a module between its last batch norm and the residual sum."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Stands for what create_model puts here later: so all other weights begin with the plain network's random numbers.
+        self.attention: nn.Module = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.attention(self.bn2(self.conv2(out)))
+        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+class GatedBottleneck(Bottleneck):
+    """torchvision's Bottleneck with a module between its last batch norm and the residual sum."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.attention: nn.Module = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.attention(self.bn3(self.conv3(out)))
+        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+class GatedInvertedResidual(InvertedResidual):
+    """torchvision's inverted residual with a module between its last batch norm and the residual sum."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.attention: nn.Module = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.attention(self.conv(x))
+        return x + out if self.use_res_connect else out
+
+
 _BLOCK_KINDS = (BasicBlock, Bottleneck, InvertedResidual)
 _BLOCKS = {
     ("basic", "none"): BasicBlock,
     ("basic", "simam"): SimAMBasicBlock,
+    ("basic", "gated"): GatedBasicBlock,
     ("bottleneck", "none"): Bottleneck,
     ("bottleneck", "simam"): SimAMBottleneck,
+    ("bottleneck", "gated"): GatedBottleneck,
     ("inverted", "none"): InvertedResidual,
     ("inverted", "simam"): SimAMInvertedResidual,
+    ("inverted", "gated"): GatedInvertedResidual,
 }
 
 
@@ -102,9 +147,11 @@ def create_model(
     Args:
         arch: one of :data:`ARCHITECTURES`.
         attention: ``"simam"`` puts SimAM where its authors do: after the second convolution of every block of a ResNet,
-            after the depthwise convolution of every inverted residual; ``"none"`` is the plain network.
+            after the depthwise convolution of every inverted residual; ``"se"``, ``"cbam"`` and ``"eca"`` stand where
+            SimAM's authors put them for comparison: behind the block's last batch norm, before the residual sum;
+            ``"none"`` is the plain network. Under one seed, what they share begins with the same weights.
         num_classes: how many classes the last layer tells apart.
-        e_lambda: λ of every SimAM module; not used by the plain network.
+        e_lambda: λ of every SimAM module; the other networks have none.
 
     Raises:
         ValueError: an architecture, attention or λ that does not exist.
@@ -112,12 +159,17 @@ def create_model(
     if arch not in ARCHITECTURES:
         raise ValueError(f"There is no architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
     if attention not in get_args(Attention):
-        raise ValueError(f'attention must be "simam" or "none", not {attention!r}.')
+        raise ValueError(f"attention must be one of {', '.join(get_args(Attention))}, not {attention!r}.")
+    place = "gated" if attention in GATES else attention
     if arch == "mobilenet_v2":
-        model = MobileNetV2(num_classes, block=_BLOCKS["inverted", attention])
+        model = MobileNetV2(num_classes, block=_BLOCKS["inverted", place])
     else:
         kind, layers, options = _ARCHITECTURES[arch]
-        model = ResNet(_BLOCKS[kind, attention], list(layers), num_classes=num_classes, **options)
+        model = ResNet(_BLOCKS[kind, place], list(layers), num_classes=num_classes, **options)
+    if attention in GATES:
+        for block in residual_blocks(model).values():
+            norms = [m for name, m in block.named_modules() if isinstance(m, nn.BatchNorm2d) and "downsample" not in name]
+            block.attention = GATES[attention](norms[-1].num_features)
     set_e_lambda(model, e_lambda)
     return model
 

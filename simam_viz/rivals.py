@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -11,63 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .gates import CBAM, ECA, SqueezeExcitation
 from .simam import SimAM
-
-
-class SqueezeExcitation(nn.Module):
-    """One weight a channel, from its mean over positions through two dense layers (Hu et al., CVPR 2018).
-
-    Args:
-        channels: C of the feature maps (N, C, H, W).
-        reduction: the hidden layer has C / ``reduction`` neurons.
-    """
-
-    def __init__(self, channels: int, reduction: int = 16) -> None:
-        super().__init__()
-        hidden = max(1, channels // reduction)
-        self.gate = nn.Sequential(
-            nn.Linear(channels, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, channels, bias=False), nn.Sigmoid()
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x.mean(dim=(2, 3)))[..., None, None]
-
-
-class ECA(nn.Module):
-    """One weight a channel, from the means of its neighbours in channel order (Wang et al., CVPR 2020).
-
-    The width of the neighbourhood grows with the logarithm of the number of channels, as its authors set it.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        width = int(abs((math.log2(channels) + 1) / 2))
-        width += 1 - width % 2
-        self.mix = nn.Conv1d(1, 1, width, padding=width // 2, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        weights = self.mix(x.mean(dim=(2, 3))[:, None]).sigmoid()
-        return x * weights[:, 0, :, None, None]
-
-
-class CBAM(nn.Module):
-    """One weight a channel, then one weight a position (Woo et al., ECCV 2018).
-
-    Channels: from means and maxima over positions, through a shared pair of dense layers. Positions: from mean and maximum
-    over channels, through a 7 × 7 convolution and its batch norm.
-    """
-
-    def __init__(self, channels: int, reduction: int = 16) -> None:
-        super().__init__()
-        hidden = max(1, channels // reduction)
-        self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
-        self.mix = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        weights = (self.gate(x.mean(dim=(2, 3))) + self.gate(x.amax(dim=(2, 3)))).sigmoid()
-        x = x * weights[..., None, None]
-        summary = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
-        return x * self.mix(summary).sigmoid()
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def test_32_pixels_give_finite_logits() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("resnet19",), ("resnet18", "se"), ("resnet18", "simam", 10, 0.0)],
+    [("resnet19",), ("resnet18", "bam"), ("resnet18", "simam", 10, 0.0)],
     ids=["arch", "attention", "lambda"],
 )
 def test_what_does_not_exist_is_refused(arguments: tuple) -> None:

@@ -18,6 +18,7 @@ ORDER = [
     "version",
     "formulas",
     "simam",
+    "gates",
     "models",
     "containers",
     "images",

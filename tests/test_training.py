@@ -286,7 +286,15 @@ def test_precision_is_the_faster_one_here(faster: str, monkeypatch: pytest.Monke
 
 def test_precision_is_found_by_real_passes() -> None:
     assert native_precision() in ("float32", "bfloat16")
-    assert formats._seconds(*formats._layer("bfloat16")) > 0
+    assert formats._seconds(*formats._layer("bfloat16", torch.device("cpu"))) > 0
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "toaster", "meta"])
+def test_a_device_that_is_not_there_is_one_sentence(name: str, tmp_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--device", name])
+    assert f"'{name}'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.long

@@ -53,6 +53,9 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         default="auto",
         help="bfloat16 or float32 (default: the faster one on this machine, by trying both)",
     )
+    parser.add_argument(
+        "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, mps … (default: cpu); random numbers are the CPU's on all"
+    )
     parser.set_defaults(run=_train)
 
     parser = subparsers.add_parser(
@@ -100,6 +103,18 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _device(name: str) -> torch.device:
+    """A device that this machine has; argparse says the error."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as error:  # what a missing device raises differs from backend to backend
+        raise argparse.ArgumentTypeError(f"PyTorch has no device {name!r} on this machine.") from error
+    if device.type == "meta":
+        raise argparse.ArgumentTypeError("On the device 'meta' nothing is computed.")
+    return device
+
+
 def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simam_viz"
 
@@ -117,8 +132,8 @@ def _train(arguments: argparse.Namespace) -> None:
     recipe = Recipe(stages=parse_stages(arguments.stages), seed=arguments.seed)
     keep_freed_memory()
     data = load_training_data(arguments.data, arguments.cache, arguments.held_out)
-    precision = native_precision() if arguments.precision == "auto" else arguments.precision
-    run = Run(data, recipe, arguments.arch, arguments.attention, precision)
+    precision = native_precision(arguments.device) if arguments.precision == "auto" else arguments.precision
+    run = Run(data, recipe, arguments.arch, arguments.attention, precision, arguments.device)
     train(run, arguments.out, report=_Printer(seconds=15))
     for epoch in run.epochs[-1:]:
         print(f"held-out images: top-1 {epoch.top1:.2f} %, top-5 {epoch.top5:.2f} % at {epoch.px} px")

@@ -124,9 +124,9 @@ def generator(*key: int) -> torch.Generator:
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Images (N, H, W, 3) of uint8 → network input (N, 3, H, W)."""
-    mean = torch.tensor(MEAN).view(3, 1, 1)
-    std = torch.tensor(STD).view(3, 1, 1)
+    """Images (N, H, W, 3) of uint8 → network input (N, 3, H, W), on the same device."""
+    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
     return images.permute(0, 3, 1, 2).div(255).sub_(mean).div_(std)
 
 
@@ -142,7 +142,8 @@ def augment(
     """A random crop of every image, flipped half of the time and enlarged: (N, H, W, 3) of uint8 → (N, 3, px, px).
 
     One affine grid for the batch does it all. ``area`` and ``aspect`` bound the crop's share of the image and its
-    width over its height; a crop that is longer than the image goes on in its mirror image.
+    width over its height; a crop that is longer than the image goes on in its mirror image. ``random_numbers`` are the
+    CPU's whatever device the images are on, so that every device sees the same crops.
     """
     count = len(images)
 
@@ -158,7 +159,7 @@ def augment(
     theta[:, 1, 2] = uniform(-1, 1) * (1 - height).abs()
     theta[:, 0, 0] = width * torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     theta[:, 1, 1] = height
-    grid = F.affine_grid(theta, [count, 3, px, px], align_corners=False)
+    grid = F.affine_grid(theta.to(images.device), [count, 3, px, px], align_corners=False)
     x = F.grid_sample(normalise(images), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return x.contiguous(memory_format=torch.channels_last)
 

@@ -18,12 +18,13 @@ BATCH_SIZE = 250
 
 @torch.inference_mode()
 def predict(model: nn.Module, images: ImageSet, prepare: Callable[[Tensor], Tensor]) -> Tensor:
-    """Logits (N, K) in float32 of all ``images``; the model is left in evaluation mode.
+    """Logits (N, K) in float32 on the CPU of all ``images``; the model is left in evaluation mode.
 
-    ``prepare`` turns a batch (n, side, side, 3) of uint8 into the network's input (n, 3, px, px).
+    ``prepare`` turns a batch (n, side, side, 3) of uint8, on the model's device, into the network's input (n, 3, px, px).
     """
     model.eval()
-    return torch.cat([model(prepare(batch)).float() for batch, _ in images.batches(BATCH_SIZE)])
+    device = next((parameter.device for parameter in model.parameters()), None)
+    return torch.cat([model(prepare(batch.to(device))).float().cpu() for batch, _ in images.batches(BATCH_SIZE)])
 
 
 def as_in_the_app(transforms: Transforms, px: int) -> Callable[[Tensor], Tensor]:

@@ -51,7 +51,8 @@ class Run:
     arch: str
     attention: Attention
     precision: Precision = field(default_factory=native_precision)
-    """Of this session. A run may go on in another on another machine; ``hardware`` then tells both."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Precision and device of this session. A run may go on in others on another machine; ``hardware`` then tells all."""
     step: int = 0
     seconds: float = 0.0
     loss_sum: float = 0.0
@@ -63,7 +64,8 @@ class Run:
     def __post_init__(self) -> None:
         torch.manual_seed(self.recipe.seed)
         model = create_model(self.arch, self.attention, len(self.data.categories), self.recipe.e_lambda)
-        self.model = model.to(memory_format=torch.channels_last)
+        # Made on the CPU, with its random numbers, and only then moved.
+        self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.model).requires_grad_(False)
         decayed = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
         others = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
@@ -83,14 +85,14 @@ class Run:
         return self.steps_an_epoch * self.recipe.epochs
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Input (batch, 3, px, px) and labels (batch,) of a step: a pure function of the seed and the step."""
+        """Input (batch, 3, px, px) and labels (batch,) of a step, on the device: a pure function of seed and step."""
         epoch, position = divmod(step, self.steps_an_epoch)
         order = torch.randperm(len(self.data.training), generator=generator(self.recipe.seed, _ORDER, epoch))
         start = position * self.recipe.batch_size
         images, labels = self.data.training.take(order[start : start + self.recipe.batch_size].numpy())
         random_numbers = generator(self.recipe.seed, _AUGMENTATION, step)
         px, area, aspect = self.recipe.px(epoch), self.recipe.crop_area, self.recipe.crop_aspect
-        return augment(images, px, area, aspect, random_numbers), labels
+        return augment(images.to(self.device), px, area, aspect, random_numbers), labels.to(self.device)
 
     def take_step(self) -> float:
         """Train on the next batch and return the loss."""
@@ -99,7 +101,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate(self.step, self.steps)
         self.model.train()
-        with autocast(self.precision):
+        with autocast(self.precision, self.device):
             logits = self.model(x)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
         loss.backward()
@@ -120,7 +122,7 @@ class Run:
         px = self.recipe.px(epoch)
         first = epoch * self.steps_an_epoch
         steps = range(first, first + min(self.recipe.statistics_batches, self.steps_an_epoch))
-        with autocast(self.precision):
+        with autocast(self.precision, self.device):
             compute_batch_norm_statistics(self.average, (self.batch(step)[0] for step in steps))
             logits = predict(self.average, self.data.held_out, lambda batch: enlarge(batch, px))
         top1, top5 = accuracy(logits, self.data.held_out)
@@ -178,8 +180,8 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     state_file = out / "state.pt"
     if state_file.exists():
-        run.load_state(torch.load(state_file, weights_only=True))
-    machine = {**describe_hardware(), "precision": run.precision}
+        run.load_state(torch.load(state_file, map_location=run.device, weights_only=True))
+    machine = {**describe_hardware(run.device), "precision": run.precision}
     if run.step < run.steps and machine not in run.hardware:
         run.hardware.append(machine)
     _write_curves(run, out)
@@ -219,14 +221,19 @@ def compute_batch_norm_statistics(model: nn.Module, batches: Iterable[Tensor]) -
     model.eval()
 
 
-def describe_hardware() -> dict[str, Any]:
-    """Processor, threads and PyTorch version, for the card."""
+def describe_hardware(device: torch.device) -> dict[str, Any]:
+    """Processor, threads, PyTorch version and, where another device than the CPU computes, that: for the card."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         processor = names[0] if names else processor
-    return {"processor": processor, "threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+    facts = {"processor": processor, "threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+    if device.type == "cuda":
+        facts["device"] = torch.cuda.get_device_name(device)
+    elif device.type != "cpu":
+        facts["device"] = device.type
+    return facts
 
 
 class _Pace:
@@ -280,7 +287,7 @@ def _write_curves(run: Run, out: Path) -> None:
 
 
 def _write_result(run: Run, out: Path) -> None:
-    weights = {name: tensor.contiguous() for name, tensor in run.average.state_dict().items()}
+    weights = {name: tensor.cpu().contiguous() for name, tensor in run.average.state_dict().items()}
     save_file(weights, out / "final.safetensors")
     facts = {
         "arch": run.arch,

@@ -1,0 +1,74 @@
+"""Attention modules with parameters, each as its own publication has it: SE, CBAM and ECA."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class SqueezeExcitation(nn.Module):
+    """One weight a channel, from its mean over positions through two dense layers (Hu et al., CVPR 2018, Eqs. 2 and 3).
+
+    Args:
+        channels: C of the feature maps (N, C, H, W).
+        reduction: the hidden layer has C / ``reduction`` neurons.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.gate = nn.Sequential(
+            nn.Linear(channels, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, channels, bias=False), nn.Sigmoid()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x.mean(dim=(2, 3)))[..., None, None]
+
+
+class ECA(nn.Module):
+    """One weight a channel, from the means of its neighbours in channel order (Wang et al., CVPR 2020, section 3.2).
+
+    The width of the neighbourhood grows with the logarithm of the number of channels, as its Eq. 12 has it (γ = 2, b = 1).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        width = int(abs((math.log2(channels) + 1) / 2))
+        width += 1 - width % 2
+        self.mix = nn.Conv1d(1, 1, width, padding=width // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.mix(x.mean(dim=(2, 3))[:, None]).sigmoid()
+        return x * weights[:, 0, :, None, None]
+
+
+class CBAM(nn.Module):
+    """One weight a channel, then one weight a position (Woo et al., ECCV 2018, Eqs. 2 and 3).
+
+    Channels: from means and maxima over positions, through a shared pair of dense layers. Positions: from maximum and mean
+    over channels, through a 7 × 7 convolution and its batch norm. As its authors' code begins, the dense layers' biases and
+    the scale of that batch norm are 0: every position's weight is ½ until training changes it.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
+        convolution = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.mix = nn.Sequential(convolution, nn.BatchNorm2d(1, momentum=0.01))
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
+        for beginning in (self.gate[0].bias, self.gate[2].bias, self.mix[1].weight):
+            nn.init.zeros_(beginning)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # A maximum that several neurons share has its gradient at one of them, as in the published code: hence no amax.
+        highest = x.flatten(2).max(dim=2).values
+        x = x * (self.gate(x.mean(dim=(2, 3))) + self.gate(highest)).sigmoid()[..., None, None]
+        summary = torch.cat([x.max(dim=1, keepdim=True).values, x.mean(dim=1, keepdim=True)], dim=1)
+        return x * self.mix(summary).sigmoid()
+
+
+GATES: dict[str, type[nn.Module]] = {"se": SqueezeExcitation, "cbam": CBAM, "eca": ECA}
+"""By the name that ``create_model`` knows them by; each takes the number of channels."""
