@@ -60,13 +60,8 @@ def _analyze(options: argparse.Namespace) -> None:
     photo: Path = options.photo
     data = None if photo.is_dir() else photo.read_bytes()
     loaded = load_checkpoint(options.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
-    if not loaded.trained_with_simam:
-        unknown = loaded.trained_with_simam is None
-        print(
-            f"{'Nothing says that these weights were' if unknown else 'These weights were not'} trained with SimAM: "
-            "read its weights as hypothetical.",
-            file=sys.stderr,
-        )
+    if loaded.remarks:
+        print(f"Of this network: {'; '.join(loaded.remarks)}. Read its attention as hypothetical.", file=sys.stderr)
     target = None if options.target is None else _class_index(options.target, loaded.categories)
     job = folder.Job(loaded, folder.Settings(options.e_lambda, target, options.size, options.report))
     if data is None:
@@ -101,10 +96,10 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
 
 def _checkpoints(options: argparse.Namespace) -> None:
     for info in list_checkpoints():
-        accuracy = info.card.get("accuracy", {})
-        measured = f", top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} %" if accuracy else ""
-        with_simam = info.trained_with_simam is not False and "e_lambda" in info.card
-        trained = f"; λ = {info.card['e_lambda']}" if with_simam else ""
+        accuracy, own = info.card.accuracy, info.card.e_lambda
+        measured = f", top-1 {accuracy.top1} %, top-5 {accuracy.top5} %" if accuracy else ""
+        told = "each its own" if isinstance(own, dict) else f"{own:g}" if own is not None else ""
+        trained = f"; λ = {told}" if told and info.trained_with_simam is not False else ""
         print(f"{info.name}\n    {info.title}{trained}{measured}\n    {info.path}")
         if info.trained_with_simam is False:
             print("    never trained with SimAM: read its weights as hypothetical")

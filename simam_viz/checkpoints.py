@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,12 +16,20 @@ from torchvision.models import ResNet18_Weights
 
 from . import torchvision_weights
 from .images import square_view
-from .models import create_model
+from .model_card import Card
+from .models import (
+    authors_places,
+    create_model,
+    create_simam_model,
+    load_plain_state_dict,
+    plain_state_dict,
+    simam_lambdas,
+)
 from .recognition import Match, recognise
 from .simam import SimAM
 from .store import CheckpointInfo, list_checkpoints, read_card
 from .torchvision_weights import Progress
-from .weights_file import MAX_BYTES, CheckpointError, check_size, read_tensors
+from .weights_file import MAX_BYTES, CheckpointError, check_size, read_tables
 
 __all__ = [
     "CheckpointError",
@@ -76,8 +82,9 @@ class LoadedCheckpoint:
     model: nn.Module
     transforms: Transforms
     categories: tuple[str, ...]
-    e_lambda: float
-    card: dict[str, Any] = field(default_factory=dict)
+    e_lambda: float | None
+    """λ of its SimAM modules; ``None`` where each has its own."""
+    card: Card = field(default_factory=Card)
     """What its card says, completed by what the tensors showed and, for the rest, by defaults."""
     assumed: tuple[str, ...] = ()
     """Entries of ``card`` that neither a card nor the tensors stated: defaults, to be confirmed."""
@@ -91,7 +98,7 @@ class LoadedCheckpoint:
     @property
     def identity(self) -> str:
         """Differs wherever the weights or the card do: what a cache of results goes by."""
-        card = hashlib.sha256(json.dumps(self.card, default=str).encode()).hexdigest()
+        card = hashlib.sha256(self.card.text.encode()).hexdigest()
         return f"{self.name}-{self.sha256[:16]}-{card[:16]}"
 
     @property
@@ -104,9 +111,22 @@ class LoadedCheckpoint:
         """Whether SimAM runs in the network."""
         return any(isinstance(module, SimAM) for module in self.model.modules())
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What keeps its attention from being taken for certain, in words; empty where everything is known."""
+        never = {True: "", False: "weights that never saw SimAM", None: "training with SimAM not known"}
+        assumed = {}
+        if self.attends and self.trained_with_simam is not False:
+            assumed = {"simam_at": "where SimAM stands is assumed", "e_lambda": "the value of λ is assumed"}
+        told = (never[self.trained_with_simam], *(words for entry, words in assumed.items() if entry in self.assumed))
+        return tuple(filter(None, told))
+
 
 def load_checkpoint(
-    source: str | os.PathLike[str] | BinaryIO, arch: str | None = None, progress: Progress | None = None
+    source: str | os.PathLike[str] | BinaryIO,
+    arch: str | None = None,
+    progress: Progress | None = None,
+    part: str | None = None,
 ) -> LoadedCheckpoint:
     """Load weights, in evaluation mode and float32.
 
@@ -117,22 +137,25 @@ def load_checkpoint(
             with torchvision's names or those of the SimAM authors' networks.
         arch: the architecture, where no card names it; ``None`` finds the one whose shapes fit.
         progress: called with (bytes done, bytes in all) during a download.
+        part: which network, where a file holds several (``"teacher"``); ``None`` is what its card says or, of one alone, that
+            one. ``state_dict`` beside ``state_dict_ema`` counts as one alone.
 
     Raises:
-        CheckpointError: there is no such file, it is not safe to open, it holds no weights, or they fit no supported
-            architecture.
+        CheckpointError: there is no such file, it is not safe to open, it holds no weights, they fit no supported
+            architecture, or it holds several networks (the error's ``parts`` names them).
     """
     if isinstance(source, (str, os.PathLike)):
         path = find_checkpoint(source, progress)
         check_size(path.stat().st_size)
         name, data, card = path.stem, path.read_bytes(), read_card(path)
     else:
-        name, data, card = Path(getattr(source, "name", None) or "uploaded").stem, source.read(MAX_BYTES + 1), {}
-    recognised = recognise(read_tensors(data), arch or card.get("arch"))
-    facts = {"arch": recognised.arch, "num_classes": recognised.num_classes}
-    if recognised.has_simam:
-        facts |= {"attention": "simam", "trained_with_simam": True}
-    loaded = _assembled(name, recognised.weights, facts, card)
+        name, data, card = Path(getattr(source, "name", None) or "uploaded").stem, source.read(MAX_BYTES + 1), Card()
+    part = part or card.part
+    recognised = recognise(read_tables(data), arch or card.arch, part)
+    facts: dict[str, Any] = {"arch": recognised.arch, "num_classes": recognised.num_classes}
+    if part is not None:
+        facts["part"] = part
+    loaded = _assembled(name, recognised.weights, facts | _shown_by_names(recognised.match), card)
     return replace(loaded, match=recognised.match, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -152,7 +175,7 @@ def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = 
     )
 
 
-def with_card(loaded: LoadedCheckpoint, card: dict[str, Any]) -> LoadedCheckpoint:
+def with_card(loaded: LoadedCheckpoint, card: Mapping[str, Any]) -> LoadedCheckpoint:
     """The same weights as another card describes them; they are shared, not copied.
 
     Args:
@@ -163,8 +186,10 @@ def with_card(loaded: LoadedCheckpoint, card: dict[str, Any]) -> LoadedCheckpoin
         CheckpointError: an entry makes no sense, or does not fit the weights.
     """
     stated = {name: value for name, value in loaded.card.items() if name not in loaded.assumed}
-    facts = {name: loaded.card[name] for name in ("arch", "num_classes")}
-    described = _assembled(loaded.name, loaded.model.state_dict(), facts, stated | card)
+    facts = {name: loaded.card[name] for name in ("arch", "num_classes")} | _shown_by_names(loaded.match)
+    if isinstance(stated.get("e_lambda"), dict) and "simam_at" in card and "e_lambda" not in card:
+        del stated["e_lambda"]  # it is by places that hold no more
+    described = _assembled(loaded.name, plain_state_dict(loaded.model), facts, Card.of(stated | dict(card)))
     return replace(described, match=loaded.match, size=loaded.size, sha256=loaded.sha256)
 
 
@@ -204,7 +229,7 @@ def wrap(
         Transforms(input_size, mean, std),
         tuple(categories),
         lambdas.pop() if len(lambdas) == 1 else 0.1,
-        {"title": name, "trained_with_simam": trained_with_simam},
+        Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(model))}),
     )
 
 
@@ -225,8 +250,8 @@ def twin_of(loaded: LoadedCheckpoint) -> str | None:
     for info in list_checkpoints():
         theirs = info.card
         if (
-            (ours.get("twin"), theirs.get("twin")) == (info.name, loaded.name)
-            and theirs.get("attention", "simam") != ours.get("attention")
+            (ours.twin, theirs.twin) == (info.name, loaded.name)
+            and (theirs.attention or "simam") != ours.attention
             and all(theirs.get(entry, ours.get(entry)) == ours.get(entry) for entry in ("arch", "categories"))
         ):
             return info.name
@@ -235,7 +260,7 @@ def twin_of(loaded: LoadedCheckpoint) -> str | None:
 
 def same_task(loaded: LoadedCheckpoint, twin: LoadedCheckpoint) -> bool:
     """Whether two networks have the same architecture and tell the same classes apart, so that they can be compared."""
-    return (loaded.card["arch"], loaded.categories) == (twin.card["arch"], twin.categories)
+    return (loaded.card.arch, loaded.categories) == (twin.card.arch, twin.categories)
 
 
 def short_name(category: str) -> str:
@@ -249,11 +274,24 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], card: dict[str, Any]) -> LoadedCheckpoint:
+def _shown_by_names(match: Match | None) -> dict[str, Any]:
+    """What a card says where the tensors' own names show where SimAM stood."""
+    if match is None or not match.simam_at:
+        return {}
+    return {"attention": "simam", "trained_with_simam": True, "simam_at": list(match.simam_at)}
+
+
+def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], card: Card) -> LoadedCheckpoint:
     """A network from weights and what is known of them: a card's word, what the tensors show, then defaults."""
-    known = facts | {
-        entry: value for entry, value in card.items() if value is not None or entry == "trained_with_simam"
-    }
+    for entry in ("arch", "num_classes"):
+        if card.get(entry, facts[entry]) != facts[entry]:
+            raise CheckpointError(f"The card says {entry} {card[entry]!r}, but the weights say {facts[entry]!r}.")
+    if card.simam_at is not None and card.attention != "none" and {*card.simam_at} != {*facts.get("simam_at", card.simam_at)}:
+        raise CheckpointError(
+            f"The card says that SimAM stands behind {', '.join(card.simam_at) or 'nothing'}, but the names of the tensors say "
+            f"{', '.join(facts['simam_at'])}."
+        )
+    known = facts | dict(card)
     if "trained_with_simam" not in known and "attention" in known:
         known["trained_with_simam"] = known["attention"] == "simam"
     defaults = {
@@ -263,54 +301,55 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         "input_size": 224,
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
         "categories": list(default_categories(facts["num_classes"])),
+        "forward_pass": "assumed to be torchvision's",
     }
-    assumed = tuple(entry for entry in defaults if entry not in known)
-    known = defaults | known
-    e_lambda, transforms, categories = _checked(known, facts)
-    try:
-        with torch.device("meta"):  # no memory and no initial values for weights that are about to be replaced
-            model = create_model(facts["arch"], known["attention"], facts["num_classes"], e_lambda)
-    except ValueError as error:
-        raise CheckpointError(f"The card does not fit the weights: {error}") from None
-    model.load_state_dict(weights, assign=True)
-    model.eval().requires_grad_(False)
-    return LoadedCheckpoint(name, model, transforms, categories, e_lambda, known, assumed)
-
-
-def _checked(card: dict[str, Any], facts: dict[str, Any]) -> tuple[float, Transforms, tuple[str, ...]]:
-    """The entries that computing depends on; ``CheckpointError`` for one that makes no sense."""
-
-    def numbers(values: Any, count: int, positive: bool) -> tuple[float, ...]:
-        if not isinstance(values, (list, tuple)) or len(values) != count:
-            raise TypeError
-        found = tuple(float(value) for value in values)
-        if not all(math.isfinite(value) and (value > 0 or not positive) for value in found):
-            raise ValueError
-        return found
-
-    for entry in ("arch", "num_classes"):
-        if card[entry] != facts[entry]:
-            raise CheckpointError(f"The card says {entry} {card[entry]!r}, but the weights say {facts[entry]!r}.")
-    entry = "e_lambda"
-    try:
-        (e_lambda,) = numbers([card["e_lambda"]], 1, positive=True)
-        entry = "input_size"
-        if not 32 <= (size := int(card["input_size"])) <= 4096:
-            raise ValueError
-        entry = "normalisation"
-        mean = numbers(card["normalisation"].get("mean", IMAGENET_MEAN), 3, positive=False)
-        std = numbers(card["normalisation"].get("std", IMAGENET_STD), 3, positive=True)
-        entry = "categories"
-        categories = tuple(card["categories"])
-        if isinstance(card["categories"], str) or not all(isinstance(category, str) for category in categories):
-            raise TypeError
-        entry = "trained_with_simam"
-        if card["trained_with_simam"] not in (True, False, None):
-            raise TypeError
-    except (TypeError, ValueError, AttributeError, OverflowError):
-        raise CheckpointError(f"The entry {entry} of the card makes no sense; mend or remove it.") from None
-    if len(categories) != facts["num_classes"]:
+    if known.get("attention", "simam") == "simam":
+        with torch.device("meta"):
+            defaults["simam_at"] = list(authors_places(create_model(facts["arch"], "none")))
+    assumed = [entry for entry in defaults if entry not in known]
+    if known.get("trained_with_simam") is False and "simam_at" in assumed:
+        assumed.remove("simam_at")  # put there by whoever asked for it: there is no place that it was trained in
+    completed = Card.of(defaults | known)
+    if len(completed.categories) != facts["num_classes"]:
         raise CheckpointError(
-            f"The card names {len(categories)} classes, but the weights tell {facts['num_classes']} apart."
+            f"The card names {len(completed.categories)} classes, but the weights tell {facts['num_classes']} apart."
         )
-    return e_lambda, Transforms(size, mean, std), categories
+    model = _network(completed)
+    load_plain_state_dict(model, weights)
+    model.eval().requires_grad_(False)
+    own = completed.e_lambda
+    return LoadedCheckpoint(
+        name,
+        model,
+        _transforms(completed),
+        completed.categories,
+        own if isinstance(own, float) else None,
+        completed,
+        tuple(assumed),
+    )
+
+
+def _network(card: Card) -> nn.Module:
+    """The network that a whole card describes, without memory or values for the weights that are about to be put in."""
+    own, places = card.e_lambda, card.simam_at or ()
+    try:
+        with torch.device("meta"):
+            if card.attention != "simam":
+                if card.attention != "none":
+                    raise ValueError(f"it names the attention {card.attention!r}, whose tensors are not there")
+                if isinstance(own, dict):
+                    raise ValueError("its entry e_lambda gives λ by place, but there is no SimAM")
+                return create_model(card.arch, card.attention, card.num_classes)
+            if not places:
+                raise ValueError("it names SimAM and no place for it (entry simam_at)")
+            lambdas = own if isinstance(own, dict) else dict.fromkeys(places, own)
+            if lambdas.keys() != set(places):
+                raise ValueError("its entry e_lambda must give λ for each place of simam_at")
+            return create_simam_model(card.arch, lambdas, card.num_classes)
+    except ValueError as error:
+        raise CheckpointError(f"The card does not fit the weights: {str(error).rstrip('.')}.") from None
+
+
+def _transforms(card: Card) -> Transforms:
+    normalisation = card.normalisation
+    return Transforms(card.input_size, normalisation.mean or IMAGENET_MEAN, normalisation.std or IMAGENET_STD)

@@ -27,8 +27,6 @@ _EMPHASISED = 100
 # Spreadsheets run what begins like this as a formula, and class and file names come from strangers.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-_REMARKS = {True: "", False: "weights that never saw SimAM", None: "training with SimAM not known"}
-
 
 def summary(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, object]:
     """The settings, the answer and one line of numbers for each block, of plain types."""
@@ -39,6 +37,7 @@ def summary(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, object]:
         "input_size": analysis.view.width,
         "attends": analysis.attends,
         "trained_with_simam": loaded.trained_with_simam,
+        "assumed": list(loaded.assumed),
         "target": {
             "index": analysis.target,
             "name": analysis.categories[analysis.target],
@@ -163,7 +162,7 @@ def tensors(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray]:
 def _explanation(
     analysis: Analysis, loaded: LoadedCheckpoint, arrays: dict[str, NDArray], meanings: dict[str, str]
 ) -> str:
-    remark = _REMARKS[loaded.trained_with_simam]
+    remark = "; ".join(loaded.remarks)
     ran = f"\nOf this network: {remark}; read its attention as hypothetical." if remark else ""
     if not analysis.attends:
         ran = "\nThis network has no SimAM: its energies and weights are hypothetical."
@@ -232,7 +231,7 @@ def write(files: Mapping[str, bytes], folder: Path) -> list[Path]:
 def basic_files(analysis: Analysis, loaded: LoadedCheckpoint, answer: dict[str, object]) -> dict[str, bytes]:
     """What ``analyze`` writes in any case: ``overview.png``, ``attention.npz`` (one array a block), ``top5.json``."""
     return {
-        "overview.png": render.png(render.overview(analysis, remark=_REMARKS[loaded.trained_with_simam])),
+        "overview.png": render.png(render.overview(analysis, remark="; ".join(loaded.remarks))),
         "attention.npz": npz_bytes({block.name: block.attention.numpy() for block in analysis.blocks}),
         "top5.json": json_bytes(answer),
     }

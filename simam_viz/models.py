@@ -10,7 +10,7 @@ import copy
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -168,8 +168,7 @@ def create_model(
         model = ResNet(_BLOCKS[kind, place], list(layers), num_classes=num_classes, **options)
     if attention in GATES:
         for block in residual_blocks(model).values():
-            norms = [m for name, m in block.named_modules() if isinstance(m, nn.BatchNorm2d) and "downsample" not in name]
-            block.attention = GATES[attention](norms[-1].num_features)
+            block.attention = GATES[attention](block.get_submodule(_last_norm(block)).num_features)
     set_e_lambda(model, e_lambda)
     return model
 
@@ -229,6 +228,116 @@ def sites(model: nn.Module) -> list[Site]:
             name = parent if isinstance(modules[parent], Attended) else names[place]
             found.append(Site(name, simam, convolution, place))
     return found
+
+
+def authors_places(model: nn.Module) -> tuple[str, ...]:
+    """The convolution in each residual block of one of :func:`create_model`'s networks that SimAM's authors let it follow."""
+    names = {module: name for name, module in model.named_modules()}
+    return tuple(names[attended_convolution(block)] for block in residual_blocks(model).values())
+
+
+def usual_places(arch: str) -> dict[Literal["convolution", "norm", "block"], tuple[str, ...]]:
+    """Where people put SimAM into a residual network, once a block: behind the convolution that its authors chose, behind the
+    last batch norm before the sum, or at the block's end."""
+    with torch.device("meta"):
+        model = create_model(arch, "none")
+    blocks = residual_blocks(model)
+    norms = tuple(f"{name}.{_last_norm(block)}" for name, block in blocks.items())
+    return {"convolution": authors_places(model), "norm": norms, "block": tuple(blocks)}
+
+
+def _last_norm(block: nn.Module) -> str:
+    """The name of the last batch norm before the sum."""
+    norms = [name for name, module in block.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    return [name for name in norms if not name.startswith("downsample")][-1]
+
+
+def places_for_simam(model: nn.Module) -> tuple[str, ...]:
+    """Behind what SimAM can stand in one of :func:`create_model`'s networks: every convolution, norm and residual block."""
+    kinds = (nn.Conv2d, nn.BatchNorm2d, *_BLOCK_KINDS)
+    return tuple(name for name, module in model.named_modules() if isinstance(module, kinds))
+
+
+def create_simam_model(arch: str, lambdas: Mapping[str, float], num_classes: int = 1000) -> ResNet | MobileNetV2:
+    """As :func:`create_model`, with SimAM wherever it is wanted.
+
+    Args:
+        arch: one of :data:`ARCHITECTURES`.
+        lambdas: λ of each SimAM by its place: the name of a convolution, norm or residual block of the plain network, whose
+            output it refines.
+        num_classes: how many classes the last layer tells apart.
+
+    Raises:
+        ValueError: an architecture, place or λ that does not exist.
+    """
+    for e_lambda in lambdas.values():
+        check_e_lambda(e_lambda)
+    model = create_model(arch, "simam", num_classes)
+    places = authors_places(model)
+    if lambdas.keys() <= set(places):
+        for place, block in zip(places, residual_blocks(model).values(), strict=True):
+            block.simam = SimAM(lambdas[place]) if place in lambdas else nn.Identity()
+        return model
+    model = create_model(arch, "none", num_classes)
+    known = places_for_simam(model)
+    if unknown := [place for place in lambdas if place not in known]:
+        raise ValueError(f"{arch} has no convolution, norm or residual block called {unknown[0]!r} for SimAM to stand behind.")
+    for place in sorted(lambdas, key=lambda place: -place.count(".")):  # what lies deeper first: it gets a longer name
+        _put_behind(model, place, SimAM(lambdas[place]))
+    return model
+
+
+def _put_behind(model: nn.Module, place: str, simam: SimAM) -> None:
+    layer = model.get_submodule(place)
+    parent, _, child = place.rpartition(".")
+    setattr(model.get_submodule(parent), child, Attended(layer, simam).train(layer.training))
+
+
+def simam_lambdas(model: nn.Module) -> dict[str, float]:
+    """λ of every SimAM in any network by its place: the layer or block that it stands behind or, where no name tells that,
+    the module itself."""
+    modules = dict(model.named_modules())
+    plain = _plain_name(model)
+    found = {}
+    for name, module in modules.items():
+        if not isinstance(module, SimAM):
+            continue
+        parent = name.rpartition(".")[0]
+        around = modules[parent]
+        if isinstance(around, Attended):
+            place = plain(parent)
+        elif type(around) in _BLOCKS.values():
+            layer = attended_convolution(around)
+            place = plain(next(path for path, other in modules.items() if other is layer))
+        else:
+            place = plain(name)
+        found[place] = module.e_lambda
+    return found
+
+
+def plain_state_dict(model: nn.Module) -> dict[str, Tensor]:
+    """``model.state_dict()`` under the names that the tensors have where no SimAM was inserted."""
+    plain = _plain_name(model)
+    return {plain(name): tensor for name, tensor in model.state_dict().items()}
+
+
+def load_plain_state_dict(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give ``model`` the tensors that go by the names of the network without SimAM; they are shared, not copied."""
+    plain = _plain_name(model)
+    model.load_state_dict({name: weights[plain(name)] for name in model.state_dict()}, assign=True)
+
+
+def _plain_name(model: nn.Module) -> Callable[[str], str]:
+    """What a name would be if no SimAM were inserted: a layer in an :class:`Attended` is called by its place, not ``….0``."""
+    attended = [name for name, module in model.named_modules() if isinstance(module, Attended)]
+
+    def plain(name: str) -> str:
+        for around in reversed(attended):  # the deepest first
+            if name == f"{around}.0" or name.startswith(f"{around}.0."):
+                name = around + name[len(around) + 2 :]
+        return name
+
+    return plain
 
 
 def attended_convolution(block: nn.Module) -> nn.Module:
@@ -339,20 +448,18 @@ def receptive_field(model: nn.Module, block: str) -> ReceptiveField:
     Raises:
         ValueError: the network is not one of :func:`create_model`'s, or has no such block.
     """
-    blocks = residual_blocks(model)
-    if not isinstance(model, (ResNet, MobileNetV2)) or block not in blocks:
+    site = next((site for site in sites(model) if site.name == block), None)
+    if not isinstance(model, (ResNet, MobileNetV2)) or site is None:
         raise ValueError(f"The receptive field of {block} is not known in this network.")
+    inserted = {m[1] for m in model.modules() if isinstance(m, Attended) and len(m) == 2}
+    end = site.simam if site.simam in inserted else site.convolution or attended_convolution(site.output)
     field = ReceptiveField(1, 1, 0)
-    for layer in (model.conv1, model.maxpool) if isinstance(model, ResNet) else (model.features[0][0],):
-        field = field.through(layer)
-    for name, module in blocks.items():
-        last = attended_convolution(module)
-        for path, layer in module.named_modules():
-            if isinstance(layer, nn.Conv2d) and not path.startswith("downsample"):
-                field = field.through(layer)
-                if name == block and layer is last:
-                    return field
-    raise AssertionError("every block has the convolution that SimAM follows")
+    for name, layer in model.named_modules():
+        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)) and ".downsample." not in f".{name}.":
+            field = field.through(layer)
+        if layer is end:
+            return field
+    raise AssertionError("a site follows a convolution")
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -466,10 +573,7 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
         some = ", ".join(list(convolutions)[:4]) or "none"
         raise ValueError(f"No convolution of this network is meant; its convolutions are called {some} and so on.")
     for name in meant:
-        parent, _, child = name.rpartition(".")
-        convolution = convolutions[name]
-        attended = Attended(convolution, SimAM(e_lambda)).train(convolution.training)
-        setattr(result.get_submodule(parent), child, attended)
+        _put_behind(result, name, SimAM(e_lambda))
     return result
 
 

@@ -11,11 +11,11 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from torchvision.models import get_model_weights
 from tqdm import tqdm
 
+from .model_card import Card
 from .models import ARCHITECTURES
 from .store import weights_folder, write_card
 from .weights_file import CheckpointError, check_size
@@ -36,7 +36,7 @@ class Published:
     sha256_start: str
     """The first digits of the file's SHA-256, which torchvision puts into the file's name."""
     megabytes: float
-    card: dict[str, Any] = field(hash=False)
+    card: Card = field(hash=False)
 
     def path(self, folder: Path | None = None) -> Path:
         """Where the file lies once it is downloaded."""
@@ -60,6 +60,7 @@ def published() -> dict[str, Published]:
                 "trained_with_simam": False,
                 "e_lambda": 0.1,
                 "num_classes": len(meta["categories"]),
+                "forward_pass": "torchvision's",
                 "input_size": side,
                 "normalisation": {"mean": list(preset.mean), "std": list(preset.std)},
                 "trained_on": "ImageNet-1K, by torchvision's authors, without SimAM.",
@@ -69,7 +70,7 @@ def published() -> dict[str, Published]:
                 "categories": list(meta["categories"]),
             }
             sha = Path(entry.url).stem.rpartition("-")[2]
-            found[name] = Published(name, entry.url, sha, meta["_file_size"], card)
+            found[name] = Published(name, entry.url, sha, meta["_file_size"], Card.of(card))
     return found
 
 

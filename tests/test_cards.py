@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from simam_viz import cards, charts
 from simam_viz.checkpoints import list_checkpoints
+from simam_viz.model_card import Card
 
-CARD = {
+CARD = Card.of({
     "accuracy": {"top1": 56.25, "top5": 79.0, "images": 10000, "input_size": 192},
     "expected_calibration_error": 4.25,
     "pointing_game": {"grad_cam": 61.5, "centre": 52.0, "images": 10000},
@@ -28,7 +29,7 @@ CARD = {
         {"epoch": 2, "px": 64, "seconds": 18.0, "train_loss": 4.5, "top1": 9.0, "top5": 25.0},
         {"epoch": 3, "px": 96, "seconds": 30.0, "train_loss": 4.0, "top1": 15.0, "top5": 35.0},
     ],
-}  # fmt: skip
+})  # fmt: skip
 
 
 def test_sentences_tell_the_numbers() -> None:
@@ -37,7 +38,7 @@ def test_sentences_tell_the_numbers() -> None:
     assert re.search(r"61\.5 % of 10,000.*52\.0 %", cards.pointing_sentence(CARD))
     reading = {"top1": 54.1, "top5": 78.5, "input_size": 160, "preprocessing": "Resized (bicubic)."}
     assert "54.10 % top-1 and 78.50 % top-5 at 160 px (Resized (bicubic))." in cards.earlier_readings_sentence(
-        {"earlier_readings": [reading]}
+        Card.of({"earlier_readings": [reading]})
     )
     sentence = cards.twin_sentence(CARD)
     assert (
@@ -53,7 +54,7 @@ def test_sentences_tell_the_numbers() -> None:
 )
 def test_the_verdict_on_twins_follows_the_interval(low: float, high: float, verdict: str) -> None:
     difference = {**CARD["twin_difference"], "difference": (low + high) / 2, "low": low, "high": high}
-    assert verdict in cards.twin_sentence({"twin_difference": difference})
+    assert verdict in cards.twin_sentence(Card.of({"twin_difference": difference}))
 
 
 def test_rows_are_in_order() -> None:
@@ -75,9 +76,9 @@ def test_a_card_without_entries_gives_nothing() -> None:
         cards.pointing_sentence,
         cards.twin_sentence,
     ):
-        assert sentence({}) == ""
+        assert sentence(Card()) == ""
     for rows in (cards.size_rows, cards.class_rows, cards.confused_rows, cards.fact_rows):
-        assert rows({}) == []
+        assert rows(Card()) == []
 
 
 def test_bundled_cards_can_be_read() -> None:
@@ -93,15 +94,16 @@ def test_learning_curves_mark_where_the_size_changes() -> None:
 
 
 def test_the_card_is_on_screen() -> None:
-    def page(card: dict) -> None:
+    def page(entries: dict) -> None:
         import simam_viz
         from simam_viz.checkpoints import LoadedCheckpoint, Transforms
+        from simam_viz.model_card import Card
         from simam_viz.ui import models_card
 
-        model = simam_viz.create_model("resnet18", num_classes=5)
-        models_card.classes_known(LoadedCheckpoint("a", model, Transforms(), tuple(card["categories"]), 0.1, card))
+        card, model = Card.of(entries), simam_viz.create_model("resnet18", num_classes=5)
+        models_card.classes_known(LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card))
 
-    app = AppTest.from_function(page, kwargs={"card": CARD}, default_timeout=30).run()
+    app = AppTest.from_function(page, kwargs={"entries": dict(CARD)}, default_timeout=30).run()
     assert not app.exception
     text = " ".join(markdown.value for markdown in app.markdown)
     for part in ("56.2 %", "Expected calibration error", "Pointing game", "−1.50 points", "2 h 35 min", "one, uno"):

@@ -92,7 +92,7 @@ def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.
     (tmp_path / "plain.json").write_text('{"trained_with_simam": false, "input_size": 64}')
     photo = str(list_samples()[0].path)
     assert main(["analyze", photo, "--checkpoint", str(tmp_path / "plain.pth"), "--out", str(tmp_path / "out")]) == 0
-    assert "were not trained with SimAM" in capsys.readouterr().err
+    assert "weights that never saw SimAM" in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "top5.json").read_text())["trained_with_simam"] is False
 
 

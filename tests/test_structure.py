@@ -24,6 +24,7 @@ ORDER = [
     "images",
     "samples",
     "weights_file",
+    "model_card",
     "recognition",
     "store",
     "torchvision_weights",

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoints import LoadedCheckpoint, file_hash, load_checkpoint
-from ..models import count_parameters, create_model, multiply_adds
+from ..models import count_parameters, create_model, multiply_adds, usual_places
 from ..samples import list_samples
 from .assessment import assess, centre_blob, paired_difference, pointing_hits, right_answers
 from .data import MEAN, STD, ImageSet, load_training_data, load_validation, read_boxes
@@ -284,6 +284,7 @@ def identity(run: FinishedRun) -> Card:
         "e_lambda": run.recipe.e_lambda,
         "num_classes": len(facts["categories"]),
         "input_sizes": list(INPUT_SIZES),
+        **_forward_pass(facts["arch"], simam),
         "normalisation": {"mean": list(MEAN), "std": list(STD)},
         "preprocessing": "Centre square, resized to the input size (bilinear, antialiased), scaled to 0–1, normalised.",
         "wnids": list(facts["wnids"]),
@@ -291,6 +292,11 @@ def identity(run: FinishedRun) -> Card:
         "recipe_settings": json.loads(json.dumps(asdict(run.recipe))),
         "training_images": facts["training_images"],
     }
+
+
+def _forward_pass(arch: str, simam: bool) -> Card:
+    """What names and shapes of tensors do not tell of the network."""
+    return {"forward_pass": "torchvision's"} | ({"simam_at": list(usual_places(arch)["convolution"])} if simam else {})
 
 
 def describe(run: FinishedRun) -> Card:

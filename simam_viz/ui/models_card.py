@@ -6,6 +6,7 @@ import streamlit as st
 
 from .. import cards, charts
 from ..checkpoints import LoadedCheckpoint
+from . import state
 
 
 def classes_known(loaded: LoadedCheckpoint) -> None:
@@ -13,42 +14,54 @@ def classes_known(loaded: LoadedCheckpoint) -> None:
     card = loaded.card
     with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
         with_lambda = f", λ = {loaded.e_lambda:g}" if loaded.trained_with_simam is not False else ""
-        st.markdown(f"**{card.get('title', loaded.name)}**{with_lambda}")
+        st.markdown(f"**{state.plain(card.title or loaded.name)}**{with_lambda}")
         sentences = (
             cards.accuracy_sentence(card),
-            cards.earlier_readings_sentence(card),
-            card.get("trained_on"),
-            card.get("limits"),
-            card.get("data_terms"),
+            state.plain(cards.earlier_readings_sentence(card)),
+            *(state.plain(text) for text in (card.trained_on, card.limits, card.data_terms) if text),
             cards.calibration_sentence(card),
             cards.pointing_sentence(card),
             cards.twin_sentence(card),
         )
         for sentence in filter(None, sentences):
             st.markdown(sentence)
+        if "forward_pass" in loaded.assumed:
+            st.markdown(FORWARD_PASS_ASSUMED)
         measured(loaded)
         st.markdown(
             "It can only answer with one of these: " + "; ".join(sorted(loaded.categories, key=str.lower)) + "."
         )
 
 
+FORWARD_PASS_ASSUMED = (
+    "**Forward pass assumed to be torchvision's**: only names and shapes of the tensors are known, and those of some variants "
+    "(ResNets with blurred downsampling, with the stride in another convolution, with other activations) are the same. If its "
+    "answers are worse than they should be, that may be why."
+)
+
+
 def measured(loaded: LoadedCheckpoint) -> None:
     """The tables and curves of the card, as far as it has them."""
     card = loaded.card
-    if curves := card.get("curves"):
+    if card.curves:
         st.markdown("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss.")
         st.echarts_chart(
-            charts.learning_curves(curves),
+            charts.learning_curves(card["curves"]),
             height=280,
             alt="Top-1, top-5 and training loss over the epochs",
             key=f"curves-{loaded.name}",
         )
-    by_size = card.get("accuracy_by_input_size", {}).get("how")
+    by_size = card.accuracy_by_input_size and card.accuracy_by_input_size.how
     _table(f"**Accuracy by input size**, on {by_size}.", cards.size_rows(card))
     _table("**The five best and the five worst classes**, on the validation images.", cards.class_rows(card, best=5))
     _table("**The most frequent mistakes**, on the validation images.", cards.confused_rows(card))
     if facts := cards.fact_rows(card):
-        st.markdown("**How it was made**\n\n" + "\n".join(f"- {row['fact']}: {row['value']}" for row in facts))
+        st.markdown("**How it was made**\n\n" + "\n".join(map(_fact, facts)))
+
+
+def _fact(row: cards.Row) -> str:
+    code = row["fact"] in cards.CODE and "`" not in row["value"]
+    return f"- {row['fact']}: " + (f"`{row['value']}`" if code else state.plain(row["value"]))
 
 
 def _table(title: str, rows: list[cards.Row]) -> None:

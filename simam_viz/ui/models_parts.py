@@ -13,12 +13,12 @@ from ..analysis import analyze
 from ..checkpoints import LoadedCheckpoint, default_categories, list_checkpoints, short_name
 from ..evidence import Evidence, training_evidence
 from ..images import square_view
-from ..models import count_parameters, multiply_adds
+from ..models import count_parameters, multiply_adds, usual_places
 from ..samples import Sample, list_samples
-from ..store import SUFFIXES, card_path, card_text
+from ..store import SUFFIXES, card_path
 from ..torchvision_weights import Published
 from ..weights_file import CheckpointError
-from . import long_task, networks, state, widgets
+from . import long_task, models_card, networks, state, widgets
 from .networks import Choice
 from .scene import Scene
 
@@ -27,6 +27,7 @@ Answer = tuple[Sample, list[tuple[int, str, float]]]
 _SAVED = "card-saved"
 _TRAINED = {True: "yes", False: "never", None: "not known"}
 _ANSWERS = {"Yes": True, "No": False, "Not known": None}
+_FORWARD_PASSES = {"not known, assumed to be torchvision's": None, "torchvision's": "torchvision's"}
 
 
 def follow(view: Scene, choices: dict[str, Choice]) -> None:
@@ -37,7 +38,7 @@ def follow(view: Scene, choices: dict[str, Choice]) -> None:
 
 def plain_title(loaded: LoadedCheckpoint) -> str:
     """The network's title, harmless as Markdown."""
-    return state.plain(str(loaded.card.get("title") or loaded.name))
+    return state.plain(loaded.card.title or loaded.name)
 
 
 def table(view: Scene, choices: dict[str, Choice]) -> None:
@@ -52,18 +53,18 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
     for name, choice in choices.items():
         card = view.loaded.card if name == view.loaded.name else choice.card
         trained = _TRAINED[view.loaded.trained_with_simam if name == view.loaded.name else choice.trained_with_simam]
-        accuracy = card.get("accuracy") or card.get("published_accuracy") or {}
+        accuracy = card.accuracy or card.published_accuracy
         size = choice.info.path.stat().st_size if choice.info else choice.own.size
         rows.append(
             {
                 "network": choice.title,
                 "in use": name == view.loaded.name,
                 "from": choice.where,
-                "architecture": card.get("arch", "seen when used"),
-                "trained with SimAM": trained if "arch" in card or trained != _TRAINED[None] else "seen when used",
-                "λ": None if trained == _TRAINED[False] else card.get("e_lambda"),
-                "classes": card.get("num_classes"),
-                "top-1 (%)": accuracy.get("top1"),
+                "architecture": card.arch or "seen when used",
+                "trained with SimAM": trained if card.arch or trained != _TRAINED[None] else "seen when used",
+                "λ": None if trained == _TRAINED[False] or not isinstance(card.e_lambda, float) else card.e_lambda,
+                "classes": card.num_classes,
+                "top-1 (%)": accuracy.top1 if accuracy else None,
                 "file (MB)": round(size / 1e6, 1),
             }
         )
@@ -87,15 +88,15 @@ def facts(view: Scene) -> None:
     loaded = view.loaded
     networks.mark(loaded)
     with st.grid(4, min_column_width=150):
-        st.metric("Architecture", loaded.card["arch"])
+        st.metric("Architecture", loaded.card.arch)
         st.metric("Parameters", f"{count_parameters(loaded.model) / 1e6:.2f} M", help="SimAM itself has none.")
         st.metric(
             f"Multiply–adds at {view.input_size} px",
-            f"{_multiply_adds(loaded, loaded.card['arch'], loaded.card['num_classes'], view.input_size) / 1e9:.3g} G",
+            f"{_multiply_adds(loaded, loaded.card.arch, loaded.card.num_classes, view.input_size) / 1e9:.3g} G",
             help="Convolutions and dense layers, for one photo. SimAM adds four for each neuron it weighs.",
         )
         st.metric("File", f"{(loaded.size or 0) / 1e6:.1f} MB")
-        st.metric("Classes", f"{loaded.card['num_classes']:,}")
+        st.metric("Classes", f"{len(loaded.categories):,}")
         st.metric(f"{networks.lambda_word(loaded).capitalize()} λ", f"{loaded.e_lambda:g}")
         st.metric("Input size", f"{loaded.transforms.input_size} px")
         st.metric("Trained with SimAM", _TRAINED[loaded.trained_with_simam])
@@ -113,6 +114,12 @@ def facts(view: Scene) -> None:
         st.markdown(
             "Nothing in the file says whether it was trained with SimAM, which has no parameters to show for it. *Run the "
             "samples* below looks at what batch norm remembers; then say it under *What the file does not say*."
+        )
+    if "simam_at" in loaded.assumed and loaded.attends:
+        st.markdown(
+            "SimAM runs behind the second convolution of every block, where its authors put it. That is assumed: in training it may "
+            "have stood behind a batch norm, at the block's end, or in some blocks alone, and no tensor tells. Say where, under *What "
+            "the file does not say*."
         )
 
 
@@ -147,10 +154,10 @@ def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
     """The whole card, to read and to keep."""
     with st.expander("The whole card"):
         st.json({entry: value for entry, value in loaded.card.items() if entry not in ("categories", "wnids")})
-        stem = card_path(choice.info.path).stem if choice.info else str(loaded.card.get("title") or choice.name)
+        stem = card_path(choice.info.path).stem if choice.info else loaded.card.title or choice.name
         st.download_button(
             "Download the card (JSON)",
-            card_text(loaded.card),
+            loaded.card.text,
             file_name=re.sub(r"[^-.()\w ]", "_", stem) + ".json",
             mime="application/json",
             icon=":material/download:",
@@ -175,6 +182,8 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
     words = {
         "attention": "where SimAM runs",
         "trained_with_simam": "whether it was trained with SimAM",
+        "simam_at": "where SimAM stood",
+        "forward_pass": "the forward pass",
         "e_lambda": "λ",
         "input_size": "the input size",
         "normalisation": "the normalisation",
@@ -188,10 +197,12 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
     with st.expander("What the file does not say", expanded=bool(assumed), icon=":material/edit_note:"):
         if assumed:
             st.markdown(f"Assumed until you say otherwise: {', '.join(assumed)}.")
-        presets = _class_presets(loaded)
+        if "forward_pass" in loaded.assumed:
+            st.markdown(models_card.FORWARD_PASS_ASSUMED)
+        presets, places = _class_presets(loaded), _place_presets(loaded)
         mark = loaded.identity  # the fields of another network are other fields
         with st.form(f"describe-{mark}", border=False):
-            title = str(loaded.card.get("title") or loaded.name)
+            title = loaded.card.title or loaded.name
             entries: dict[str, Any] = {"title": st.text_input("Name", title, key=f"describe-title-{mark}")}
             with st.grid(3, min_column_width=220):
                 answers = list(_ANSWERS)
@@ -208,8 +219,23 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
                     key=f"describe-attention-{mark}",
                     help="SimAM has no parameters, so both fit. Weights answer best as they were trained.",
                 )
-                entries["e_lambda"] = st.number_input(
+                place = st.selectbox(
+                    "SimAM stands",
+                    list(places),
+                    index=next((i for i, at in enumerate(places.values()) if at == loaded.card.simam_at), len(places) - 1),
+                    key=f"describe-places-{mark}",
+                    disabled=len(places) == 1,
+                    help="What the names of the tensors tell stands.",
+                )
+                passed = st.selectbox(
+                    "Its forward pass",
+                    list(_FORWARD_PASSES),
+                    index=int("forward_pass" not in loaded.assumed),
+                    key=f"describe-forward-{mark}",
+                )
+                own_lambda = st.number_input(
                     "λ it was trained with", 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
+                    placeholder="each its own",
                     help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR.",
                 )  # fmt: skip
                 entries["input_size"] = st.number_input(
@@ -222,6 +248,13 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
                 std = st.text_input(
                     "Their standard deviation", _numbers_text(loaded.transforms.std), key=f"describe-std-{mark}"
                 )
+            typed_places = st.text_area(
+                "Layers or blocks that SimAM stands behind, one name a line",
+                "\n".join(loaded.card.simam_at or ()),
+                height=100,
+                key=f"describe-typed-places-{mark}",
+                help="Counts where “behind the layers written below” is chosen. Names of the plain network, such as layer4.0.conv2.",
+            )
             naming = st.selectbox("Class names", list(presets), key=f"describe-naming-{mark}")
             typed = st.text_area(
                 "One name a line, in the order of the network's outputs",
@@ -234,7 +267,13 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
                 return
         entries["trained_with_simam"] = _ANSWERS[trained]
         entries["attention"] = "simam" if attends == "with SimAM in it" else "none"
-        entries["categories"] = list(presets[naming] or [line.strip() for line in typed.splitlines() if line.strip()])
+        if own_lambda is not None:
+            entries["e_lambda"] = own_lambda
+        if entries["attention"] == "simam":
+            entries["simam_at"] = list(places[place] or _lines(typed_places))
+        if stated := _FORWARD_PASSES[passed]:
+            entries["forward_pass"] = stated
+        entries["categories"] = list(presets[naming] or _lines(typed))
         try:
             entries["normalisation"] = {"mean": _numbers(mean), "std": _numbers(std)}
             networks.describe(choice, loaded, entries)
@@ -248,6 +287,23 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
             st.rerun()
 
 
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _place_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
+    """Where SimAM may stand, in words; ``None`` takes what is typed."""
+    if loaded.match is not None and loaded.match.simam_at:
+        return {"where the names of the tensors show it": loaded.match.simam_at}
+    usual = usual_places(loaded.card.arch)
+    return {
+        "behind the second convolution of every block (its authors)": usual["convolution"],
+        "behind the last batch norm of every block, before the sum": usual["norm"],
+        "at the end of every block, behind the sum": usual["block"],
+        "behind the layers written below": None,
+    }
+
+
 def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
     """Ways to name the classes; ``None`` takes what is typed."""
     presets: dict[str, tuple[str, ...] | None] = {"as written below": None}
@@ -255,9 +311,9 @@ def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None
     if count == 1000:
         presets["ImageNet's 1,000"] = default_categories(1000)
     tiny = list_checkpoints()[0].card
-    if count == len(tiny.get("wnids", ())) == len(tiny["categories"]):
-        by_id = sorted(zip(tiny["wnids"], tiny["categories"], strict=True))
-        presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tuple(tiny["categories"])
+    if count == len(tiny.wnids) == len(tiny.categories):
+        by_id = sorted(zip(tiny.wnids, tiny.categories, strict=True))
+        presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tiny.categories
         presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)
     return presets
 
@@ -318,10 +374,17 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
 
 
 def _evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
+    if evidence.untrained:
+        return (
+            "**These weights were never trained**: every batch norm is as it was made, with a mean of 0 and a variance of 1. So "
+            "nothing can be said of SimAM, and the answers above are chance."
+        )
+    if evidence.elsewhere:
+        return "Where SimAM stands here, batch norm does not tell whether the weights were trained with it."
     verdict = {
-        True: "this looks like weights trained **with SimAM**",
-        False: "this looks like weights trained **without SimAM**",
-        None: "this does not tell whether they were trained with SimAM",
+        True: "That fits weights trained **with SimAM there** better",
+        False: "That fits weights trained **without SimAM** there better",
+        None: "This does not tell whether they were trained with SimAM there",
     }[evidence.verdict]
     contradiction = (
         " That is not what the card says."
@@ -329,9 +392,10 @@ def _evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
         else ""
     )
     return (
-        f"What reaches batch norm behind SimAM lies {evidence.with_simam:.2f} doublings from the variance it remembers from training "
-        f"with SimAM in place, and {evidence.without:.2f} without, beyond what the batch norm before it tells of the photos: "
-        f"{verdict}.{contradiction}"
+        "Each batch norm remembers the variance of what reached it in training. On these photos, behind the second convolution it "
+        f"differs from that {2**evidence.with_simam:.2f}-fold with SimAM in between and {2**evidence.without:.2f}-fold without, beyond "
+        f"what the batch norm before it tells of the photos themselves. {verdict}.{contradiction} SimAM elsewhere, behind the second "
+        "batch norm or at the block's end, leaves no trace that this could see."
     )
 
 
@@ -346,16 +410,14 @@ def _plain_name(category: str) -> str:
 def own_file() -> None:
     """Ways in for a person's own file, and what was wrong with the last one."""
     networks.uploader("page")
-    if refused := networks.refused():
-        file, error = refused
-        st.error(f"{state.plain(file)}: {state.plain(str(error))}")
-        if error.problems:
-            st.dataframe(
-                [{"tensor": name, "what is wrong": why} for name, why in error.problems],
-                hide_index=True,
-                width="stretch",
-                key="problems",
-            )
+    networks.tell_refused("page")
+    if (refused := networks.refused()) and refused.error.problems:
+        st.dataframe(
+            [{"tensor": name, "what is wrong": why} for name, why in refused.error.problems],
+            hide_index=True,
+            width="stretch",
+            key="problems",
+        )
     mine = [choice for choice in networks.choices().values() if choice.own is not None]
     for choice in mine:
         st.button(
@@ -429,4 +491,4 @@ def torchvisions() -> None:
 
 
 def _published_title(weights: Published) -> str:
-    return f"{weights.card['title']}, top-1 {weights.card['published_accuracy']['top1']:.1f} %"
+    return f"{weights.card.title}, top-1 {weights.card.published_accuracy.top1:.1f} %"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of, with_card
-from ..store import SUFFIXES, CheckpointInfo, parse_card, read_card, write_card
+from ..model_card import Card
+from ..store import CheckpointInfo, read_card, write_card
 from ..weights_file import MAX_BYTES, CheckpointError
 from . import long_task, memory, state
 
@@ -40,7 +42,7 @@ class Choice:
     own: LoadedCheckpoint | None = None
 
     @property
-    def card(self) -> dict[str, Any]:
+    def card(self) -> Card:
         return self.info.card if self.info else self.own.card
 
     @property
@@ -65,7 +67,7 @@ def choices() -> dict[str, Choice]:
         found[info.name] = Choice(info.name, info.title, where, info)
     for name, loaded in _own().items():
         found[name] = Choice(
-            name, str(loaded.card.get("title") or name), "your upload, this session only", None, loaded
+            name, loaded.card.title or name, "your upload, this session only", None, loaded
         )
     first = next((name for name, choice in found.items() if choice.info and choice.info.path == asked), None)
     return {first: found[first]} | found if first else found
@@ -86,7 +88,7 @@ def load(choice: Choice) -> LoadedCheckpoint:
 
 def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     """The network trained by the same recipe but for SimAM; or ``None`` and, in sentences, why there is none to compare with."""
-    name, named = twin_of(loaded), loaded.card.get("twin")
+    name, named = twin_of(loaded), loaded.card.twin
     if name is None:
         other = "without" if loaded.trained_with_simam else "with"
         trouble = (
@@ -115,17 +117,44 @@ def accept(key: str) -> None:
     try:
         loaded = own.pop(name, None) or load_checkpoint(file)
     except CheckpointError as error:
-        refuse(error, file.name)
+        # Which network of it is meant can still be said, so the file is kept until something else is chosen.
+        refuse(error, file.name, bytes(file.getbuffer()) if error.parts else None)
         return
     finally:
         # A fresh uploader next time: the old one would hold the whole file in memory.
         st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
         _let_go(file)
-    own[name] = replace(loaded, name=name, card={"title": file.name} | loaded.card)
+    _keep(name, file.name, loaded)
+
+
+def _keep(name: str, file_name: str, loaded: LoadedCheckpoint) -> None:
+    """Make an upload one of the session's networks, and the one in use."""
+    own = _own()
+    own[name] = replace(loaded, name=name, card=Card.of({"title": file_name[:300]}) | loaded.card)
     for oldest in list(own)[:-_KEPT]:
         del own[oldest]
         _forget_work()
     choose(name)
+
+
+def take_part(part: str) -> None:
+    """Take one network of the file that was refused because it holds several."""
+    file = refused()
+    if file is None:
+        return
+    forget_error()
+    try:
+        if file.data is not None:
+            name = _OWN_PREFIX + hashlib.sha256(file.data + part.encode()).hexdigest()[:16]
+            _keep(name, file.name, _own().pop(name, None) or load_checkpoint(io.BytesIO(file.data), part=part))
+        elif file.path is not None:
+            load_checkpoint(file.path, part=part)  # before its card says so
+            write_card(file.path, read_card(file.path) | {"part": part})
+            choose(next(choice.name for choice in choices().values() if choice.info and choice.info.path == file.path))
+    except CheckpointError as error:
+        refuse(error, file.name, file.data if error.parts else None, file.path)
+    except OSError:
+        refuse(CheckpointError("The card cannot be written beside the file: the folder does not allow it."), file.name)
 
 
 def _forget_work() -> None:
@@ -153,7 +182,6 @@ def uploader(place: str) -> None:
     key = f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
     st.file_uploader(
         "Your own checkpoint",
-        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         max_upload_size=min(MAX_BYTES // 2**20, st.get_option("server.maxUploadSize")),
         key=key,
         on_change=accept,
@@ -202,7 +230,7 @@ def take_card(key: str, name: str) -> None:
         return
     try:
         choice = choices()[name]
-        describe(choice, load(choice), parse_card(file.getvalue(), file.name))
+        describe(choice, load(choice), Card.read(file.getvalue(), file.name))
     except CheckpointError as error:
         refuse(error, file.name)
     except KeyError:
@@ -221,14 +249,36 @@ def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, 
         write_card(choice.info.path, read_card(choice.info.path) | {"accuracy": measured})
 
 
-def refuse(error: CheckpointError, file_name: str) -> None:
+@dataclass(frozen=True)
+class Refused:
+    """A file that was refused, and why."""
+
+    name: str
+    error: CheckpointError
+    data: bytes | None
+    """Of an upload, if it may yet be of use."""
+    path: Path | None
+    """Of a file in a folder."""
+
+
+def refuse(error: CheckpointError, file_name: str, data: bytes | None = None, path: Path | None = None) -> None:
     """Keep what was wrong with a file, to be shown until something else is chosen."""
-    st.session_state[_ERROR] = (file_name, error)
+    st.session_state[_ERROR] = Refused(file_name, error, data, path)
 
 
-def refused() -> tuple[str, CheckpointError] | None:
-    """The last file that was refused, and why."""
+def refused() -> Refused | None:
+    """The last file that was refused."""
     return st.session_state.get(_ERROR)
+
+
+def tell_refused(place: str) -> None:
+    """What was wrong with the last file, and the choice among its networks if it holds several."""
+    if not (file := refused()):
+        return
+    st.error(f"{state.plain(file.name)}: {state.plain(str(file.error))}")
+    if file.error.parts:
+        part = st.selectbox("Which network of that file?", file.error.parts, key=f"which-part-{place}")
+        st.button("Use this one", icon=":material/check:", on_click=take_part, args=(part,), key=f"take-part-{place}")
 
 
 def forget_error() -> None:
@@ -237,15 +287,16 @@ def forget_error() -> None:
 
 
 def lambda_word(loaded: LoadedCheckpoint) -> str:
-    """What the network's own λ is: only one that was trained with SimAM has a trained one."""
+    """What the network's own λ is: only one that was trained with SimAM, and of which somebody says it, has a trained one."""
+    if loaded.trained_with_simam is not False and "e_lambda" in loaded.assumed:
+        return "assumed"
     return "trained" if loaded.trained_with_simam else "default"
 
 
 def mark(loaded: LoadedCheckpoint) -> None:
-    """A badge, wherever a network appears that was not, or not for certain, trained with SimAM."""
-    words = {True: "", False: "Weights that never saw SimAM", None: "Training with SimAM not known"}
-    if text := words[loaded.trained_with_simam]:
-        st.badge(text, icon=":material/warning:", color="orange")
+    """A badge for each thing that keeps a network's attention from being taken for certain, wherever it appears."""
+    for remark in loaded.remarks:
+        st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
 
 
 def _own() -> dict[str, LoadedCheckpoint]:

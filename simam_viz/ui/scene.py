@@ -102,11 +102,12 @@ class Scene:
         """A remark for captions where the network has no SimAM, or its weights were not trained with it."""
         if not self.analysis().attends:
             return " Hypothetical: this network was run without SimAM."
-        return {
+        told = {
             True: "",
             False: " These weights never saw SimAM in training.",
             None: " It is not known whether these weights were trained with SimAM.",
         }[self.loaded.trained_with_simam]
+        return told + (" Where SimAM stands in it is assumed." if "simam_at" in self.loaded.assumed else "")
 
 
 @dataclass(frozen=True)

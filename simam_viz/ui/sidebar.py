@@ -155,9 +155,7 @@ def choose_checkpoint() -> LoadedCheckpoint:
     networks.mark(loaded)
     if st.toggle("Bring your own", key="own-checkpoint-on"):
         networks.uploader("sidebar")
-    if refused := networks.refused():
-        file, error = refused
-        st.error(f"{state.plain(file)}: {state.plain(str(error))}")
+    networks.tell_refused("sidebar")
     if (asked_for := networks.asked_for()) and not asked_for.is_file():
         st.error(f"There is no file {state.plain(asked_for.name)}, which the command line asks for.")
     _keep_what_fits(loaded)
@@ -174,7 +172,8 @@ def _load_or_default(choices: dict[str, networks.Choice], name: str) -> LoadedCh
         bundled = next((choice for choice in choices.values() if choice.info and choice.info.bundled), None)
         if bundled is None or bundled.name == name:
             raise error from None
-        networks.refuse(error, choices[name].title)
+        info = choices[name].info
+        networks.refuse(error, choices[name].title, path=info.path if info else None)
         state.put("checkpoint", bundled.name)
         return networks.load(bundled)
 
@@ -280,7 +279,7 @@ def class_names(loaded: LoadedCheckpoint) -> list[str]:
 
 def input_sizes(loaded: LoadedCheckpoint) -> list[int]:
     """The sizes of input to choose from, the network's own among them."""
-    sizes = loaded.card.get("input_sizes") or [128, 160, 192, 224, 288]
+    sizes = loaded.card.input_sizes or (128, 160, 192, 224, 288)
     return sorted({*sizes, loaded.transforms.input_size})
 
 
