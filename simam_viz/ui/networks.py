@@ -295,8 +295,9 @@ def lambda_word(loaded: LoadedCheckpoint) -> str:
 
 def mark(loaded: LoadedCheckpoint) -> None:
     """A badge for each thing that keeps a network's attention from being taken for certain, wherever it appears."""
-    for remark in loaded.remarks:
-        st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
+    with st.container(horizontal=True, gap="small"):
+        for remark in loaded.remarks:
+            st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
 
 
 def _own() -> dict[str, LoadedCheckpoint]:
