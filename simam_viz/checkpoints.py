@@ -112,6 +112,12 @@ class LoadedCheckpoint:
         return any(isinstance(module, SimAM) for module in self.model.modules())
 
     @property
+    def known_places(self) -> dict[str, Any]:
+        """Where SimAM stands, as an entry for a card that is about to be written; empty where that is assumed."""
+        places = self.card.simam_at
+        return {} if places is None or "simam_at" in self.assumed or not self.attends else {"simam_at": list(places)}
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What keeps its attention from being taken for certain, in words; empty where everything is known."""
         never = {True: "", False: "weights that never saw SimAM", None: "training with SimAM not known"}

@@ -284,7 +284,8 @@ def identity(run: FinishedRun) -> Card:
         "e_lambda": run.recipe.e_lambda,
         "num_classes": len(facts["categories"]),
         "input_sizes": list(INPUT_SIZES),
-        **_forward_pass(facts["arch"], simam),
+        "forward_pass": "torchvision's",
+        **({"simam_at": facts.get("simam_at") or list(usual_places(facts["arch"])["convolution"])} if simam else {}),
         "normalisation": {"mean": list(MEAN), "std": list(STD)},
         "preprocessing": "Centre square, resized to the input size (bilinear, antialiased), scaled to 0–1, normalised.",
         "wnids": list(facts["wnids"]),
@@ -292,11 +293,6 @@ def identity(run: FinishedRun) -> Card:
         "recipe_settings": json.loads(json.dumps(asdict(run.recipe))),
         "training_images": facts["training_images"],
     }
-
-
-def _forward_pass(arch: str, simam: bool) -> Card:
-    """What names and shapes of tensors do not tell of the network."""
-    return {"forward_pass": "torchvision's"} | ({"simam_at": list(usual_places(arch)["convolution"])} if simam else {})
 
 
 def describe(run: FinishedRun) -> Card:

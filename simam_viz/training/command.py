@@ -195,15 +195,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             "how": how,
         }
     if arguments.split == "validation":
-        _note_accuracy(path, measured.get(loaded.transforms.input_size) or next(iter(measured.values())))
+        noted = measured.get(loaded.transforms.input_size) or next(iter(measured.values()))
+        _note(path, loaded.known_places | {"accuracy": noted})
 
 
-def _note_accuracy(path: Path, measured: dict[str, Any]) -> None:
+def _note(path: Path, entries: dict[str, Any]) -> None:
     """Write what was measured into the checkpoint's card; what the bundled ones say was measured when they were made."""
     if path.parent == BUNDLED_FOLDER:
         print("Its card stays as it is: this checkpoint came with the app.", file=sys.stderr)
         return
-    card = write_card(path, read_card(path) | {"accuracy": measured})
+    card = write_card(path, read_card(path) | entries)
     print(f"Written into {card.name}.", file=sys.stderr)
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..models import Attention, create_model
+from ..models import Attention, create_model, simam_lambdas
 from .curves import Epoch, write_csv, write_png
 from .data import TrainingData, augment, enlarge, generator
 from .evaluation import accuracy, predict
@@ -292,6 +292,7 @@ def _write_result(run: Run, out: Path) -> None:
     facts = {
         "arch": run.arch,
         "attention": run.attention,
+        "simam_at": list(simam_lambdas(run.average)),
         "recipe": asdict(run.recipe),
         "wnids": run.data.wnids,
         "categories": run.data.categories,

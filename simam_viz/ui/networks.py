@@ -246,7 +246,7 @@ def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, 
     if choice.info is None:
         _own()[choice.name] = with_card(loaded, {"accuracy": measured})
     else:
-        write_card(choice.info.path, read_card(choice.info.path) | {"accuracy": measured})
+        write_card(choice.info.path, read_card(choice.info.path) | loaded.known_places | {"accuracy": measured})
 
 
 @dataclass(frozen=True)
