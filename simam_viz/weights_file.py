@@ -6,7 +6,6 @@ import io
 import pickle
 import pickletools
 import re
-import warnings
 import zipfile
 from typing import Any
 
@@ -14,10 +13,6 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
-
-# PyTorch warns about every oddity of a pickle, once for each number in it; what matters ends as a CheckpointError. Set once:
-# filters are not thread-safe.
-warnings.filterwarnings("ignore", module=r"torch\.(serialization|_weights_only_unpickler)")
 
 MAX_BYTES = 2**30
 """No file larger than this is read, and none that unpacks to more."""
