@@ -284,7 +284,7 @@ def is_camera_raw(data: bytes) -> bool:
     """Whether a TIFF is a camera's raw file, whose first picture is nothing but its thumbnail."""
     try:
         entries = {tag: value for tag, _, _, value in _directory(data)} if data[:2] in (b"II", b"MM") else {}
-    except (struct.error, ImageError):
+    except (struct.error, OverflowError, ImageError):
         return False
     return _DNG_VERSION in entries or bool(entries.get(_SUBFILE, 0) & 1 and _SUB_DIRECTORIES in entries)
 

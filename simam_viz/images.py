@@ -146,8 +146,6 @@ def read_file(source: ImageFileSource) -> bytes:
         try:
             with Path(source).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            raise ImageError(f"There is no file {source}; check its name and folder.") from None
         except OSError as error:
             raise ImageError(f"The file {source} cannot be read: {error.strerror}.") from None
         except ValueError:

@@ -49,11 +49,12 @@ def stored_in(space: tuple, pixels: np.ndarray) -> np.ndarray:
     values = pixels / 255
     light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     light = np.clip(light @ (np.linalg.inv(to_light(primaries)) @ to_light(SRGB[0])).T, 0, 1)
-    if gamma:
-        values = light ** (1 / gamma)
-    else:
-        values = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    values = light ** (1 / gamma) if gamma else srgb_levels(light)
     return (255 * values).round().astype(np.uint8)
+
+
+def srgb_levels(light: np.ndarray) -> np.ndarray:
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def off(image: Image.Image, pixels: np.ndarray) -> float:
@@ -79,7 +80,9 @@ def test_a_photo_in_another_space_is_the_same_photo(name: str, kind: str, pixels
     read = read_photo(encoded(stored, kind, icc_profile=profile(SPACES[name]), **options.get(kind, {})))
     assert off(stored, pixels) > 4, "otherwise this says nothing"
     assert off(read.image, pixels) < 2
-    assert [n for n in read.notices if n.startswith("Its colours were converted to sRGB from")] == list(read.notices) != []
+    assert (
+        [n for n in read.notices if n.startswith("Its colours were converted to sRGB from")] == list(read.notices) != []
+    )
     assert not read.image.info, "what has been applied must not be applied again"
     assert simam_viz.open_image(read.image) is read.image
 
@@ -114,12 +117,8 @@ def grey_profile(gamma: float) -> bytes:
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
 def test_grey_photos_have_profiles_of_their_own(mode: str) -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    light = (levels / 255) ** 1.8
-    right = 255 * np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    if mode == "I;16":
-        image = Image.fromarray(levels.astype(np.uint16) * 257)
-    else:
-        image = Image.fromarray(levels).convert(mode)
+    right = 255 * srgb_levels((levels / 255) ** 1.8)
+    image = Image.fromarray(levels).convert(mode) if mode != "I;16" else Image.fromarray(levels.astype(np.uint16) * 257)
     read = read_photo(encoded(image, "PNG", icc_profile=grey_profile(1.8)))
     assert np.abs(np.asarray(read.image, float) - right[..., None]).max() <= 2
     assert len(read.notices) == 1 and "sRGB" in read.notices[0]
@@ -131,8 +130,7 @@ def test_sixteen_bits_of_prophoto() -> None:
     grey[7, 7] = 4000  # so these are 12 bits
     data = colour_png(grey, png_chunk(b"iCCP", b"p\0\0" + zlib.compress(profile(PROPHOTO, D50))))
     read = read_photo(data)
-    light = (1000 / 4095) ** 1.8
-    right = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+    right = 255 * srgb_levels(np.array((1000 / 4095) ** 1.8))
     assert np.abs(np.asarray(read.image)[:7] - right).max() <= 2 and len(read.notices) == 2
 
 
@@ -161,7 +159,9 @@ def cmyk_profile() -> bytes:
     lab[:, 0] = (100 - 25 * inks).clip(0)
     numbers = np.column_stack([lab[:, 0] / 100 * 65280, *(np.full(16, 32768),) * 2]).round().astype(">u2").tobytes()
     ramp = np.array([0, 65535], ">u2").tobytes()
-    table = b"mft2" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", *(65536 * v for v in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    table = (
+        b"mft2" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", *(65536 * v for v in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    )
     table += struct.pack(">HH", 2, 2) + ramp * 4 + numbers + ramp * 3
     white = b"XYZ " + bytes(4) + struct.pack(">3i", *(round(v * 65536) for v in (0.9642, 1, 0.8249)))
     parts = {b"wtpt": white, b"A2B0": table, b"A2B1": table}
@@ -236,7 +236,9 @@ def recipe_of_many_steps(steps: int) -> bytes:
     """A profile of version 4 whose floating-point recipe takes one step again and again, from eight bytes each."""
     matrix = b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
     start = 16 + 8 * steps
-    recipe = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, steps) + struct.pack(">II", start, len(matrix)) * steps + matrix
+    recipe = (
+        b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, steps) + struct.pack(">II", start, len(matrix)) * steps + matrix
+    )
     plain = profile(P3)
     (count,) = struct.unpack_from(">I", plain, 128)
     tags = [list(struct.unpack_from(">4sII", plain, 132 + 12 * number)) for number in range(count)]
@@ -287,7 +289,12 @@ def test_what_a_png_says_by_numbers(pixels: np.ndarray) -> None:
     read = read_photo(with_chunks(p3, png_chunk(b"cICP", bytes([12, 13, 0, 1])), png_chunk(b"iCCP", b"p\0\0x")))
     assert off(read.image, pixels) < 1 and "Display P3" in read.notices[0], "cICP goes before everything else"
     # sRGB, said in each of these ways, is left alone.
-    for chunk in (png_chunk(b"sRGB", b"\0"), gamma(0.45455), png_chunk(b"cICP", bytes([1, 13, 0, 1])), gamma(1.0) + png_chunk(b"sRGB", b"\0")):
+    for chunk in (
+        png_chunk(b"sRGB", b"\0"),
+        gamma(0.45455),
+        png_chunk(b"cICP", bytes([1, 13, 0, 1])),
+        gamma(1.0) + png_chunk(b"sRGB", b"\0"),
+    ):
         read = read_photo(with_chunks(pixels, chunk))
         assert read.notices == () and np.array_equal(read.image, pixels)
     # Light as it is, as renderers store it.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from simam_viz import ImageError, open_image
+from simam_viz.quiet import quieten
 
 from .damage import DRAWN, KINDS, MODES, ORIENTATION, blank, damaged, encoded, image_files
 from .image_bombs import BOMBS, MEGABYTE
@@ -23,6 +24,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 # These cost seconds to build and open; ``python -m tests.long images`` tries all of them under limits of memory and time.
 SLOW = ("packed profile", "packed tile", "more pixels", "scans", "jpeg within", "many chunks", "fewer pixels", "a million texts",
         "a million entries")  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_in_the_app() -> None:
+    quieten()
 
 
 def opened(data: bytes) -> Image.Image | str:
