@@ -124,7 +124,7 @@ def check_input_size(size: int, least: int = MIN_INPUT_SIZE) -> None:
     """``ValueError`` for a side of a network's input that is too small to be seen with, or too large for memory."""
     if not least <= size <= MAX_INPUT_SIZE:
         raise ValueError(
-            f"The input must be at least {least} and at most {MAX_INPUT_SIZE:,} pixels wide, not {size:,}."
+            f"The input must be at least {least} pixels wide and at most {MAX_INPUT_SIZE:,}, not {size:,}."
         )
 
 

@@ -185,7 +185,8 @@ def page(path: str) -> Page:
         place_of_lambda = st.container()
         if loaded is not None:
             target = sidebar.choose_class(loaded)
-            size = sidebar.choose_input_size(loaded, photo)
+            size = sidebar.choose_input_size(loaded)
+            sidebar.say_enlarged(photo, size)
             takeaway.begin()
             takeaway.offer(photo.name, title)
     st.title(title)

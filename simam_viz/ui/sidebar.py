@@ -261,10 +261,10 @@ def class_menu(loaded: LoadedCheckpoint, label: str, name: str, otherwise: str, 
     return None if chosen == _NO_CLASS else chosen
 
 
-def choose_input_size(loaded: LoadedCheckpoint, photo: Photo) -> int:
-    """The side of the network's input in pixels; where the photo has fewer, that is said."""
+def choose_input_size(loaded: LoadedCheckpoint) -> int:
+    """The side of the network's input in pixels."""
     sizes = input_sizes(loaded)
-    size = state.control(
+    return state.control(
         st.selectbox,
         "Input size",
         sizes,
@@ -274,9 +274,12 @@ def choose_input_size(loaded: LoadedCheckpoint, photo: Photo) -> int:
         format_func=lambda size: f"{size} × {size} px",
         help=explain("input size"),
     )
+
+
+def say_enlarged(photo: Photo, size: int) -> None:
+    """Where the photo has fewer pixels than the network's input, that is said below the choice of it."""
     if notice := enlargement(photo.image, size):
         st.caption(f":material/info: {notice}")
-    return size
 
 
 def class_names(loaded: LoadedCheckpoint) -> list[str]:
