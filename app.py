@@ -7,7 +7,7 @@ import streamlit as st
 from simam_viz import charts, render
 from simam_viz.checkpoints import short_name
 from simam_viz.images import centre_square
-from simam_viz.ui import choose, models_card, networks, scene, widgets
+from simam_viz.ui import choose, models_card, networks, scene, state, widgets
 from simam_viz.ui.glossary import explain
 from simam_viz.ui.scene import Scene
 
@@ -27,6 +27,8 @@ def overview(view: Scene) -> None:
             caption=f"{view.photo.title}{view.photo.credit}. The network sees the centre square, at "
             f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
         )
+        for notice in view.photo_notices:
+            st.caption(state.plain(notice))
     with answer:
         _, name, probability = analysis.top(1)[0]
         st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import folder
+from . import folder, quiet
 from .checkpoints import CheckpointError, list_checkpoints, load_checkpoint
-from .images import ImageError
+from .images import SUFFIXES, ImageError, check_input_size, read_file
 from .torchvision_weights import published, terminal_bar
 from .training import command as training
+
+_NAMED = 10
+"""Files that are left out are named up to so many."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,15 +25,24 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a console that has no λ still gets the rest
     options = _parser().parse_args(arguments)
+    quiet.quieten()
     try:
         options.run(options)
     except (ImageError, CheckpointError, ValueError, OSError) as error:
-        print(f"simam_viz: {error}", file=sys.stderr)
+        print(f"simam_viz: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("simam_viz: stopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
         return 130  # what shells give a command that Ctrl-C ended
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return f"There is no file or folder {error.filename}; check its name."
+    return f"{error.filename} cannot be read or written: {error.strerror}."
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _analyze(options: argparse.Namespace) -> None:
     photo: Path = options.photo
-    data = None if photo.is_dir() else photo.read_bytes()
+    if options.size is not None:
+        check_input_size(options.size)
+    data = None if photo.is_dir() else read_file(photo)
     loaded = load_checkpoint(options.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
     if loaded.remarks:
         print(f"Of this network: {'; '.join(loaded.remarks)}. Read its attention as hypothetical.", file=sys.stderr)
@@ -67,17 +81,21 @@ def _analyze(options: argparse.Namespace) -> None:
     if data is None:
         _analyze_folder(job, photo, options.out)
         return
-    analysis, paths = job.do(data, photo.name, options.out)
-    for _, name, probability in analysis.top(5):
+    done = job.do(data, photo.name, options.out)
+    for notice in done.notices:
+        print(notice, file=sys.stderr)
+    for _, name, probability in done.analysis.top(5):
         print(f"{probability:7.2%}  {name}")
-    for name in dict.fromkeys(path.relative_to(options.out).parts[0] for path in paths):
+    for name in dict.fromkeys(path.relative_to(options.out).parts[0] for path in done.paths):
         print(options.out / name)
 
 
 def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
     photos = folder.photos_in(photos_folder, out)
+    left_out = folder.left_out(photos_folder, out)
     if not photos:
-        raise ValueError(f"There is no photo in {photos_folder}; photos are known by {', '.join(folder.SUFFIXES)}.")
+        told = f" {_told_of(left_out)}" if left_out else ""
+        raise ValueError(f"There is no photo in {photos_folder}; photos are known by {', '.join(SUFFIXES)}.{told}")
     with tqdm(total=len(photos), unit="photo", file=sys.stderr) as bar:
 
         def tell(outcome: folder.Outcome) -> None:
@@ -90,8 +108,15 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
     skipped = sum(outcome.skipped for outcome in outcomes)
     print(f"{len(outcomes) - failed} of {len(outcomes)} photos analysed, {skipped} of them before.")
     print(out / folder.SUMMARY)
+    if left_out:
+        print(_told_of(left_out), file=sys.stderr)
     if failed == len(outcomes):
         raise ImageError("None of these files is a photo that can be read here.")
+
+
+def _told_of(left_out: list[str]) -> str:
+    more = f" and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""
+    return f"Left out, since their endings are not those of photos: {', '.join(left_out[:_NAMED])}{more}."
 
 
 def _checkpoints(options: argparse.Namespace) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
+from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from .checkpoints import LoadedCheckpoint
-from .images import ImageError, open_image
+from .images import SUFFIXES, ImageError, check_input_size, open_image
 
 _ROOT = Path(__file__).resolve().parent.parent
 _AT_ONCE = 8
@@ -92,8 +93,9 @@ def places(loaded: LoadedCheckpoint, photos: Sequence[LabelledPhoto], input_size
     """For each photo in turn, the place of its true class in the answer: 0 is top-1, below 5 top-5, and 5 stands for the rest.
 
     SimAM runs as the network has it, at the λ of the checkpoint. Photos are read when their turn comes; one that cannot be
-    read gives its error instead.
+    read gives its error instead. ``ValueError`` for an input size below 32 or above 4,096 pixels.
     """
+    check_input_size(input_size)
     for start in range(0, len(photos), _AT_ONCE):
         found: list[int | ImageError] = []
         inputs = []
@@ -126,7 +128,7 @@ def accuracy_entry(found: Sequence[int], input_size: int, how: str) -> dict[str,
 
 def _in_class_folders(root: Path, loaded: LoadedCheckpoint) -> list[LabelledPhoto]:
     try:
-        folder = ImageFolder(str(root / "val" if (root / "val").is_dir() else root))
+        folder = ImageFolder(str(root / "val" if (root / "val").is_dir() else root), is_valid_file=_is_photo)
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
             f"{root} is neither Tiny ImageNet nor a folder with one folder of photos for each class."
@@ -138,6 +140,10 @@ def _in_class_folders(root: Path, loaded: LoadedCheckpoint) -> list[LabelledPhot
             f"they begin with {', '.join(folder.classes[:3])}."
         )
     return [(Path(path), classes[index]) for path, index in folder.samples]
+
+
+def _is_photo(path: str) -> bool:
+    return Path(path).suffix.lower() in {*SUFFIXES, *IMG_EXTENSIONS}
 
 
 def _class_indices(folders: list[str], loaded: LoadedCheckpoint) -> list[int] | None:

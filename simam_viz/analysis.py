@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from . import formulas
 from .cam import METHODS, HeatMap, over_maximum
 from .checkpoints import LoadedCheckpoint
+from .images import ImageSource, check_input_size
 from .models import Site, Stem, begin_behind, set_e_lambda, shared_copy, sites, stem
 from .simam import EachSimAM, SimAM
 
@@ -174,10 +175,10 @@ class Prepared:
     """What the network makes of it before its first SimAM; ``None`` where that is not known."""
 
 
-def prepare(loaded: LoadedCheckpoint, image: Image.Image, input_size: int | None = None) -> Prepared:
+def prepare(loaded: LoadedCheckpoint, image: ImageSource, input_size: int | None = None) -> Prepared:
     """What all analyses of one image by the same weights have in common. Arguments and errors as :func:`analyze`."""
-    if input_size is not None and input_size < 32:
-        raise ValueError(f"The input must be at least 32 pixels wide, not {input_size}.")
+    if input_size is not None:
+        check_input_size(input_size)
     view = loaded.transforms.view(image, input_size)
     model = loaded.model
     if any(module.training for module in model.modules()):
@@ -190,7 +191,7 @@ def prepare(loaded: LoadedCheckpoint, image: Image.Image, input_size: int | None
 
 def analyze(
     loaded: LoadedCheckpoint,
-    image: Image.Image | Prepared,
+    image: ImageSource | Prepared,
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
@@ -203,8 +204,9 @@ def analyze(
 
     Args:
         loaded: from :func:`simam_viz.load_checkpoint`.
-        image: an RGB image of any size, of which the network sees the centre square; or what :func:`prepare` made of one
-            for the same weights, which spares the share of the work that no λ changes.
+        image: an image of any size, of which the network sees the centre square: whatever :func:`simam_viz.open_image`
+            takes (a path, a file's bytes, a PIL image of any mode, an array), read by it; or what :func:`prepare` made of
+            one for the same weights, which spares the share of the work that no λ changes.
         e_lambda: λ of every SimAM module; ``None`` is the checkpoint's own.
         target: index of the class that heat maps explain; ``None`` is the predicted class.
         input_size: side of the network's input in pixels; ``None`` is the checkpoint's own, or what the image was
@@ -212,8 +214,9 @@ def analyze(
         against: index of a class to contrast the target with: what is explained is then logit[target] − logit[against].
 
     Raises:
-        ValueError: λ is not above 0, a class does not exist, both are the same, or the input is smaller than 32 pixels.
-        TypeError: a class is not a whole number.
+        ValueError: λ is not above 0, a class does not exist, both are the same, the input is smaller than 32 or larger than
+            4,096 pixels, or the image cannot be read (:class:`simam_viz.ImageError`).
+        TypeError: a class is not a whole number, or the image is of no such type.
     """
     at = loaded.e_lambda if e_lambda is None else e_lambda
     return analyze_lambdas(loaded, image, [at], target, input_size, against)[0]
@@ -221,7 +224,7 @@ def analyze(
 
 def analyze_lambdas(
     loaded: LoadedCheckpoint,
-    image: Image.Image | Prepared,
+    image: ImageSource | Prepared,
     e_lambdas: Sequence[float],
     target: int | None = None,
     input_size: int | None = None,
@@ -236,7 +239,7 @@ def analyze_lambdas(
 
 def analyze_together(
     networks: Sequence[tuple[LoadedCheckpoint, float]],
-    image: Image.Image | Prepared,
+    image: ImageSource | Prepared,
     target: int | None = None,
     input_size: int | None = None,
     against: int | None = None,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights
 
 from . import torchvision_weights
-from .images import square_view
+from .images import ImageSource, check_input_size, open_image, square_view
 from .model_card import Card
 from .models import (
     authors_places,
@@ -58,10 +58,9 @@ class Transforms:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
-    def view(self, image: Image.Image, input_size: int | None = None) -> Image.Image:
-        """The crop the network sees, at the size of its input."""
-        image = image if image.mode == "RGB" else image.convert("RGB")
-        return square_view(image, input_size or self.input_size)
+    def view(self, image: ImageSource, input_size: int | None = None) -> Image.Image:
+        """The crop the network sees, at the size of its input, of whatever :func:`simam_viz.open_image` takes."""
+        return square_view(open_image(image), self.input_size if input_size is None else input_size)
 
     def tensor(self, view: Image.Image) -> Tensor:
         """A view as normalised input (3, S, S), float32."""
@@ -70,7 +69,7 @@ class Transforms:
         mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
         return (pixels - mean) / std
 
-    def __call__(self, image: Image.Image) -> Tensor:
+    def __call__(self, image: ImageSource) -> Tensor:
         return self.tensor(self.view(image))
 
 
@@ -221,8 +220,10 @@ def wrap(
         name: what to call it.
 
     Raises:
-        ValueError: no categories are given and the network has no dense layer to count them by.
+        ValueError: no categories are given and the network has no dense layer to count them by, or the input size is below
+            32 or above 4,096 pixels.
     """
+    check_input_size(input_size)
     if categories is None:
         dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
         if not dense:

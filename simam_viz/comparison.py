@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together
 from .checkpoints import LoadedCheckpoint
+from .images import ImageSource, check_input_size, open_image
 from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
 from .simam import FixedMeanSimAM, SimAM, UniformSimAM
 
@@ -74,7 +74,7 @@ def lambda_of(loaded: LoadedCheckpoint, column: Column, e_lambda: float, fixed_m
 
 def compare(
     loaded: LoadedCheckpoint,
-    image: Image.Image,
+    image: ImageSource,
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
@@ -94,6 +94,7 @@ def compare(
         fixed_mean: on and uniform at the mean weights of the trained λ; see :func:`with_attention`.
         twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
     """
+    image = open_image(image)  # once for all: a file object is read to its end
     e_lambda = loaded.e_lambda if e_lambda is None else e_lambda
     own = columns(loaded)
     runs = [(network(loaded, column, fixed_mean), lambda_of(loaded, column, e_lambda, fixed_mean)) for column in own]
@@ -126,7 +127,7 @@ class Ablation:
 
 def ablate_blocks(
     loaded: LoadedCheckpoint,
-    image: Image.Image,
+    image: ImageSource,
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
@@ -142,6 +143,8 @@ def ablate_blocks(
     Raises:
         ValueError: the network has no SimAM, or as :func:`simam_viz.analyze`.
     """
+    if input_size is not None:
+        check_input_size(input_size)
     model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
     set_e_lambda(model, loaded.e_lambda if e_lambda is None else e_lambda)
     uniform_lambda = loaded.e_lambda if fixed_mean else None

@@ -7,7 +7,9 @@ left to the decoder.
 
 from __future__ import annotations
 
+import re
 import struct
+import zlib
 from collections.abc import Iterator
 
 MAX_PIXELS = 50_000_000
@@ -22,11 +24,21 @@ MAX_RUN_LENGTH_PIXELS = 8_000_000
 MAX_NUMBERS = 1_000_000
 """Numbers in the tables of a TIFF's directory."""
 MAX_STRIPS = 100_000
+MAX_ITEMS = 5_000
+"""Pictures, tiles and properties of one AVIF or HEIC file: decoders look through all of them again and again."""
+MAX_PROFILE = 4 * 2**20
+"""Bytes of a colour profile. Those of screens and cameras have some hundreds, those of printing presses up to two million."""
 
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _TIFF_BYTES = {1, 2, 6, 7}
 _WIDTH, _HEIGHT, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 277, 322, 323
+_SUBFILE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50706
 _PLACES = {273, 279, 324, 325}  # where strips and tiles lie, and how long they are
+# A marker among a scan's data, where FF 00 is a byte of it, FF D0 to D7 are restarts, and FF FF is padding.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_PARENTS = {b"meta", b"iprp", b"ipco", b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+_COUNTS = {b"iloc", b"iinf", b"ipma"}
+_SAMPLE_COUNTS = {b"stsz": 8, b"stz2": 8, b"stts": 4, b"stsc": 4, b"stco": 4, b"co64": 4, b"ctts": 4, b"stss": 4}
 
 
 class ImageError(ValueError):
@@ -52,6 +64,8 @@ def check(data: bytes) -> None:
             _check_bmp(data)
         elif data[:2] in (b"II", b"MM"):
             _check_tiff(data)
+        elif data[4:8] == b"ftyp":
+            _check_boxes(data)
     except (struct.error, IndexError, OverflowError):
         pass  # its structure leads past its end: the decoder says so
 
@@ -107,9 +121,27 @@ def _check_jpeg(data: bytes) -> None:
             exif += length
             _at_most(MAX_EXIF, exif, "much Exif data")
         elif marker == 0xDA:
+            _check_scans(data, position - 2, pixels)
             break
         position += length
-    _at_most(MAX_SCANNED, pixels * data.count(b"\xff\xda", position - 2), "many scans")
+
+
+def _check_scans(data: bytes, position: int, pixels: int) -> None:
+    """Count the scans of the first picture alone: behind its end, phones store a video or further pictures."""
+    scans = parts = 0
+    while found := _MARKER.search(data, position):
+        marker, position = data[found.end() - 1], found.end()
+        parts += 1
+        _at_most(MAX_PARTS, parts, "many parts")
+        if marker == 0xD9:
+            break
+        if marker in (0x01, 0xD8):
+            continue
+        if marker == 0xDA:
+            scans += 1
+            _at_most(MAX_SCANNED, pixels * scans, "many scans")
+        (length,) = struct.unpack_from(">H", data, position)
+        position += length
 
 
 def _check_gif(data: bytes) -> None:
@@ -136,6 +168,33 @@ def _check_gif(data: bytes) -> None:
             position += 1
 
 
+def gif_goes_on(data: bytes) -> bool:
+    """Whether a second picture follows the first of a GIF, as far as ten times :data:`MAX_PARTS` of its parts tell."""
+    try:
+        position, pictures = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0), 0
+        steps = iter(range(10 * MAX_PARTS))
+        for _ in steps:
+            kind = data[position]
+            if kind == 0x2C:
+                pictures += 1
+                flags = data[position + 9]
+                position += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+            elif kind == 0x21:
+                position += 2
+            else:
+                return False
+            if pictures == 2:
+                return True
+            for _ in steps:
+                length = data[position]
+                position += 1 + length
+                if not length:
+                    break
+    except IndexError:
+        pass  # cut short: the decoder says so
+    return False
+
+
 def _check_webp(data: bytes) -> None:
     position, parts = 12, 0
     while position + 8 <= len(data):
@@ -154,6 +213,38 @@ def _check_webp(data: bytes) -> None:
         elif kind == b"EXIF":
             _at_most(MAX_EXIF, length, "much Exif data")
         position = start + length + length % 2
+
+
+def png_header(data: bytes) -> dict[bytes, tuple[int, int]]:
+    """Where the parts that stand before a PNG's pixels lie, by kind: start and length. Nothing for other files."""
+    found: dict[bytes, tuple[int, int]] = {}
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        position = 8
+        while position + 8 <= len(data):
+            length, kind = struct.unpack_from(">I4s", data, position)
+            if kind in (b"IDAT", b"IEND"):
+                break
+            found.setdefault(kind, (position + 8, length))
+            position += 12 + length
+    return found
+
+
+def without_png_profile(data: bytes) -> tuple[bytes, bytes | None]:
+    """A PNG without its colour profile, and that profile unpacked: ``None`` where there is none, empty if it is damaged.
+
+    Pillow would refuse the whole photo for a damaged or a large one, or drop it without a word.
+    """
+    start, length = png_header(data).get(b"iCCP", (0, 0))
+    if not start:
+        return data, None
+    try:
+        packed = data.index(b"\0", start, start + min(length, 80)) + 2
+        unpacking = zlib.decompressobj()
+        profile = unpacking.decompress(data[packed : start + length], MAX_PROFILE)
+        whole = unpacking.eof
+    except (ValueError, zlib.error):
+        whole = False
+    return data[: start - 8] + data[start + length + 4 :], profile if whole else b""
 
 
 def _three(data: bytes, position: int) -> int:
@@ -189,6 +280,15 @@ def _check_tiff(data: bytes) -> None:
     _at_most(32, found.get(_SAMPLES, 0), "many colours")
 
 
+def is_camera_raw(data: bytes) -> bool:
+    """Whether a TIFF is a camera's raw file, whose first picture is nothing but its thumbnail."""
+    try:
+        entries = {tag: value for tag, _, _, value in _directory(data)} if data[:2] in (b"II", b"MM") else {}
+    except (struct.error, OverflowError, ImageError):
+        return False
+    return _DNG_VERSION in entries or bool(entries.get(_SUBFILE, 0) & 1 and _SUB_DIRECTORIES in entries)
+
+
 def _directory(data: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Tag, type, number of values, and the value or its place, of every entry of the first directory."""
     order = "<" if data[:2] == b"II" else ">"
@@ -210,3 +310,63 @@ def _directory(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         else:
             (value,) = values.unpack_from(data, at)
         yield tag, kind, count, value
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of every box of an AVIF or HEIC file that describes its pictures, those within others too."""
+    within, parts = [(0, len(data))], 0
+    while within:
+        position, end = within.pop()
+        while position + 8 <= end:
+            length, kind = struct.unpack_from(">I4s", data, position)
+            start = position + 8
+            if length == 1:
+                (length,) = struct.unpack_from(">Q", data, start)
+                start += 8
+            stop = end if length == 0 else position + length
+            if stop < start:
+                break
+            parts += 1
+            _at_most(MAX_PARTS, parts, "many parts")
+            yield kind, start, min(stop, end)
+            if kind in _PARENTS:
+                within.append((start + 4 * (kind == b"meta"), min(stop, end)))  # meta begins with its version
+            position = stop
+
+
+def _check_boxes(data: bytes) -> None:
+    items = 0
+    for kind, start, end in boxes(data):
+        if kind == b"ispe":
+            check_size(*struct.unpack_from(">II", data, start + 4))
+        elif kind in _COUNTS:
+            _at_most(MAX_ITEMS, _item_count(data, kind, start), "many pictures")
+        elif kind == b"iref":
+            _at_most(16 * MAX_ITEMS, end - start, "many pictures")
+        elif kind in _SAMPLE_COUNTS:
+            _at_most(MAX_PARTS, *struct.unpack_from(">I", data, start + _SAMPLE_COUNTS[kind]), "many pictures")
+        items += kind not in _PARENTS
+        _at_most(MAX_ITEMS, items, "many parts")
+
+
+def _item_count(data: bytes, kind: bytes, start: int) -> int:
+    """How many entries a box claims to have, in the place where its version puts that number."""
+    version = data[start]
+    if kind == b"iloc":
+        return int.from_bytes(data[start + 6 : start + (8 if version < 2 else 10)])
+    if kind == b"ipma" or version:
+        return int.from_bytes(data[start + 4 : start + 8])
+    return int.from_bytes(data[start + 4 : start + 6])
+
+
+def nclx(data: bytes) -> tuple[int, int] | None:
+    """Colour primaries and transfer function that an AVIF or HEIC file states by number (ITU-T H.273).
+
+    ``None`` where it states none, or several that differ.
+    """
+    found = set()
+    if data[4:8] == b"ftyp":
+        for kind, start, end in boxes(data):
+            if kind == b"colr" and data[start : start + 4] == b"nclx" and end - start >= 8:
+                found.add(struct.unpack_from(">HH", data, start + 4))
+    return found.pop() if len(found) == 1 else None

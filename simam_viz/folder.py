@@ -13,13 +13,13 @@ from typing import Any
 from . import export, report
 from .analysis import Analysis, analyze
 from .checkpoints import LoadedCheckpoint
-from .images import ImageError, open_image
+from .images import SUFFIXES, ImageError, enlargement, read_file, read_photo
 from .models import weights_hash
 from .version import VERSION
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 ANSWER = "top5.json"
 SUMMARY = "summary.csv"
+LEFT_OUT = "left-out.txt"
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ class Outcome:
     @property
     def row(self) -> export.Row:
         """Its line in the summary."""
-        row: export.Row = {"photo": self.photo, "error": self.error}
+        row: export.Row = {"photo": self.photo, "error": self.error, "notices": ""}
         if self.answer is not None:
             best, target = self.answer["top5"][0], self.answer["target"]
             row |= {
+                "notices": " ".join(self.answer.get("notices", ())),
                 "predicted class": best["name"], "probability": best["probability"], "target": target["name"],
                 "target probability": target["probability"], "λ": self.answer["e_lambda"],
                 "input size": self.answer["input_size"],
@@ -62,12 +63,32 @@ class Outcome:
 
 def photos_in(folder: Path, out: Path) -> list[Path]:
     """All photos in ``folder`` and below by the ends of their names, in order; those below ``out`` left out."""
+    return [path for path in _files_in(folder, out) if path.suffix.lower() in SUFFIXES]
+
+
+def left_out(folder: Path, out: Path) -> list[str]:
+    """The names of all other files there; hidden ones count for nothing."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in _files_in(folder, out)
+        if path.suffix.lower() not in SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def _files_in(folder: Path, out: Path) -> list[Path]:
     out = out.resolve()
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.resolve().is_relative_to(out)
-    )
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.resolve().is_relative_to(out))
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one photo."""
+
+    analysis: Analysis
+    paths: list[Path]
+    """The files that were written."""
+    notices: tuple[str, ...]
+    """What was done to the photo, a sentence each; see :func:`simam_viz.images.read_photo`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +114,7 @@ class Job:
             "report": self.settings.full,
         }
 
-    def do(self, photo: bytes, title: str, out: Path) -> tuple[Analysis, list[Path]]:
+    def do(self, photo: bytes, title: str, out: Path) -> Done:
         """Analyse one photo and write its files into ``out``: all of them, or none.
 
         Raises:
@@ -102,11 +123,12 @@ class Job:
             OSError: ``out`` cannot be written to.
         """
         settings = self.settings
-        image = open_image(photo)
-        analysis = analyze(self.loaded, image, settings.e_lambda, settings.target, settings.input_size)
-        answer = export.summary(analysis, self.loaded) | {"made_from": self.identity(photo)}
-        files = report.files(analysis, self.loaded, image, title) if settings.full else {}
-        return analysis, export.write(files | export.basic_files(analysis, self.loaded, answer), out)
+        read = read_photo(photo)
+        analysis = analyze(self.loaded, read.image, settings.e_lambda, settings.target, settings.input_size)
+        notices = tuple(filter(None, (*read.notices, enlargement(read.image, analysis.view.width))))
+        answer = export.summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
+        files = report.files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
+        return Done(analysis, export.write(files | export.basic_files(analysis, self.loaded, answer), out), notices)
 
 
 def run(
@@ -119,7 +141,8 @@ def run(
     """Analyse ``photos`` of ``folder`` one after the other into folders below ``out`` that bear their names.
 
     What an earlier run with the same settings has finished is not done again. A file that is no photo does not end the
-    run. ``summary.csv`` has a line for each photo so far, also when the run is broken off.
+    run. ``summary.csv`` has a line for each photo so far, also when the run is broken off; ``left-out.txt`` names the files
+    that were not looked at.
     """
     outcomes: list[Outcome] = []
     try:
@@ -130,13 +153,15 @@ def run(
         if outcomes:
             rows = [outcome.row for outcome in outcomes]
             columns = dict.fromkeys(max(rows, key=len), "")
-            export.write({SUMMARY: export.csv_bytes([columns | row for row in rows])}, out)
+            files = {SUMMARY: export.csv_bytes([columns | row for row in rows])}
+            others = left_out(folder, out)
+            export.write(files | ({LEFT_OUT: "\n".join([*others, ""]).encode()} if others else {}), out)
     return outcomes
 
 
 def _outcome(job: Job, photo: Path, name: Path, out: Path) -> Outcome:
     try:
-        data = photo.read_bytes()
+        data = read_file(photo)
         before = read_answer(out / name)
         if before is not None and before.get("made_from") == job.identity(data):
             return Outcome(name.as_posix(), before, skipped=True)

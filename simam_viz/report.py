@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -23,13 +24,21 @@ _MAP_SIZE = 360
 _NEURONS = 15
 
 
-def html(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str, credit: str = "") -> bytes:
+def html(
+    analysis: Analysis,
+    loaded: LoadedCheckpoint,
+    photo: Image.Image,
+    title: str,
+    credit: str = "",
+    notices: Sequence[str] = (),
+) -> bytes:
     """The report of one photo in one network: pictures, numbers, settings, the network's card, version.
 
     Args:
         photo: the whole photo; the report shows it with the square that the network saw.
         title: what to call the photo: any text, it is escaped.
         credit: whose photo it is, in brackets after the title.
+        notices: what was done to the photo, a sentence each.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"picture": _picture, "percent": "{:.1%}".format, "short": short_name}
@@ -48,6 +57,7 @@ def html(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title
         loaded=loaded,
         title=title,
         credit=credit,
+        notices=notices,
         photo=render.framed_photo(photo, centre_square(*photo.size), 720),
         top=analysis.top(5),
         target=analysis.categories[analysis.target],
@@ -63,9 +73,11 @@ def html(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title
     ).encode()
 
 
-def files(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str) -> dict[str, bytes]:
+def files(
+    analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str, notices: Sequence[str] = ()
+) -> dict[str, bytes]:
     """Everything that one analysis gives to take home, by file name: the report, pictures, tables, tensors."""
-    return {"report.html": html(analysis, loaded, photo, title)} | export.full_files(analysis, loaded)
+    return {"report.html": html(analysis, loaded, photo, title, notices=notices)} | export.full_files(analysis, loaded)
 
 
 def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:

@@ -8,7 +8,6 @@ import pickle
 import pickletools
 import re
 import threading
-import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,10 +17,6 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
-
-# PyTorch warns about every oddity of a pickle, once for each number in it; what matters ends as a CheckpointError. Set once:
-# filters are not thread-safe.
-warnings.filterwarnings("ignore", module=r"torch\.(serialization|_weights_only_unpickler)")
 
 MAX_BYTES = 2**30
 """No file larger than this is read, and none that unpacks to more."""

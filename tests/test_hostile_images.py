@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from simam_viz import ImageError, open_image
+from simam_viz.quiet import quieten
 
 from .damage import DRAWN, KINDS, MODES, ORIENTATION, blank, damaged, encoded, image_files
-from .image_bombs import BOMBS, MEGABYTE
+from .image_bombs import BOMBS, MEGABYTE, png_chunk
+from .test_colours import P3, cmyk_profile, colour_png, grey_profile, profile
+from .test_photos import deep_tiff
 
 # Pytest puts its own filters of warnings over the app's.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -23,6 +26,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 # These cost seconds to build and open; ``python -m tests.long images`` tries all of them under limits of memory and time.
 SLOW = ("packed profile", "packed tile", "more pixels", "scans", "jpeg within", "many chunks", "fewer pixels", "a million texts",
         "a million entries")  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_in_the_app() -> None:
+    quieten()
 
 
 def opened(data: bytes) -> Image.Image | str:
@@ -58,6 +66,43 @@ def test_every_whole_file_opens_upright(file: tuple[bytes, str, tuple[int, int]]
 @example(b"GIF89a")
 def test_a_damaged_file_is_an_image_or_a_sentence(data: bytes) -> None:
     opened(data)
+
+
+def seeds_of_meaning() -> list[bytes]:
+    """Files that say something of their colours, their depth or their transparency; and the newer kinds."""
+    small, deep = Image.new("RGB", (9, 5), "red"), np.full((5, 9, 3), 3000, np.uint16)
+    chunks = [png_chunk(b"sBIT", b"\x0c\x0c\x0c"), png_chunk(b"tRNS", b"\x0b\xb8" * 3), png_chunk(b"cICP", b"\x0c\x0d\0\1"),
+              png_chunk(b"gAMA", bytes([0, 0, 200, 0])), png_chunk(b"cHRM", bytes([0, 0, 100, 0] * 8))]  # fmt: skip
+    files = [colour_png(deep, chunk) for chunk in chunks] + [
+        colour_png(deep[..., 0], chunks[0]),
+        colour_png(deep[..., :2]),
+    ]
+    files += [encoded(small, kind, icc_profile=profile(P3)) for kind in ("JPEG", "TIFF", "WEBP", "AVIF", "PNG")]
+    files += [
+        encoded(Image.new("CMYK", (9, 5)), "TIFF", icc_profile=cmyk_profile()),
+        deep_tiff(deep),
+        deep_tiff(deep, packed=True),
+    ]
+    files.append(encoded(Image.new("L", (9, 5)), "PNG", icc_profile=grey_profile(1.8)))
+    files.append(encoded(small, "GIF", save_all=True, append_images=[Image.new("RGB", (9, 5))]))
+    files.append(encoded(small, "MPO", save_all=True, append_images=[Image.new("RGB", (9, 5))]))
+    several = encoded(small.convert("RGBA"), "AVIF", save_all=True, append_images=[Image.new("RGBA", (9, 5))])
+    return [*files, several]
+
+
+@DRAWN
+@given(damaged(st.sampled_from(seeds_of_meaning())))
+def test_a_damaged_file_that_says_what_it_means(data: bytes) -> None:
+    opened(data)
+
+
+@DRAWN
+@given(
+    damaged(st.sampled_from([profile(P3), grey_profile(1.8), cmyk_profile()])), st.sampled_from(["RGB", "L", "CMYK"])
+)
+def test_a_damaged_profile(damage: bytes, mode: str) -> None:
+    data = encoded(Image.new(mode, (9, 5), 0), "TIFF", icc_profile=damage or b"x")
+    assert not isinstance(opened(data), str)
 
 
 @DRAWN

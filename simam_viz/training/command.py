@@ -14,6 +14,7 @@ import torch
 
 from ..accuracy import check_tiny_classes, is_tiny_imagenet
 from ..checkpoints import find_checkpoint, list_checkpoints, load_checkpoint
+from ..images import check_input_size
 from ..models import ARCHITECTURES, Attention
 from ..store import BUNDLED_FOLDER, read_card, write_card
 from ..torchvision_weights import terminal_bar
@@ -172,6 +173,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         check_tiny_classes(arguments.data, loaded)
     elif arguments.split == "held-out":
         raise ValueError("Only Tiny ImageNet has held-out images.")
+    for px in arguments.size or ():
+        check_input_size(px)
     model = loaded.model.to(memory_format=torch.channels_last)
     measured = {}
     for px in arguments.size or [loaded.transforms.input_size]:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from .. import cam, comparison, survey
 from ..accuracy import labelled_photos, open_photo
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of
-from ..images import ImageError
+from ..images import ImageError, check_input_size
 from ..models import residual_blocks
 from ..torchvision_weights import terminal_bar
 from .memory import keep_freed_memory
@@ -54,6 +54,8 @@ def _faithful(arguments: argparse.Namespace) -> None:
         raise ValueError(f"There is no block {block!r} in {loaded.name}; its blocks are {', '.join(blocks)}.")
     if arguments.photos < 1:
         raise ValueError("--photos must be at least 1.")
+    if arguments.size is not None:
+        check_input_size(arguments.size)
     photos = labelled_photos(arguments.data, loaded)
     drawn = random.Random(0).sample(photos, min(arguments.photos, len(photos)))
     found: list[survey.Finding] = []

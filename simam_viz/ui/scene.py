@@ -14,10 +14,11 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
-from .. import comparison
+from .. import comparison, quiet
 from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, analyze_together, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
+from ..images import enlargement
 from . import forgetting, networks, sidebar, state, takeaway, turns
 from .kept import Kept
 from .sidebar import Photo
@@ -96,6 +97,11 @@ class Scene:
     def at_lambda(self, e_lambda: float) -> Scene:
         """The same at another λ."""
         return dataclasses.replace(self, e_lambda=e_lambda)
+
+    @property
+    def photo_notices(self) -> tuple[str, ...]:
+        """What was done to the photo on its way into the network, a sentence each."""
+        return tuple(filter(None, (*self.photo.notices, enlargement(self.photo.image, self.input_size))))
 
     @property
     def hypothetical(self) -> str:
@@ -181,6 +187,7 @@ def page(path: str) -> Page:
         if loaded is not None:
             target = sidebar.choose_class(loaded)
             size = sidebar.choose_input_size(loaded)
+            sidebar.say_enlarged(photo, size)
             takeaway.begin()
             takeaway.offer(photo.name, title)
     st.title(title)
@@ -216,6 +223,7 @@ def _prepare_process() -> None:
     # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
     # times what they gain, and one photo needs no more than half of the cores.
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    quiet.quieten()
     forgetting.begin()
 
 

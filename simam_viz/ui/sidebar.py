@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from ..checkpoints import CheckpointError, LoadedCheckpoint, short_name
-from ..images import MAX_BYTES, ImageError, open_image, shrunk
+from ..images import MAX_BYTES, ImageError, enlargement, formats_in_words, read_photo, shrunk
 from ..models import residual_blocks
 from ..samples import Sample, list_samples
 from . import networks, state
@@ -38,6 +38,8 @@ class Photo:
     image: Image.Image
     file_name: str
     """What to call it outside the page: as ``title``, but never escaped for Markdown."""
+    notices: tuple[str, ...] = ()
+    """What was done to it when it was read, a sentence each; never escaped for Markdown."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Upload:
     name: str
     title: str
     image: Image.Image
+    notices: tuple[str, ...]
 
 
 def choose_photo() -> Photo:
@@ -71,21 +74,23 @@ def choose_photo() -> Photo:
     )
     st.file_uploader(
         "Your own photo",
-        type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"],
+        # Any ending: what a file is shows in its contents, and what is no photo is refused in words, which Streamlit's are not.
         max_upload_size=MAX_BYTES // 2**20,
         key="uploader",
         on_change=_accept,
         args=("uploader",),
-        help="It stays in this session's memory and is gone when the session ends.",
+        help=f"{formats_in_words()}, whatever its name, of at most 50 megapixels. It stays in this session's memory and is gone "
+        "when the session ends.",
     )
     if st.toggle("Use the camera", key="camera-on"):
         st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
     if error := st.session_state.get(_UPLOAD_ERROR):
         st.error(error)
     if upload := uploads.get(name):
-        return Photo(
-            name, state.plain(upload.title), "", f"The uploaded photo {upload.title}", upload.image, upload.title
-        )
+        for notice in upload.notices:
+            st.caption(f":material/info: {state.plain(notice)}")
+        title = upload.title
+        return Photo(name, state.plain(title), "", f"The uploaded photo {title}", upload.image, title, upload.notices)
     if name not in samples:
         st.info(
             "This link shows an uploaded photo that is not here. Upload that photo to see the same view; until then, a sample."
@@ -109,14 +114,14 @@ def _accept(key: str) -> None:
         return
     data = file.getvalue()
     try:
-        image = open_image(data)
+        read = read_photo(data)
     except ImageError as error:
         st.session_state[_UPLOAD_ERROR] = f"{state.plain(file.name)}: {error}"
         return
     name = _UPLOAD_PREFIX + hashlib.sha256(data).hexdigest()[:16]
     uploads = st.session_state[_UPLOADS]
     uploads.pop(name, None)
-    uploads[name] = Upload(name, file.name, shrunk(image, _KEPT_PIXELS))
+    uploads[name] = Upload(name, file.name, shrunk(read.image, _KEPT_PIXELS), read.notices)
     for oldest in list(uploads)[:-_KEPT_UPLOADS]:
         del uploads[oldest]
     state.put("photo", name)
@@ -268,6 +273,12 @@ def choose_input_size(loaded: LoadedCheckpoint) -> int:
         format_func=lambda size: f"{size} × {size} px",
         help=explain("input size"),
     )
+
+
+def say_enlarged(photo: Photo, size: int) -> None:
+    """Where the photo has fewer pixels than the network's input, that is said below the choice of it."""
+    if notice := enlargement(photo.image, size):
+        st.caption(f":material/info: {notice}")
 
 
 def class_names(loaded: LoadedCheckpoint) -> list[str]:

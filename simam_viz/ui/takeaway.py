@@ -43,7 +43,10 @@ class _Takeaway:
 
     def report_html(self) -> bytes:
         view = self.view
-        return report.html(self._analysis(), view.loaded, view.photo.image, view.photo.file_name, view.photo.credit)
+        photo = view.photo
+        return report.html(
+            self._analysis(), view.loaded, photo.image, photo.file_name, photo.credit, view.photo_notices
+        )
 
     def _analysis(self) -> Analysis:
         # Downloads run outside the script and so without its caches.
