@@ -85,6 +85,17 @@ class FixedMeanSimAM(SimAM):
         return x * self.weights(x)
 
 
+class RemovedSimAM(nn.Module):
+    """What comes in goes out: the place where SimAM was taken out of a network; it remembers the λ that SimAM had there."""
+
+    def __init__(self, e_lambda: float) -> None:
+        super().__init__()
+        self.e_lambda = check_e_lambda(e_lambda)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
 class EachSimAM(SimAM):
     """A batch of which every image has an attention of its own.
 
