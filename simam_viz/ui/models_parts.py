@@ -21,6 +21,7 @@ from ..weights_file import CheckpointError
 from . import long_task, networks, state, widgets
 from .networks import Choice
 from .scene import Scene
+from .sidebar import EACH_ITS_OWN
 
 Answer = tuple[Sample, list[tuple[int, str, float]]]
 """A sample and the five most probable classes: index, name, probability."""
@@ -61,7 +62,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
                 "from": choice.where,
                 "architecture": card.get("arch", "seen when used"),
                 "trained with SimAM": trained if "arch" in card or trained != _TRAINED[None] else "seen when used",
-                "λ": None if trained == _TRAINED[False] else card.get("e_lambda"),
+                "λ": None if trained == _TRAINED[False] else _lambda_text(card.get("e_lambda")),
                 "classes": card.get("num_classes"),
                 "top-1 (%)": accuracy.get("top1"),
                 "file (MB)": round(size / 1e6, 1),
@@ -70,7 +71,6 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={"λ": st.column_config.NumberColumn(format="%g")},
         on_select=chosen,
         selection_mode="single-row",
         placeholder="",
@@ -95,8 +95,11 @@ def facts(view: Scene) -> None:
             help="Convolutions and dense layers, for one photo. SimAM adds four for each neuron it weighs.",
         )
         st.metric("File", f"{(loaded.size or 0) / 1e6:.1f} MB")
-        st.metric("Classes", f"{loaded.card['num_classes']:,}")
-        st.metric(f"{networks.lambda_word(loaded).capitalize()} λ", f"{loaded.e_lambda:g}")
+        st.metric("Classes", f"{len(loaded.categories):,}")
+        st.metric(
+            f"{networks.lambda_word(loaded).capitalize()} λ",
+            EACH_ITS_OWN if loaded.e_lambda is None else f"{loaded.e_lambda:g}",
+        )
         st.metric("Input size", f"{loaded.transforms.input_size} px")
         st.metric("Trained with SimAM", _TRAINED[loaded.trained_with_simam])
     if loaded.trained_with_simam is False:
@@ -208,10 +211,12 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
                     key=f"describe-attention-{mark}",
                     help="SimAM has no parameters, so both fit. Weights answer best as they were trained.",
                 )
-                entries["e_lambda"] = st.number_input(
+                e_lambda = st.number_input(
                     "λ it was trained with", 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
-                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR.",
+                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR. Empty: every block keeps its own.",
                 )  # fmt: skip
+                if e_lambda is not None:
+                    entries["e_lambda"] = e_lambda
                 entries["input_size"] = st.number_input(
                     "Input size in pixels", 32, 1024, loaded.transforms.input_size, key=f"describe-size-{mark}",
                     help="These networks take any; 224 is what ImageNet is trained with.",
@@ -260,6 +265,13 @@ def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None
         presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tuple(tiny["categories"])
         presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)
     return presets
+
+
+def _lambda_text(e_lambda: object) -> str | None:
+    """What a card says of λ, in a cell: a number, that every block has its own, or nothing."""
+    if e_lambda is None:
+        return None
+    return f"{e_lambda:g}" if isinstance(e_lambda, (int, float)) else EACH_ITS_OWN
 
 
 def _numbers_text(values: tuple[float, ...]) -> str:
