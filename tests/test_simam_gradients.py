@@ -68,9 +68,13 @@ def test_under_the_transforms_of_torch_func(memory_format: torch.memory_format) 
         return plain(x, 0.1).pow(3).sum()
 
     torch.testing.assert_close(grad(loss)(x), grad(expected)(x))
-    torch.testing.assert_close(grad(lambda x: grad(loss)(x).square().sum())(x), grad(lambda x: grad(expected)(x).square().sum())(x))
+    torch.testing.assert_close(
+        grad(lambda x: grad(loss)(x).square().sum())(x), grad(lambda x: grad(expected)(x).square().sum())(x)
+    )
     torch.testing.assert_close(vmap(simam)(several), torch.stack([simam(one) for one in several]))
-    torch.testing.assert_close(vmap(simam, in_dims=2, out_dims=1)(several.movedim(0, 2)).movedim(1, 0), vmap(simam)(several))
+    torch.testing.assert_close(
+        vmap(simam, in_dims=2, out_dims=1)(several.movedim(0, 2)).movedim(1, 0), vmap(simam)(several)
+    )
     torch.testing.assert_close(vmap(grad(loss))(several), torch.stack([grad(expected)(one) for one in several]))
     torch.testing.assert_close(jacrev(simam)(x), jacrev(lambda x: plain(x, 0.1))(x))
     torch.testing.assert_close(jacfwd(simam)(x), jacrev(simam)(x))
