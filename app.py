@@ -40,7 +40,7 @@ def overview(view: Scene) -> None:
             alt="The five most probable classes as bars",
             key="top-5",
         )
-        at = f", at λ = {view.e_lambda:g}" if analysis.attends else ""
+        at = f", at {view.lambda_text}" if analysis.attends else ""
         st.caption(f"The five most probable of the {len(analysis.categories)} classes this network knows{at}.")
         models_card.classes_known(view.loaded)
 

@@ -54,7 +54,11 @@ def choose_neuron(view: Scene) -> tuple[str, Derivation]:
     if neuron is None:
         source, neuron = "toy", lesson_parts.toy_neuron(view.e_lambda)
     lesson_parts.results(neuron)
-    st.caption(f"At λ = {view.e_lambda:g}: the slider in the sidebar changes it.")
+    whose = ""
+    if view.e_lambda is None:
+        whose = "this block's own" if source == "photo" else "every block has its own; the small channel is in none"
+        whose = f" ({whose})"
+    st.caption(f"At λ = {neuron.e_lambda:g}{whose}: the slider in the sidebar changes it.")
     return source, neuron
 
 

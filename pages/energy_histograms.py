@@ -15,8 +15,6 @@ NOTHING = "nothing"
 
 
 def energy_histograms(view: Scene) -> None:
-    own = view.loaded.e_lambda
-    at_own = f"λ = {own:g} ({networks.lambda_word(view.loaded)})"
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view)
         whole = state.control(
@@ -29,6 +27,7 @@ def energy_histograms(view: Scene) -> None:
             st.toggle, "Counts on a log axis", name="counts", default=True,
             parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
         )  # fmt: skip
+    at_own = f"λ = {view.own_lambda(block):g} ({networks.lambda_word(view.loaded)})"
     against = state.control(
         st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="against", default=NOTHING, required=True,
         parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
@@ -40,10 +39,10 @@ def energy_histograms(view: Scene) -> None:
         with st.grid(4, min_column_width=150):
             other = (choose.other_block(view, block), None) if whole else (block, choose.other_channel(block))
     elif against == "trained":
-        other = (view.at_lambda(own).analysis().block(block.name), channel)
+        other = (view.at_lambda(view.loaded.e_lambda).analysis().block(block.name), channel)
 
     part = slice(None) if channel is None else channel
-    here = f"λ = {view.e_lambda:g}" if against == "trained" else _name(block, channel)
+    here = f"λ = {block.e_lambda:g}" if against == "trained" else _name(block, channel)
     there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
@@ -53,7 +52,7 @@ def energy_histograms(view: Scene) -> None:
         st.metric("Highest weight", f"{weights.max():.4f}")
         st.metric(
             "Variance over λ" if channel is not None else "Median variance over λ",
-            f"{variances.median() / view.e_lambda:.3g}",
+            f"{variances.median() / block.e_lambda:.3g}",
             help="Far above 1, λ does nothing; far below, it flattens the channel.",
         )
     if other == (block, channel):
@@ -84,7 +83,7 @@ def energy_histograms(view: Scene) -> None:
                 )
                 st.caption(note)
     st.caption(
-        f"Neurons of {_name(block, channel)} at λ = {view.e_lambda:g}"
+        f"Neurons of {_name(block, channel)} at λ = {block.e_lambda:g}"
         + (f", compared with {there}: shares of each, since they may differ in number." if other else ".")
         + view.hypothetical
     )
@@ -95,11 +94,8 @@ def _variances(view: Scene, block: Block) -> None:
     flat = inspection.flattened(block)
     st.subheader("The channels' variances and λ", help=explain("flat"))
     logs = block.variances.double().clamp_min(1e-12).log10()
-    marks = {"λ": view.e_lambda} | (
-        {}
-        if view.e_lambda == view.loaded.e_lambda
-        else {f"{networks.lambda_word(view.loaded)} λ": view.loaded.e_lambda}
-    )
+    own = view.own_lambda(block)
+    marks = {"λ": block.e_lambda} | ({} if block.e_lambda == own else {f"{networks.lambda_word(view.loaded)} λ": own})
     low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
     st.echarts_chart(
         charts.variances(block.variances, flat, marks, low, high),
@@ -107,7 +103,7 @@ def _variances(view: Scene, block: Block) -> None:
         key="variances",
         alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
     )
-    below = int((block.variances < view.e_lambda).sum())
+    below = int((block.variances < block.e_lambda).sum())
     st.markdown(
         f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
         f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from . import folder, quiet
+from .analysis import OWN_LAMBDAS
 from .checkpoints import CheckpointError, list_checkpoints, load_checkpoint
 from .images import SUFFIXES, ImageError, check_input_size, read_file
 from .torchvision_weights import published, terminal_bar
@@ -53,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("photo", type=Path, help="a photo, or a folder of photos (goes on where it was broken off)")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     command.add_argument("--checkpoint", default=None, help="a name from 'checkpoints', or a file (default: bundled)")
-    command.add_argument("--lambda", dest="e_lambda", type=float, default=None, help="λ (default: as trained)")
+    command.add_argument(
+        "--lambda", dest="e_lambda", type=float, default=None, help="λ of every block (default: each as trained)"
+    )
     command.add_argument("--target", default=None, help="class for Grad-CAM, by name or index (default: predicted)")
     command.add_argument("--size", type=int, default=None, help="side of the network's input in pixels")
     command.add_argument(
@@ -123,8 +126,8 @@ def _checkpoints(options: argparse.Namespace) -> None:
     for info in list_checkpoints():
         accuracy, own = info.card.accuracy, info.card.e_lambda
         measured = f", top-1 {accuracy.top1} %, top-5 {accuracy.top5} %" if accuracy else ""
-        told = "each its own" if isinstance(own, dict) else f"{own:g}" if own is not None else ""
-        trained = f"; λ = {told}" if told and info.trained_with_simam is not False else ""
+        told = OWN_LAMBDAS if isinstance(own, dict) else f"λ = {own:g}" if own is not None else ""
+        trained = f"; {told}" if told and info.trained_with_simam is not False else ""
         print(f"{info.name}\n    {info.title}{trained}{measured}\n    {info.path}")
         if info.trained_with_simam is False:
             print("    never trained with SimAM: read its weights as hypothetical")

@@ -13,6 +13,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
+from . import answers
 from .checkpoints import LoadedCheckpoint
 from .images import SUFFIXES, ImageError, check_input_size, open_image
 
@@ -47,7 +48,7 @@ def labelled_photos(root: Path, loaded: LoadedCheckpoint) -> list[LabelledPhoto]
     ``root`` has the official layout of Tiny ImageNet, or holds (itself, or its folder ``val``) a folder of photos for each
     class. Such a folder is called by the WordNet id of its class, if the card has those, or by one of the class's names.
     Folders of any other names count in sorted order, as torchvision's ``ImageFolder`` counts them, if there is one for every
-    class.
+    class and the network has an output for each.
 
     Raises:
         ValueError: there are no such folders, or they are not the checkpoint's classes.
@@ -108,9 +109,10 @@ def places(loaded: LoadedCheckpoint, photos: Sequence[LabelledPhoto], input_size
         if inputs:
             with torch.inference_mode():
                 logits = loaded.model(torch.stack(inputs))
-            answers = iter(logits.topk(min(_PLACES, logits.shape[1]), dim=1).indices.tolist())
+            scores = answers.scores(logits)
+            likeliest = iter(scores.topk(min(_PLACES, scores.shape[1]), dim=1).indices.tolist())
         for label in found:
-            yield label if isinstance(label, ImageError) else _place(label, next(answers))
+            yield label if isinstance(label, ImageError) else _place(label, next(likeliest))
 
 
 def _place(label: int, answer: list[int]) -> int:
@@ -157,7 +159,9 @@ def _class_indices(folders: list[str], loaded: LoadedCheckpoint) -> list[int] | 
     found = [names.get(_plain(folder), set()) for folder in folders]
     if all(len(indices) == 1 for indices in found):
         return [index for indices in found for index in indices]
-    return list(range(len(folders))) if len(folders) == len(loaded.categories) else None
+    # Which of two folders is the yes of one output, their order does not tell.
+    counts = len(folders) == len(loaded.categories) and loaded.card.get("num_classes") != 1
+    return list(range(len(folders))) if counts else None
 
 
 def _plain(name: str) -> str:

@@ -110,7 +110,7 @@ def class_rows(card: Card, best: int | None = None) -> list[Row]:
     """Top-1 of every class, the best first; with ``best``, only so many from either end."""
     rows = [
         {"class": short_name(name), "top-1 (%)": share}
-        for name, share in zip(card.categories, card.class_accuracy, strict=False)
+        for name, share in zip(card.categories or (), card.class_accuracy, strict=False)
         if share is not None
     ]
     rows.sort(key=lambda row: -row["top-1 (%)"])

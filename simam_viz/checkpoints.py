@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights
 
 from . import torchvision_weights
+from .answers import both_names
 from .images import ImageSource, check_input_size, open_image, square_view
 from .model_card import Card
 from .models import (
@@ -22,6 +23,7 @@ from .models import (
     create_model,
     create_simam_model,
     load_plain_state_dict,
+    own_e_lambda,
     plain_state_dict,
     simam_lambdas,
 )
@@ -46,6 +48,8 @@ __all__ = [
     "wrap",
 ]
 
+DEFAULT_E_LAMBDA = 0.1
+"""What the authors train with on ImageNet: assumed where nothing says a network's λ."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -81,8 +85,9 @@ class LoadedCheckpoint:
     model: nn.Module
     transforms: Transforms
     categories: tuple[str, ...]
+    """Names of its classes; two for a network of one output, its yes and its no."""
     e_lambda: float | None
-    """λ of its SimAM modules; ``None`` where each has its own."""
+    """The λ of its SimAM modules, or what they would have; ``None`` where they keep different ones."""
     card: Card = field(default_factory=Card)
     """What its card says, completed by what the tensors showed and, for the rest, by defaults."""
     assumed: tuple[str, ...] = ()
@@ -93,6 +98,9 @@ class LoadedCheckpoint:
     """Bytes of the file."""
     sha256: str = ""
     """Of the file, in hexadecimal."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", both_names(self.categories))
 
     @property
     def identity(self) -> str:
@@ -213,7 +221,8 @@ def wrap(
     Args:
         model: images (N, 3, S, S) → logits (N, K), such as :func:`simam_viz.insert_simam` returns.
         categories: names of its K classes; ``None`` counts the outputs of its last dense layer and calls 1000 of them by
-            ImageNet's names.
+            ImageNet's names. One output answers yes or no: one name is that of its yes (``["defect"]`` stands for “defect” and
+            “not defect”), two names are its yes and its no, and ``None`` calls them “yes” and “no”.
         input_size: S where nothing else is asked for.
         mean, std: normalisation of its input, by channel.
         trained_with_simam: whether the weights were trained with SimAM in place; ``None``: not known.
@@ -229,19 +238,21 @@ def wrap(
         if not dense:
             raise ValueError("The number of classes is not known: name them with categories=….")
         categories = default_categories(dense[-1].out_features)
-    lambdas = {module.e_lambda for module in model.modules() if isinstance(module, SimAM)}
+    attends = any(isinstance(module, SimAM) for module in model.modules())
     return LoadedCheckpoint(
         name,
         model,
         Transforms(input_size, mean, std),
         tuple(categories),
-        lambdas.pop() if len(lambdas) == 1 else 0.1,
+        own_e_lambda(model) if attends else DEFAULT_E_LAMBDA,
         Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(model))}),
     )
 
 
 def default_categories(num_classes: int) -> tuple[str, ...]:
-    """Names for classes that no card names: ImageNet's for 1000 of them, numbers for any other count."""
+    """Names for classes that no card names: ImageNet's for 1000 of them, yes and no for one output, else numbers."""
+    if num_classes == 1:
+        return ("yes", "no")
     if num_classes == 1000:
         return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
     return tuple(f"class {index}" for index in range(num_classes))
@@ -304,7 +315,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
     defaults = {
         "attention": "simam",
         "trained_with_simam": None,
-        "e_lambda": 0.1,
+        "e_lambda": DEFAULT_E_LAMBDA,
         "input_size": 224,
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
         "categories": list(default_categories(facts["num_classes"])),
@@ -317,9 +328,11 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
     if known.get("trained_with_simam") is False and "simam_at" in assumed:
         assumed.remove("simam_at")  # put there by whoever asked for it: there is no place that it was trained in
     completed = Card.of(defaults | known)
-    if len(completed.categories) != facts["num_classes"]:
+    given = completed.categories or ()
+    categories = both_names(given)
+    if len(categories) != max(facts["num_classes"], 2):
         raise CheckpointError(
-            f"The card names {len(completed.categories)} classes, but the weights tell {facts['num_classes']} apart."
+            f"The card names {len(given)} classes, but the weights tell {facts['num_classes']} apart."
         )
     model = _network(completed)
     load_plain_state_dict(model, weights)
@@ -329,7 +342,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         name,
         model,
         _transforms(completed),
-        completed.categories,
+        categories,
         own if isinstance(own, float) else None,
         completed,
         tuple(assumed),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import operator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together
+from . import answers
+from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together, distinct_uses
 from .checkpoints import LoadedCheckpoint
 from .images import ImageSource, check_input_size, open_image
-from .models import replace_modules, residual_blocks, set_e_lambda, shared_copy
-from .simam import FixedMeanSimAM, SimAM, UniformSimAM
+from .models import attending_modules, own_buffers, replace_modules, residual_blocks, set_e_lambda, shared_copy
+from .simam import FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
 
 Variant = Literal["on", "uniform", "off"]
 Column = Literal["on", "uniform", "off", "twin"]
@@ -25,24 +27,23 @@ def with_attention(loaded: LoadedCheckpoint, variant: Variant, fixed_mean: bool 
     """The same weights with SimAM ``"on"``, made ``"uniform"`` over positions, or switched ``"off"``.
 
     Uniform gives every neuron its channel's mean weight, so that scale stays and selection in space goes. Off removes
-    SimAM; batch norm then sees a scale it never saw in training. With ``fixed_mean``, SimAM keeps each channel's mean
-    weight at what it is at the λ the network was trained with, whatever λ it is given.
+    SimAM; batch norm then sees a scale it never saw in training. With ``fixed_mean``, every SimAM keeps each channel's mean
+    weight at what it is at the λ the module was trained with, whatever λ it is given.
 
     Raises:
         ValueError: there is no such variant.
     """
     if variant not in VARIANTS:
         raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
-    trained = loaded.e_lambda
     if variant == "on" and not fixed_mean:
         return loaded
     model = shared_copy(loaded.model)
     if variant == "off":
-        replace_modules(model, SimAM, lambda simam: nn.Identity())
+        replace_modules(model, SimAM, lambda simam: RemovedSimAM(simam.e_lambda))
     elif variant == "uniform":
         replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
     else:
-        replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, trained))
+        replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, simam.e_lambda))
     return dataclasses.replace(loaded, model=model)
 
 
@@ -63,8 +64,13 @@ def network(
     return twin
 
 
-def lambda_of(loaded: LoadedCheckpoint, column: Column, e_lambda: float, fixed_mean: bool = False) -> float:
-    """The λ to run one column at: the trained one where λ does nothing (no SimAM, or the mean weights of a fixed λ)."""
+def lambda_of(
+    loaded: LoadedCheckpoint, column: Column, e_lambda: float | None, fixed_mean: bool = False
+) -> float | None:
+    """The λ to run one column at: the network's own where λ does nothing (no SimAM, or the mean weights of a fixed λ).
+
+    ``None`` leaves every SimAM module its own.
+    """
     if column == "on" or (column == "uniform" and not fixed_mean):
         return e_lambda
     if column == "twin" and not loaded.trained_with_simam:
@@ -91,11 +97,10 @@ def compare(
     :func:`simam_viz.analyze` takes them, and:
 
     Args:
-        fixed_mean: on and uniform at the mean weights of the trained λ; see :func:`with_attention`.
+        fixed_mean: on and uniform at the mean weights of every module's trained λ; see :func:`with_attention`.
         twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
     """
     image = open_image(image)  # once for all: a file object is read to its end
-    e_lambda = loaded.e_lambda if e_lambda is None else e_lambda
     own = columns(loaded)
     runs = [(network(loaded, column, fixed_mean), lambda_of(loaded, column, e_lambda, fixed_mean)) for column in own]
     together = analyze_together(runs, image, target, input_size, against, one_target=True)
@@ -146,22 +151,28 @@ def ablate_blocks(
     if input_size is not None:
         check_input_size(input_size)
     model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
-    set_e_lambda(model, loaded.e_lambda if e_lambda is None else e_lambda)
-    uniform_lambda = loaded.e_lambda if fixed_mean else None
-    names = [
-        name
+    own_buffers(model)
+    set_e_lambda(model, e_lambda)
+    blocks = {
+        name: block
         for name, block in residual_blocks(model).items()
         if any(isinstance(module, SimAM) for module in block.modules())
-    ]
-    if not names:
+    }
+    within = {module for block in blocks.values() for module in block.modules()}
+    alone = {m: name for m, name in attending_modules(model).items() if isinstance(m, SimAM) and m not in within}
+    if not blocks and not alone:
         raise ValueError("This network has no SimAM that could be taken out of a block.")
-    blocks = residual_blocks(model)
-    for name in names:
-        blocks[name].register_forward_pre_hook(_with_two_copies)
-        replace_modules(blocks[name], SimAM, lambda simam: _Ablated(simam, uniform_lambda))
+    entered: list[str] = []
+    for name, block in blocks.items():
+        block.register_forward_pre_hook(partial(_with_two_copies, name, entered))
+    replace_modules(model, SimAM, _Ablated)
+    for module in list(model.modules()):  # behind a block, or outside of any
+        if isinstance(module, _Ablated) and module.on in alone:
+            module.register_forward_pre_hook(partial(_with_two_copies, alone[module.on], entered))
     view = loaded.transforms.view(image, input_size)
     with torch.no_grad():
-        probabilities = model(loaded.transforms.tensor(view)[None]).softmax(dim=1)
+        probabilities = answers.probabilities(model(loaded.transforms.tensor(view)[None]))
+    names = distinct_uses(entered)
     classes = probabilities.shape[1]
     target = int(probabilities[0].argmax()) if target is None else operator.index(target)
     if not 0 <= target < classes:
@@ -170,8 +181,9 @@ def ablate_blocks(
     return Ablation(target, on, dict(zip(names, rest[0::2], strict=True)), dict(zip(names, rest[1::2], strict=True)))
 
 
-def _with_two_copies(block: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    """Append the untouched photo twice to what enters a block."""
+def _with_two_copies(name: str, entered: list[str], block: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Append the untouched photo twice to what enters a block, and the block's name to those of the blocks entered."""
+    entered.append(name)
     (x,) = inputs
     return torch.cat([x, x[:1], x[:1]])
 
@@ -179,10 +191,11 @@ def _with_two_copies(block: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
 class _Ablated(nn.Module):
     """SimAM for all of a batch but its last two entries: uniform for one, nothing for the other."""
 
-    def __init__(self, simam: SimAM, uniform_lambda: float | None) -> None:
+    def __init__(self, simam: SimAM) -> None:
         super().__init__()
         self.on = simam
-        self.uniform = UniformSimAM(simam.e_lambda if uniform_lambda is None else uniform_lambda)
+        # At a fixed mean, uniform weights are those means.
+        self.uniform = UniformSimAM(simam.scale_e_lambda if isinstance(simam, FixedMeanSimAM) else simam.e_lambda)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.on(x[:-2]), self.uniform(x[-2:-1]), x[-1:]])

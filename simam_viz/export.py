@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import inspection, render
-from .analysis import QUANTITIES, Analysis
+from . import answers, inspection, render
+from .analysis import OWN_LAMBDAS, QUANTITIES, Analysis, Block
 from .checkpoints import LoadedCheckpoint
 from .render import Pixels
 from .version import VERSION
@@ -47,8 +47,16 @@ def summary(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, object]:
             {"index": index, "name": name, "probability": round(probability, 6)}
             for index, name, probability in analysis.top(5)
         ],
-        "blocks": {block.name: _numbers(inspection.summarise(block)) for block in analysis.blocks},
+        "blocks": {
+            block.name: _numbers(inspection.summarise(block)) | _own_lambda(analysis, block, "e_lambda")
+            for block in analysis.blocks
+        },
     }
+
+
+def _own_lambda(analysis: Analysis, block: Block, name: str) -> Row:
+    """The λ of one block, where every block keeps its own."""
+    return {name: block.e_lambda} if analysis.e_lambda is None else {}
 
 
 def _numbers(block: inspection.BlockSummary) -> dict[str, object]:
@@ -81,7 +89,12 @@ def tables(analysis: Analysis) -> dict[str, list[Row]]:
 
 def _classes(analysis: Analysis) -> list[Row]:
     return [
-        {"index": index, "class": name, "probability": probability, "logit": float(analysis.logits[index])}
+        {
+            "index": index,
+            "class": name,
+            "probability": probability,
+            "logit": float(answers.scores(analysis.logits)[index]),
+        }
         for index, name, probability in analysis.top(len(analysis.categories))
     ]
 
@@ -95,7 +108,7 @@ def _blocks(analysis: Analysis) -> list[Row]:
             "highest weight": s.highest_weight, "standard deviation of the weights": s.spread,
             "share of neurons at the floor": s.flat_neurons, "share of flat channels": s.flat_channels,
             "Grad-CAM maximum (logits)": block.cam_max,
-        })  # fmt: skip
+        } | _own_lambda(analysis, block, "λ"))  # fmt: skip
     return rows
 
 
@@ -139,7 +152,9 @@ def tensors(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray]:
     }
     meanings = {
         "logits": "what the network says, (classes)",
-        "probabilities": "softmax of the logits, (classes)",
+        "probabilities": "softmax of the logits, (classes)"
+        if len(analysis.logits) > 1
+        else "of yes, the sigmoid of the logit, and of no, (2)",
         "view": "the crop that the network saw, RGB, (rows, columns, 3)",
     }
     said = {
@@ -168,9 +183,15 @@ def _explanation(
         ran = "\nThis network has no SimAM: its energies and weights are hypothetical."
     lines = [f"{name} {arrays[name].shape} {arrays[name].dtype}: {meaning}" for name, meaning in meanings.items()]
     return (
-        f"Written by SimAM Viz {VERSION}. λ = {analysis.e_lambda:g}; target class: "
+        f"Written by SimAM Viz {VERSION}. {_lambdas(analysis)}; target class: "
         f"{analysis.categories[analysis.target]}.{ran}\n\n" + "\n".join(lines)
     )
+
+
+def _lambdas(analysis: Analysis) -> str:
+    if analysis.e_lambda is not None:
+        return analysis.lambda_text
+    return f"{OWN_LAMBDAS}: " + ", ".join(f"{block.name} {block.e_lambda:g}" for block in analysis.blocks)
 
 
 def npz_bytes(arrays: Mapping[str, NDArray]) -> bytes:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .cam import HeatMap
 from .checkpoints import LoadedCheckpoint, short_name
 from .render import Pixels, Scale, gradient, grey_photo, overlay, percent
-from .survey import Subject, common_size, contrasted
+from .survey import IMPOSSIBLE_CLASS, Subject, common_size, contrasted
 
 # Has the Greek letters that captions need.
 _FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -36,7 +36,7 @@ class Cell:
 
 
 def cells(
-    networks: dict[str, tuple[LoadedCheckpoint, float]],
+    networks: dict[str, tuple[LoadedCheckpoint, float | None]],
     photos: list[Subject],
     block: str,
     method: str,
@@ -52,7 +52,7 @@ def cells(
             target = analysis.target
             heat = analysis.block(block).heat_map(method)
             if not trouble:
-                trouble = "class impossible" if analysis.impossible else "map all zero" if heat.empty else ""
+                trouble = IMPOSSIBLE_CLASS if analysis.impossible else "map all zero" if heat.empty else ""
             yield Cell(
                 photo.name,
                 name,

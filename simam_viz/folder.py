@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from . import export, report
-from .analysis import Analysis, analyze
+from .analysis import OWN_LAMBDAS, Analysis, analyze
 from .checkpoints import LoadedCheckpoint
 from .images import SUFFIXES, ImageError, enlargement, read_file, read_photo
 from .models import weights_hash
+from .simam import SimAM
 from .version import VERSION
 
 ANSWER = "top5.json"
@@ -52,7 +53,8 @@ class Outcome:
             row |= {
                 "notices": " ".join(self.answer.get("notices", ())),
                 "predicted class": best["name"], "probability": best["probability"], "target": target["name"],
-                "target probability": target["probability"], "λ": self.answer["e_lambda"],
+                "target probability": target["probability"],
+                "λ": OWN_LAMBDAS if self.answer["e_lambda"] is None else self.answer["e_lambda"],
                 "input size": self.answer["input_size"],
             }  # fmt: skip
             for name, numbers in self.answer["blocks"].items():
@@ -102,13 +104,22 @@ class Job:
     def _weights_sha256(self) -> str:
         return weights_hash(self.loaded.model)
 
+    @property
+    def _e_lambda(self) -> float | list[float]:
+        """λ as it is asked for, or as the network has it: those of all its SimAM modules where they differ."""
+        if self.settings.e_lambda is not None:
+            return self.settings.e_lambda
+        if self.loaded.e_lambda is not None:
+            return self.loaded.e_lambda
+        return [module.e_lambda for module in self.loaded.model.modules() if isinstance(module, SimAM)]
+
     def identity(self, photo: bytes) -> dict[str, object]:
         """What must be the same for results to be the same."""
         return {
             "simam_viz": VERSION,
             "photo_sha256": hashlib.sha256(photo).hexdigest(),
             "weights_sha256": self._weights_sha256,
-            "e_lambda": self.loaded.e_lambda if self.settings.e_lambda is None else self.settings.e_lambda,
+            "e_lambda": self._e_lambda,
             "target": self.settings.target,
             "input_size": self.settings.input_size or self.loaded.transforms.input_size,
             "report": self.settings.full,

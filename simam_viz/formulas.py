@@ -5,7 +5,8 @@ neurons, μ and σ² are its mean and its variance over M − 1 (as in the autho
 d = t − μ for a neuron t. ``e_lambda`` is the paper's λ.
 
 bfloat16 and float16 inputs are computed in float32 and cast back: their squares would lose the small differences that
-the formula is about.
+the formula is about. Where features are so large that their squares leave the range of float32 (from about 1e17 on), all
+is computed in float64 and cast back.
 """
 
 from __future__ import annotations
@@ -25,16 +26,37 @@ MEAN_ATTENTION_CEILING = 1.0 / (1.0 + math.exp(-0.75))
 """What the mean weight of a channel stays below, σ(¾): the mean of 1/e* is below ¾, and σ is concave above 0."""
 
 
+LEAST_E_LAMBDA, GREATEST_E_LAMBDA = 1e-30, 1e30
+"""The λ that are taken. float32 holds (M − 1)·λ and its inverse well within its range for them, on maps of a million
+neurons too; what is used in practice lies between 1e-6 and 10."""
+
+
 def check_e_lambda(e_lambda: float) -> float:
-    """Return λ as a float; raise ``ValueError`` unless it is finite and above zero."""
+    """Return λ as a float; raise ``ValueError`` unless it lies from :data:`LEAST_E_LAMBDA` to :data:`GREATEST_E_LAMBDA`."""
     value = float(e_lambda)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"λ must be a number above 0, not {e_lambda!r}.")
+    if not LEAST_E_LAMBDA <= value <= GREATEST_E_LAMBDA:
+        raise ValueError(
+            f"λ must be a number above 0, from {LEAST_E_LAMBDA:g} to {GREATEST_E_LAMBDA:g}, not {e_lambda!r}."
+        )
     return value
 
 
+def overflowed(squares: Tensor) -> bool:
+    """Whether sums of squares left the range of their number format, as far as their values can be looked at.
+
+    On another device than the processor they are not: every look would make the two wait for each other.
+    """
+    if not squares.is_cpu or torch.compiler.is_compiling():
+        return False
+    try:
+        return float(squares.max()) == math.inf
+    except RuntimeError:  # an empty batch; or, under torch.func's transforms, a tensor that stands for many
+        return False
+
+
 def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean μ and variance σ² (over M − 1) of every channel, each (N, C, 1, 1), at least in float32.
+    """Mean μ and variance σ² (over M − 1) of every channel, each (N, C, 1, 1), in float32; in float64 where x is, or where
+    float32 does not hold its squares.
 
     A 1 × 1 map has one neuron and no spread: its variance is 0 by definition here.
     """
@@ -44,6 +66,8 @@ def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
     mean = x.mean(dim=(2, 3), keepdim=True)
     squares = (x - mean).square().sum(dim=(2, 3), keepdim=True)
+    if x.dtype is torch.float32 and overflowed(squares.detach()):
+        return channel_statistics(x.double())
     return mean, squares / max(x.shape[2] * x.shape[3] - 1, 1)
 
 

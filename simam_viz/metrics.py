@@ -1,7 +1,7 @@
 """Is a heat map faithful? Take away what it points at, and see what the network says.
 
-Every measure hides part of the network's input, pixel by pixel in all colours at once, and reads the probability (the
-softmax) of one class. What is hidden is replaced, in the *normalised* input that the network sees, by:
+Every measure hides part of the network's input, pixel by pixel in all colours at once, and reads the probability of one
+class. What is hidden is replaced, in the *normalised* input that the network sees, by:
 
 - ``grey``, zero: the mean colour of the training images. Deletion and the average drop use it.
 - ``blurred``, the photo through a Gaussian of σ = 5/224 of its side. Insertion begins there, because sharp pixels that
@@ -9,10 +9,15 @@ softmax) of one class. What is hidden is replaced, in the *normalised* input tha
 
 A network was never trained on such pictures: the numbers say how *this network* reacts, and mean something only beside
 those of other maps of the same size, which is what :func:`controls` are for.
+
+Where a network gives the class less than :data:`LEAST_PROBABILITY` on the whole photo, there is no score: no map could take
+away what is not there, and over so small a probability chance looks like faithfulness. (With its attention switched off, a
+network that gave the class 3 % outdid the intact one by 0.782 to 0.222.)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,22 +25,37 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from . import answers
 from .analysis import Analysis
 from .cam import enlarged, over_maximum
 from .checkpoints import LoadedCheckpoint
-from .models import set_e_lambda, shared_copy
+from .models import own_buffers, set_e_lambda, shared_copy
 
 STEPS = 16
 """Steps of a curve. Input sizes are multiples of 16, so every step hides the same number of pixels."""
 CONTROLS = ("random", "centre")
 """Heat maps that know nothing, by the names that :func:`controls` gives them."""
+LEAST_PROBABILITY = 0.10
+"""What a network must give a class on the whole photo for a heat map of that class to be scored."""
+LEAST_IN_WORDS = f"{100 * LEAST_PROBABILITY:g} %"
+TOO_UNSURE = f"the network gives the class less than {LEAST_IN_WORDS}"
+"""Why a heat map has no score, in words."""
 _BATCH = 16
 _SEED = 20210718
 
 
+def counts(probability: float) -> bool:
+    """Whether a network that gives a class this probability on the whole photo knows it well enough for a score."""
+    return probability >= LEAST_PROBABILITY
+
+
 @dataclass(frozen=True, eq=False)
 class Faithfulness:
-    """One heat map's measures, for one photo, one network and one class. Probabilities are of that class."""
+    """One heat map's measures, for one photo, one network and one class. Probabilities are of that class.
+
+    ``score`` and ``drop`` are NaN, and nothing counts in a mean, where the network gives the class less than
+    :data:`LEAST_PROBABILITY`: see :attr:`counts`.
+    """
 
     fractions: Tensor
     """Share of the pixels taken away (deletion) or put back (insertion), from 0 to 1, (steps + 1,)."""
@@ -49,6 +69,11 @@ class Faithfulness:
     """Of the photo multiplied by the map: what the map calls unimportant is grey."""
 
     @property
+    def counts(self) -> bool:
+        """Whether the network knows the class well enough on the whole photo for a score."""
+        return counts(self.probability)
+
+    @property
     def deletion(self) -> float:
         """Area under the deletion curve, in [0, 1]; the lower, the more of what the network uses lies where the map is high."""
         return float(torch.trapezoid(self.deletion_curve, self.fractions))
@@ -60,16 +85,18 @@ class Faithfulness:
 
     @property
     def score(self) -> float:
-        """Insertion − deletion, in [−1, 1]; the higher the better."""
-        return self.insertion - self.deletion
+        """Insertion − deletion, in [−1, 1]; the higher the better. NaN where the photo does not count."""
+        return self.insertion - self.deletion if self.counts else math.nan
 
     @property
     def drop(self) -> float:
         """Share of the probability that is lost if only what the map shows is left, in [0, 1]; the lower the better.
 
-        Its mean over photos is the average drop.
+        Its mean over photos is the average drop. NaN where the photo does not count.
         """
-        return max(0.0, self.probability - self.masked_probability) / max(self.probability, 1e-7)
+        if not self.counts:
+            return math.nan
+        return max(0.0, self.probability - self.masked_probability) / self.probability
 
     @property
     def increased(self) -> bool:
@@ -91,9 +118,12 @@ class Mean:
     """Share of the photos whose probability rises."""
 
 
-def mean(measures: list[Faithfulness]) -> Mean:
-    """The measures' means over photos, of which there is at least one."""
+def mean(measures: list[Faithfulness]) -> Mean | None:
+    """The measures' means over the photos that count; ``None`` if there is none."""
+    measures = [m for m in measures if m.counts]
     count = len(measures)
+    if not count:
+        return None
     return Mean(
         count,
         sum(m.probability for m in measures) / count,
@@ -104,17 +134,20 @@ def mean(measures: list[Faithfulness]) -> Mean:
     )
 
 
-def gain(pairs: list[tuple[Faithfulness, Faithfulness]]) -> float:
+def gain(pairs: list[tuple[Faithfulness, Faithfulness]]) -> float | None:
     """How much better maps are than others of the same photos and network: Σ difference of scores / Σ probability.
 
     Scores grow with the probability of the whole photo, which differs from network to network; over it, networks can be
-    compared. Sums are divided, not each photo's numbers: a photo that the network hardly recognises counts for little.
+    compared. Sums are divided, not each photo's numbers: a photo that the network hardly recognises counts for little, and
+    one of which it gives the class less than :data:`LEAST_PROBABILITY` for nothing. ``None`` if no photo counts.
 
     Args:
         pairs: a map's measures and those of the one to compare it with, such as the random one, for each photo.
     """
-    total = sum(map_.probability for map_, _ in pairs)
-    return sum(map_.score - other.score for map_, other in pairs) / max(total, 1e-7)
+    counting = [(map_, other) for map_, other in pairs if map_.counts and other.counts]
+    if not counting:
+        return None
+    return sum(map_.score - other.score for map_, other in counting) / sum(map_.probability for map_, _ in counting)
 
 
 def controls(shape: tuple[int, int]) -> dict[str, Tensor]:
@@ -167,6 +200,7 @@ def faithfulness(
     Chattopadhay et al., "Grad-CAM++", WACV 2018, Sec. 4.1.
     """
     model = shared_copy(loaded.model)
+    own_buffers(model)
     set_e_lambda(model, analysis.e_lambda)
     x = loaded.transforms.tensor(analysis.view)
     grey, blur = baselines or (torch.zeros_like(x), blurred(x))
@@ -197,4 +231,4 @@ def faithfulness(
 @torch.no_grad()
 def _probabilities(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
     """Of the target, (N,), for inputs (N, 3, S, S)."""
-    return torch.cat([model(batch).softmax(dim=1)[:, target] for batch in inputs.split(_BATCH)])
+    return torch.cat([answers.probabilities(model(batch))[:, target] for batch in inputs.split(_BATCH)])

@@ -155,7 +155,7 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     normalisation: Normalisation | None = None
     preprocessing: Text | None = None
     wnids: tuple[Name, ...] = ()
-    categories: tuple[Name, ...] = ()
+    categories: tuple[Name, ...] | None = None
     recipe_settings: dict[Name, Any] = {}
     training_images: Count | None = None
     trained_on: Text | None = None

@@ -6,22 +6,23 @@ some, all of them below ``attention`` in their block.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torchvision.models.mobilenetv2 import InvertedResidual, MobileNetV2
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torchvision.ops.misc import Conv2dNormActivation
 
+from .copies import copied
 from .formulas import check_e_lambda
 from .gates import GATES
-from .simam import SimAM
+from .simam import EachSimAM, FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
 
 Attention = Literal["simam", "none", "se", "cbam", "eca"]
 
@@ -173,61 +174,52 @@ def create_model(
     return model
 
 
-def set_e_lambda(model: nn.Module, e_lambda: float) -> None:
-    """Give every SimAM module of ``model`` this λ; ``ValueError`` unless it is above 0."""
+def set_e_lambda(model: nn.Module, e_lambda: float | None) -> None:
+    """Give every SimAM module of ``model`` this λ; ``None`` leaves each its own.
+
+    Raises:
+        ValueError: λ is not one that :func:`simam_viz.formulas.check_e_lambda` takes.
+    """
+    if e_lambda is None:
+        return
     e_lambda = check_e_lambda(e_lambda)
     for module in model.modules():
         if isinstance(module, SimAM):
             module.e_lambda = e_lambda
 
 
+def common_e_lambda(e_lambdas: Iterable[float]) -> float | None:
+    """The λ that all of these are; ``None`` where they differ, or where there is none."""
+    different = set(e_lambdas)
+    return different.pop() if len(different) == 1 else None
+
+
+def own_e_lambda(model: nn.Module) -> float | None:
+    """The λ that all SimAM modules of ``model`` have; ``None`` where they keep different ones, or where there is none."""
+    return common_e_lambda(module.e_lambda for module in model.modules() if isinstance(module, SimAM))
+
+
 class Attended(nn.Sequential):
     """A convolution and the SimAM that follows it, in the place of the convolution alone."""
 
 
-@dataclass(frozen=True)
-class Site:
-    """A place in a network where SimAM works, or would."""
+def attending_modules(model: nn.Module) -> dict[nn.Module, str]:
+    """The modules of ``model`` that work as SimAM does, each with its name, in the order of its modules.
 
-    name: str
-    simam: SimAM | None
-    """The module there; ``None`` in a network without SimAM."""
-    convolution: nn.Module | None
-    """Whose output SimAM would get, where there is none."""
-    output: nn.Module
-    """Whose output Grad-CAM explains: the residual block around the site or, where there is none, SimAM itself."""
-
-    @property
-    def within_block(self) -> bool:
-        """Whether ``output`` is a residual block around the site."""
-        return isinstance(self.output, _BLOCK_KINDS)
-
-
-def sites(model: nn.Module) -> list[Site]:
-    """Every place of ``model`` where SimAM works, in the order of its modules.
-
-    In a network without SimAM: where it was taken out or, failing that, where its authors would put it. A site that is the
-    only one of its residual block has the block's name, any other that of its convolution or of its SimAM.
+    In a network without SimAM: those whose output it would get, where it was taken out or, failing that, where its authors
+    would put it. SimAM behind a convolution that :func:`insert_simam` put it behind has the convolution's name.
     """
     modules = dict(model.named_modules())
-    names = {module: name for name, module in modules.items()}
-    blocks = residual_blocks(model)
-    places = [(m, m, None) for m in names if isinstance(m, SimAM)]
-    places = places or [(m, None, m[0]) for m in names if isinstance(m, Attended)]
-    if not places:
-        return [Site(name, None, attended_convolution(block), block) for name, block in blocks.items()]
-    around = {module: block for block in blocks.values() for module in block.modules()}
-    in_block = Counter(around[place] for place, *_ in places if place in around)
-    found = []
-    for place, simam, convolution in places:
-        block = around.get(place)
-        if block is not None and in_block[block] == 1:
-            found.append(Site(names[block], simam, convolution, block))
-        else:
-            parent = names[place].rpartition(".")[0]
-            name = parent if isinstance(modules[parent], Attended) else names[place]
-            found.append(Site(name, simam, convolution, place))
-    return found
+    found = {m: name for name, m in modules.items() if isinstance(m, SimAM)}
+    if not found:
+        found = {m: name for name, m in modules.items() if isinstance(m, RemovedSimAM)}
+    if not found:
+        found = {m[0]: f"{name}.0" for name, m in modules.items() if isinstance(m, Attended)}
+    if not found:
+        convolutions = {attended_convolution(block) for block in residual_blocks(model).values()}
+        found = {m: name for name, m in modules.items() if m in convolutions}
+    parents = {m: name.rpartition(".")[0] for m, name in found.items()}
+    return {m: parents[m] if isinstance(modules[parents[m]], Attended) else name for m, name in found.items()}
 
 
 def authors_places(model: nn.Module) -> tuple[str, ...]:
@@ -350,6 +342,19 @@ def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if isinstance(module, _BLOCK_KINDS)}
 
 
+_OURS = {
+    ResNet, MobileNetV2, *_BLOCKS.values(), nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AdaptiveAvgPool2d,
+    nn.Linear, nn.Dropout, nn.Sequential, Conv2dNormActivation, SimAM, UniformSimAM, FixedMeanSimAM, EachSimAM, RemovedSimAM,
+    nn.Identity,
+}  # fmt: skip
+
+
+def is_ours(model: nn.Module) -> bool:
+    """Whether ``model`` consists of the layers of :func:`create_model`'s networks alone: of those it is known that what SimAM
+    gets, and what a block gives, is not overwritten by the next layer."""
+    return type(model) in (ResNet, MobileNetV2) and all(type(module) in _OURS for module in model.modules())
+
+
 def _first_block(model: nn.Module) -> nn.Module | None:
     return next((module for module in model.modules() if isinstance(module, _BLOCK_KINDS)), None)
 
@@ -373,14 +378,31 @@ def stem(model: nn.Module, x: Tensor) -> Stem | None:
     # Whatever was inserted elsewhere, or derives from these networks, may do other things on the way.
     if type(model) not in (ResNet, MobileNetV2) or type(block) not in _BLOCKS.values():
         return None
-    if any(isinstance(module, Attended) for module in model.modules()):
-        return None
     if isinstance(model, MobileNetV2):
-        entering = model.features[0](x)
-        *expand, depthwise, _, _ = block.conv
-        return Stem(entering, depthwise[0](nn.Sequential(*expand)(entering)))
-    entering = model.maxpool(model.relu(model.bn1(model.conv1(x))))
-    return Stem(entering, block.conv2(block.relu(block.bn1(block.conv1(entering)))))
+        before, (*expand, depthwise, _, _) = model.features[0], block.conv
+        way = [*before, *(layer for part in expand for layer in part), depthwise[0]]
+        entering, features = nn.Sequential(before), nn.Sequential(*expand, depthwise[0])
+    else:
+        before = [model.conv1, model.bn1, model.relu, model.maxpool]
+        way = [*before, block.conv1, block.bn1, block.relu, block.conv2]
+        entering, features = nn.Sequential(*before), nn.Sequential(block.conv1, block.bn1, block.relu, block.conv2)
+    if not all(type(layer) in _PLAIN_LAYERS for layer in way) or not _runs_as_written(model):
+        return None
+    x = entering(x)
+    return Stem(x, features(x))
+
+
+_PLAIN_LAYERS = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.MaxPool2d)
+
+
+def _runs_as_written(model: nn.Module) -> bool:
+    """Whether every module runs where it stands and nowhere else, by the ``forward`` of its class, with no hook."""
+    seen = set()
+    for _, module in model.named_modules(remove_duplicate=False):
+        if module in seen or "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
+            return False
+        seen.add(module)
+    return True
 
 
 @torch.inference_mode(False)
@@ -448,18 +470,21 @@ def receptive_field(model: nn.Module, block: str) -> ReceptiveField:
     Raises:
         ValueError: the network is not one of :func:`create_model`'s, or has no such block.
     """
-    site = next((site for site in sites(model) if site.name == block), None)
-    if not isinstance(model, (ResNet, MobileNetV2)) or site is None:
+    around = {module: name for name, outer in residual_blocks(model).items() for module in outer.modules()}
+    there = (m for m, name in attending_modules(model).items() if block in (name, around.get(m)))
+    end = next(there, None)
+    if not isinstance(model, (ResNet, MobileNetV2)) or end is None:
         raise ValueError(f"The receptive field of {block} is not known in this network.")
-    inserted = {m[1] for m in model.modules() if isinstance(m, Attended) and len(m) == 2}
-    end = site.simam if site.simam in inserted else site.convolution or attended_convolution(site.output)
+    inserted = {m for attended in model.modules() if isinstance(attended, Attended) for m in attended.children()}
+    if not isinstance(end, nn.Conv2d) and end not in inserted:  # one of our own blocks, which name SimAM last
+        end = attended_convolution(model.get_submodule(around[end]))
     field = ReceptiveField(1, 1, 0)
     for name, layer in model.named_modules():
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)) and ".downsample." not in f".{name}.":
             field = field.through(layer)
         if layer is end:
             return field
-    raise AssertionError("a site follows a convolution")
+    raise AssertionError("SimAM stands behind a convolution")
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -481,15 +506,16 @@ def multiply_adds(model: nn.Module, input_size: int) -> int:
         nonlocal counted
         counted += output.numel() * layer.weight[0].numel()
 
-    shapes: dict[int, Any] = {id(buffer): buffer.to("meta") for buffer in model.buffers()}
-    shapes |= {id(weight): nn.Parameter(weight.detach().to("meta"), False) for weight in model.parameters()}
-    copied = copy.deepcopy(model, shapes).eval()
-    for layer in copied.modules():
+    def shape(tensor: Tensor) -> Tensor:
+        return tensor.detach().to("meta")
+
+    shapes = copied(model, lambda weight: nn.Parameter(shape(weight), requires_grad=False), shape, shape).eval()
+    for layer in shapes.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             layer.register_forward_hook(count)
     try:
         with torch.no_grad():
-            copied(torch.empty(1, 3, input_size, input_size, device="meta"))
+            shapes(torch.empty(1, 3, input_size, input_size, device="meta"))
     except RuntimeError:
         raise ValueError(f"This network cannot run on images of {input_size} × {input_size} pixels.") from None
     return counted
@@ -499,43 +525,69 @@ def shared_copy(model: nn.Module) -> nn.Module:
     """A copy of ``model``'s module tree, in evaluation mode, that shares the memory of its parameters and buffers.
 
     Hooks, λ and whole modules can be changed on the copy while others use the original. Its parameters ask for no
-    gradient, so a backward pass through it reaches activations only.
+    gradient, so a backward pass through it reaches activations only. A tensor that is a plain attribute is copied: networks
+    keep there what a pass may write, such as the grid of a detector's anchors.
+
+    Raises:
+        ValueError: a module defines its own way to be copied, and that fails.
     """
-    shared: dict[int, Any] = {}
-    for module in model.modules():  # once: parameters() and buffers() would each walk the whole tree again
-        shared |= {id(buffer): buffer for buffer in module._buffers.values() if buffer is not None}
-        for weight in module._parameters.values():
-            if weight is not None and id(weight) not in shared:
-                shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
-    return _copied_tree(model, shared).eval()
+    return copied(
+        model, lambda weight: nn.Parameter(weight.detach(), requires_grad=False), lambda buffer: buffer, _detached
+    ).eval()
 
 
-_IMMUTABLE = (type(None), bool, int, float, str)
+@torch.inference_mode(False)
+def own_buffers(model: nn.Module) -> None:
+    """Give ``model``, a private copy, buffers of its own wherever a pass might write into those that it shares.
 
-
-def _copied_tree(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
-    """``copy.deepcopy(module, memo)``, several times as fast: short ways for what most modules are made of.
-
-    Every tensor of the module is in ``memo``.
+    Batch norm and its kind write theirs in training mode alone.
     """
-    kind = type(module)
-    if id(module) in memo or hasattr(kind, "__deepcopy__") or kind.__reduce_ex__ is not object.__reduce_ex__:
-        return copy.deepcopy(module, memo)
-    memo[id(module)] = result = kind.__new__(kind)
-    state = {}
-    for name, value in module.__getstate__().items():
-        if name == "_modules":
-            state[name] = {child: m if m is None else _copied_tree(m, memo) for child, m in value.items()}
-        elif name in ("_parameters", "_buffers"):
-            state[name] = {key: memo.get(id(tensor), tensor) for key, tensor in value.items()}
-        elif type(value) in _IMMUTABLE or (type(value) is tuple and all(type(part) in _IMMUTABLE for part in value)):
-            state[name] = value
-        elif not value and isinstance(value, (dict, set)):
-            state[name] = value.copy()
-        else:
-            state[name] = copy.deepcopy(value, memo)
-    result.__setstate__(state)
-    return result
+    made: dict[int, Tensor] = {}  # one that several modules have stays one
+    for module in model.modules():
+        if not isinstance(module, _NORMS):
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    module._buffers[name] = made.setdefault(id(buffer), buffer.clone())
+
+
+_NORMS = (
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d
+)  # fmt: skip
+
+
+@torch.inference_mode(False)
+def _detached(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[object, ...]:
+    """Tells where the parameters and buffers of ``model`` lie: equal for networks of the same layers that share them, whatever
+    SimAM does in them.
+
+    It outlives the network: memory that was given back and taken anew is another one.
+
+    Args:
+        leaving_out: names of modules of which nothing is to be told.
+    """
+    found: list[object] = []
+    for name, module in model.named_modules(remove_duplicate=False):
+        if not any(name == place or name.startswith(f"{place}.") for place in leaving_out):
+            found.append((name, SimAM if isinstance(module, (SimAM, RemovedSimAM)) else type(module)))
+            for tensors in (module._parameters, module._buffers):
+                found += [(key, _in_memory(tensor)) for key, tensor in tensors.items() if tensor is not None]
+    return tuple(found)
+
+
+def _in_memory(tensor: Tensor) -> tuple[object, ...]:
+    if tensor.layout != torch.strided:  # a sparse one has no memory of its own to point at
+        return tensor.layout, tensor.shape
+    return (
+        StorageWeakRef(tensor.untyped_storage()),
+        tensor.dtype,
+        tensor.storage_offset(),
+        tensor.shape,
+        tensor.stride(),
+    )
 
 
 def weights_hash(model: nn.Module) -> str:
@@ -562,9 +614,16 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
     Raises:
         ValueError: no convolution is meant, or λ is not above 0.
     """
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    result = copy.deepcopy(model, shared)
-    convolutions = {name: m for name, m in result.named_modules() if isinstance(m, nn.Conv2d) and name}
+    result = copied(
+        model,
+        lambda weight: weight,
+        lambda buffer: buffer,
+        # One that asks for gradients is learned, and a weight like others.
+        lambda tensor: tensor if tensor.is_leaf and tensor.requires_grad else _detached(tensor),
+    )
+    convolutions = {
+        name: m for name, m in result.named_modules(remove_duplicate=False) if isinstance(m, nn.Conv2d) and name
+    }
     if isinstance(where, str):
         meant = [name for name in convolutions if re.fullmatch(where, name)]
     else:
@@ -572,14 +631,21 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
     if not meant:
         some = ", ".join(list(convolutions)[:4]) or "none"
         raise ValueError(f"No convolution of this network is meant; its convolutions are called {some} and so on.")
+    made: dict[nn.Module, Attended] = {}  # a convolution that stands in several places stays one
     for name in meant:
-        _put_behind(result, name, SimAM(e_lambda))
+        convolution = convolutions[name]
+        if convolution not in made:
+            made[convolution] = Attended(convolution, SimAM(e_lambda)).train(convolution.training)
+        result.set_submodule(name, made[convolution])
     return result
 
 
 def replace_modules(model: nn.Module, kind: type[nn.Module], make: Callable[[nn.Module], nn.Module]) -> None:
-    """Replace every module of type ``kind`` inside ``model`` by ``make(module)``."""
-    for parent in list(model.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, kind):
-                setattr(parent, name, make(child))
+    """Replace every module of type ``kind`` inside ``model`` by ``make(module)``: one that stands in several places by the
+    same one."""
+    made: dict[nn.Module, nn.Module] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if name and isinstance(module, kind):
+            if module not in made:
+                made[module] = make(module)
+            model.set_submodule(name, made[module])

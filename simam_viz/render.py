@@ -299,7 +299,8 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Pixels:
     draw = ImageDraw.Draw(canvas)
     remark = remark if analysis.attends else "hypothetical: this network has no SimAM"
     hypothetical = f" ({remark})" if remark else ""
-    draw.text((margin, margin), f"{top}   |   lambda {analysis.e_lambda:g}{hypothetical}", "black", font)
+    words = analysis.lambda_text.replace("λ =", "lambda").replace("λ", "lambda")  # this font has no Greek
+    draw.text((margin, margin), f"{top}   |   {words}{hypothetical}", "black", font)
     rows = (
         (
             "Mean attention weight over channels, each block in its own range",

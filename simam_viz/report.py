@@ -84,7 +84,8 @@ def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
     """The command that makes this analysis again from the photo."""
     return (
         f"python -m simam_viz analyze PHOTO --out DIR --report --checkpoint {shlex.quote(loaded.name)} "
-        f"--lambda {analysis.e_lambda:g} --target {analysis.target} --size {analysis.view.width}"
+        + ("" if analysis.e_lambda is None else f"--lambda {analysis.e_lambda:g} ")
+        + f"--target {analysis.target} --size {analysis.view.width}"
     )
 
 

@@ -12,10 +12,23 @@ from torch import Tensor
 from .analysis import Analysis, analyze
 from .cam import correlation
 from .checkpoints import LoadedCheckpoint
-from .metrics import CONTROLS, STEPS, Faithfulness, Mean, controls, faithfulness, gain, mean
+from .metrics import (
+    CONTROLS,
+    STEPS,
+    TOO_UNSURE,
+    Faithfulness,
+    Mean,
+    controls,
+    counts,
+    faithfulness,
+    gain,
+    mean,
+)
 
 FEWEST = 5
 """Photos that it takes for an interval."""
+IMPOSSIBLE_CLASS = "class impossible"
+"""Why a heat map is neither drawn nor measured, in words."""
 _DRAWS, _AT_ONCE = 4_000, 100
 _SEED = 20210718
 
@@ -48,7 +61,7 @@ class Finding:
 
 
 def findings(
-    networks: dict[str, tuple[LoadedCheckpoint, float]],
+    networks: dict[str, tuple[LoadedCheckpoint, float | None]],
     photos: list[Subject],
     block: str,
     methods: list[str],
@@ -58,11 +71,11 @@ def findings(
 ) -> Iterator[Finding]:
     """Measure every method's heat map and both controls for every photo through every network, one at a time.
 
-    A map that is all zero, or of a class that the network finds impossible, is not measured: it says nothing. Nor is a
-    photo whose class is ``against`` itself: there is nothing to contrast it with.
+    A map that is all zero, or of a class to which the network gives less than :data:`simam_viz.metrics.LEAST_PROBABILITY`,
+    is not measured: it says nothing. Nor is a photo whose class is ``against`` itself: there is nothing to contrast it with.
 
     Args:
-        networks: a network and its λ, by name.
+        networks: a network and its λ (``None``: each module's own), by name.
         photos: what to put to them.
         block: whose output the heat maps are of.
         methods: of :data:`simam_viz.cam.METHODS`.
@@ -83,14 +96,16 @@ def findings(
             if same_class:
                 troubles = dict.fromkeys(maps, same_class)
             elif analysis.impossible:
-                troubles = dict.fromkeys(maps, "class impossible")
+                troubles = dict.fromkeys(maps, IMPOSSIBLE_CLASS)
+            elif not counts(float(analysis.probabilities[target])):
+                troubles = dict.fromkeys(maps, TOO_UNSURE)
             measured = faithfulness(loaded, analysis, {k: v for k, v in maps.items() if k not in troubles}, steps)
             for kind, values in maps.items():
                 measures = None if kind in troubles else next(measured)[1]
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
 
 
-def common_size(networks: dict[str, tuple[LoadedCheckpoint, float]], input_size: int | None) -> int | None:
+def common_size(networks: dict[str, tuple[LoadedCheckpoint, float | None]], input_size: int | None) -> int | None:
     """The input size for all networks, so that their maps can be laid on each other: the first one's own, if none is asked for."""
     if input_size is None and networks:
         return next(iter(networks.values()))[0].transforms.input_size
@@ -100,7 +115,7 @@ def common_size(networks: dict[str, tuple[LoadedCheckpoint, float]], input_size:
 def contrasted(
     loaded: LoadedCheckpoint,
     image: Image.Image,
-    e_lambda: float,
+    e_lambda: float | None,
     target: int | None,
     input_size: int | None,
     against: int | None,
@@ -121,7 +136,7 @@ def measured_everywhere(found: list[Finding]) -> list[Finding]:
     same photos can means be compared. What was stopped halfway through a photo lacks some of them."""
     networks = {f.network for f in found}
     kinds = {f.map_name for f in found} | set(CONTROLS)
-    measured = {(f.photo, f.network, f.map_name) for f in found if f.measures}
+    measured = {(f.photo, f.network, f.map_name) for f in found if f.measures and f.measures.counts}
     whole = {
         photo
         for photo in {f.photo for f in found}
@@ -131,8 +146,10 @@ def measured_everywhere(found: list[Finding]) -> list[Finding]:
 
 
 def pairs(found: list[Finding], network: str, kind: str) -> dict[str, Pair]:
-    """By photo, one kind of map through one network beside the random map, wherever both were measured."""
-    measures = {(f.photo, f.map_name): f.measures for f in found if f.network == network and f.measures}
+    """By photo, one kind of map through one network beside the random map, wherever both were measured and count."""
+    measures = {
+        (f.photo, f.map_name): f.measures for f in found if f.network == network and f.measures and f.measures.counts
+    }
     return {
         photo: (map_, measures[photo, "random"])
         for (photo, name), map_ in measures.items()
@@ -161,15 +178,13 @@ def table(found: list[Finding]) -> list[Row]:
         of_network = [f for f in found if f.network == network]
         usable = measured_everywhere(of_network)
         for kind in dict.fromkeys(f.map_name for f in of_network):
-            measures = [f.measures for f in usable if f.map_name == kind and f.measures]
-            beside = list(pairs(usable, network, kind).values())
             rows.append(
                 Row(
                     network,
                     kind,
                     sum(f.map_name == kind for f in of_network),
-                    mean(measures) if measures else None,
-                    gain(beside) if beside else None,
+                    mean([f.measures for f in usable if f.map_name == kind and f.measures]),
+                    gain(list(pairs(usable, network, kind).values())),
                 )
             )
     return rows

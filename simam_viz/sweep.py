@@ -15,9 +15,10 @@ from .analysis import Analysis
 class Point:
     """The analysis of one photo at one λ, reduced to what a sweep shows."""
 
-    e_lambda: float
+    e_lambda: float | None
+    """``None`` where every block keeps its own."""
     probabilities: Tensor
-    """(K,)."""
+    """Of every class, (K,)."""
     contrasts: dict[str, float]
     """By block: standard deviation of all its weights."""
     mean_weights: dict[str, float]
@@ -76,7 +77,7 @@ def table(points: list[Point], names: Sequence[str], classes: Sequence[int]) -> 
 
 
 def flips(points: list[Point]) -> list[Flip]:
-    """Between which neighbouring λ the predicted class changes; ``points`` in rising order of λ."""
+    """Between which neighbouring λ the predicted class changes; ``points`` in rising order of λ, each a number."""
     return [
         Flip(before.e_lambda, after.e_lambda, before.predicted, after.predicted)
         for before, after in itertools.pairwise(points)

@@ -158,7 +158,7 @@ def test_the_twin(
     for change in (
         {"twin": "somebody else"}, {"categories": theirs.card["categories"][::-1]}, {"attention": "simam"}, {"arch": "resnet34"},
     ):  # fmt: skip
-        (folder / f"{TWIN}.json").write_text(json.dumps(theirs.card | change))
+        (folder / f"{TWIN}.json").write_text(json.dumps(dict(theirs.card | change)))
         assert twin_of(ours) is None
     monkeypatch.undo()
     assert twin_of(loaded) is None or loaded.card.get("twin")

@@ -16,9 +16,11 @@ PACKAGE = ROOT / "simam_viz"
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 ORDER = [
     "version",
+    "answers",
     "formulas",
     "simam",
     "gates",
+    "copies",
     "models",
     "containers",
     "kinds",

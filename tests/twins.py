@@ -21,7 +21,7 @@ def put_default(folder: Path, name: str | None = None, twin: str | None = None) 
     name = name or info.name
     card = {entry: value for entry, value in info.card.items() if entry not in ("twin", "twin_difference")}
     os.symlink(info.path, folder / f"{name}.safetensors")
-    (folder / f"{name}.json").write_text(json.dumps(card | ({"twin": twin} if twin else {})), encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(dict(card) | ({"twin": twin} if twin else {})), encoding="utf-8")
     return folder
 
 
@@ -38,5 +38,5 @@ def folder_with_twin(folder: Path, name: str | None = None) -> Path:
         "title": "ResNet-18 (random)",
         "accuracy": None,
     }
-    (folder / f"{TWIN}.json").write_text(json.dumps(card), encoding="utf-8")
+    (folder / f"{TWIN}.json").write_text(json.dumps(dict(card)), encoding="utf-8")
     return folder

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from .. import cam, comparison, survey
+from .. import cam, comparison, metrics, survey
 from ..accuracy import labelled_photos, open_photo
 from ..checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of
 from ..images import ImageError, check_input_size
@@ -75,12 +75,16 @@ def _faithful(arguments: argparse.Namespace) -> None:
     for row in survey.table(found):
         of = f"{row.mean.photos if row.mean else 0} of {row.asked}"
         if row.mean is None:
-            print(f"{of:>10}  {row.network}, {row.map_name}: impossible class, or all zero")
+            reasons = dict.fromkeys(f.trouble for f in found if f.network == row.network and f.trouble)
+            print(f"{of:>10}  {row.network}, {row.map_name}: {', '.join(reasons) or 'not measured'}")
             continue
         print(
             f"{of:>10}  {row.mean.probability:11.2%}  {row.mean.deletion:8.4f}  {row.mean.insertion:9.4f}  {row.gain:+11.4f}  "
             f"{row.mean.drop:12.2%}  {row.mean.increase:16.2%}  {row.network}, {row.map_name}"
         )
+    print(
+        f"A photo counts for a network that gives its class at least {metrics.LEAST_IN_WORDS}, and if no map is all zero."
+    )
     first, *others = networks
     for other in others:
         told = survey.versus(found, first, other, arguments.method)
@@ -94,8 +98,8 @@ def _faithful(arguments: argparse.Namespace) -> None:
 
 def _networks(
     loaded: LoadedCheckpoint, asked: list[comparison.Column] | None
-) -> dict[str, tuple[LoadedCheckpoint, float]]:
-    """By name, the networks to compare with their λ."""
+) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+    """By name, the networks to compare with their λ; ``None``: each module's own."""
     name = twin_of(loaded) if asked is None or "twin" in asked else None
     twin = load_checkpoint(name) if name else None
     if twin is not None and not same_task(loaded, twin):

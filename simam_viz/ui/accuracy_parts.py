@@ -8,6 +8,7 @@ import streamlit as st
 
 from .. import cards
 from ..accuracy import LabelledPhoto, accuracy_entry, labelled_photos, list_data_sets, places
+from ..analysis import OWN_LAMBDAS
 from ..checkpoints import LoadedCheckpoint
 from . import long_task, networks, state
 from .networks import Choice
@@ -56,10 +57,11 @@ def measure(view: Scene, choice: Choice) -> None:
     if not read:
         return
     measured = accuracy_entry(read, view.input_size, f"the Models page on {name}, float32")
+    own = OWN_LAMBDAS if loaded.e_lambda is None else f"λ = {loaded.e_lambda:g}, its own"
     st.markdown(
         f"**{measured['top1']:.2f} %** top-1 and **{measured['top5']:.2f} %** top-5 on {len(read):,} photos of "
         f"{state.plain(name)} at {view.input_size} px, "
-        + (f"with SimAM at λ = {loaded.e_lambda:g}, its own." if loaded.attends else "without SimAM.")
+        + (f"with SimAM at {own}." if loaded.attends else "without SimAM.")
         + view.hypothetical
     )
     if unread := [str(problem) for problem in found if not isinstance(problem, int)]:

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import streamlit as st
 
 from .. import cam, charts, comparison, render
-from ..analysis import Analysis
+from ..analysis import OWN_LAMBDAS, Analysis
 from ..checkpoints import LoadedCheckpoint, short_name
 from ..comparison import Ablation, Column
 from . import choose, networks, sidebar, state, turns, widgets
@@ -82,8 +82,8 @@ class Comparison:
     def scale(self) -> render.Scale:
         return dataclasses.replace(render.CAM_SCALE, label=f"{self.method}, over its own maximum")
 
-    def networks(self) -> dict[str, tuple[LoadedCheckpoint, float]]:
-        """By title, the networks with their λ, for work beyond the photo on screen."""
+    def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+        """By title, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
         view, loaded = self.view, self.view.loaded
         return {
             self.titles[column]: (
@@ -128,7 +128,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
             )  # fmt: skip
         if blocks:
             block = choose.block(view).name
-        if methods:
+        if methods and len(view.analysis().logits) > 1:  # yes is the opposite of no already
             against = sidebar.class_menu(
                 view.loaded, "Contrast with", "contrast", "No other class", explain("contrast of classes")
             )
@@ -142,9 +142,8 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
         name = short_name(view.loaded.categories[target])
         st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
     if fixed and view.e_lambda == view.loaded.e_lambda:
-        st.caption(
-            f"λ is the {networks.lambda_word(view.loaded)} one, so fixing the mean weight changes nothing: move λ."
-        )
+        which = f"the {networks.lambda_word(view.loaded)} one" if view.e_lambda is not None else OWN_LAMBDAS
+        st.caption(f"λ is {which}, so fixing the mean weight changes nothing: move λ.")
     if "twin" not in columns:
         _, trouble = networks.twin(view.loaded)
         st.caption(f"The twin's column is missing. {trouble}")
@@ -345,7 +344,7 @@ def _most(found: Ablation) -> str:
 @turns.in_turn
 @st.cache_data(scope="session", max_entries=4, show_spinner=False)
 def _ablate(
-    _view: Scene, photo: str, checkpoint: str, e_lambda: float, target: int, size: int, fixed_mean: bool
+    _view: Scene, photo: str, checkpoint: str, e_lambda: float | None, target: int, size: int, fixed_mean: bool
 ) -> Ablation:
     with turns.turn():
         return comparison.ablate_blocks(_view.loaded, _view.photo.image, e_lambda, target, size, fixed_mean=fixed_mean)

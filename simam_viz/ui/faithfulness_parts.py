@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from .. import cam, charts, figures, metrics, render, survey
+from ..analysis import lambda_text
 from ..samples import list_samples
 from ..survey import Finding, Subject
 from . import long_task, state, widgets
@@ -27,7 +28,8 @@ def faithfulness(asked: Comparison) -> None:
         "A faithful map points at what the network uses. **Deletion** greys the photo's pixels from the map's highest to its lowest: "
         "the probability should fall early, so a *small* area under its curve is good. **Insertion** brings a blurred photo into focus in "
         "the same order: a *large* area is good. **Drop**: the share of the probability that is lost if only what the map shows is left. "
-        "A random map and a blob in the centre know nothing of the network; a heat map should beat both."
+        "A random map and a blob in the centre know nothing of the network; a heat map should beat both. Where "
+        f"{metrics.TOO_UNSURE} on the whole photo, there is no score: there is next to nothing that a map could take away."
     )
     with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
         over = state.control(
@@ -141,9 +143,10 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
         )
         _table("faithful-photos", _correlations(asked, found))
     st.caption(
-        "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts for a network where "
-        "that class is not impossible for it, is not the one it is contrasted with, and no map is all zero; “photos” says how many. The "
-        "same over hundreds of photos, in a folder for each class: `.venv/bin/python -m simam_viz faithful --data FOLDER`."
+        "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts for a network that "
+        f"gives that class at least {metrics.LEAST_IN_WORDS}, where it is not the one it is contrasted with, and no map is all "
+        "zero; “photos” says how many. The same over hundreds of photos, in a folder for each class: "
+        "`.venv/bin/python -m simam_viz faithful --data FOLDER`."
     )
 
 
@@ -155,7 +158,8 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
         row: dict[str, object] = {"photo": photo}
         for column in asked.columns[1:]:
             one, other = maps.get((photo, first)), maps.get((photo, asked.titles[column]))
-            usable = one is not None and other is not None and not one.trouble and not other.trouble
+            # A map that is too unsure to be scored is still a map.
+            usable = all(f is not None and f.trouble in ("", metrics.TOO_UNSURE) for f in (one, other))
             row[asked.titles[column]] = cam.correlation(one.values, other.values) if usable else None
         rows.append(row)
     return rows
@@ -204,7 +208,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
     told = survey.versus(found, first, twin, asked.method)
     if told is None:
         st.info(
-            "There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin."
+            "There is no photo so far on which both heat maps were measured: nothing can be said of SimAM against its twin."
         )
         return
     counted = "" if over == "photo" else f" {told.photos} of {len({f.photo for f in found})} photos can be put to both."
@@ -273,7 +277,7 @@ def figure(asked: Comparison) -> None:
     rather = "" if asked.against is None else f" of each class rather than “{asked.name(asked.against)}”"
     caption = (
         f"{asked.method}{rather} at {asked.block}, each map over its own maximum. "
-        f"{loaded.card.get('title', loaded.name)}, λ = {asked.view.e_lambda:g}."
+        f"{loaded.card.get('title', loaded.name)}, {lambda_text(asked.view.e_lambda)}."
     )
     rows = [found[i : i + count] for i in range(0, len(found), count)]
     draw = functools.cache(partial(figures.comparison_figure, rows, caption, asked.scale))

@@ -5,7 +5,7 @@ from __future__ import annotations
 TERMS = {
     "lambda": (
         "λ is the one free number in SimAM's energy: a soft threshold on a channel's variance. Channels whose variance is "
-        "far below λ get nearly equal weights; far above, λ does nothing.",
+        "far below λ get nearly equal weights; far above, λ does nothing. A number is given to all blocks.",
         "λ 是 SimAM 能量函数中唯一的自由参数，相当于通道方差的软阈值。",
     ),
     "attention weight": (

@@ -316,7 +316,7 @@ def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) 
             f"Of {block.features[0].numel():,} in channel", f"No. {n.rank_in_channel:,}", help="Its rank by importance."
         )
         st.metric(f"Of {block.features.numel():,} in block", f"No. {n.rank_in_block:,}", help="Its rank by importance.")
-    d, variance, e_lambda = n.feature - n.mean, number(n.variance), number(view.e_lambda)
+    d, variance, e_lambda = n.feature - n.mean, number(n.variance), number(block.e_lambda)
     st.caption("Its energy by Eq. 5; the importance is 1/e*, the weight the sigmoid of that:")
     st.latex(
         rf"\begin{{aligned}}e^*&=\frac{{4(\sigma^2+\lambda)}}{{(t-\mu)^2+2\sigma^2+2\lambda}}\\"
@@ -338,7 +338,11 @@ def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) 
 
 
 def _field(view: Scene, block: Block, place: lesson_parts.Place) -> None:
-    field = receptive_field(view.loaded.model, block.name)
+    try:
+        field = receptive_field(view.loaded.model, block.name)
+    except ValueError as error:
+        st.caption(str(error))
+        return
     (top, bottom), (left, right) = field.of(place[0]), field.of(place[1])
     side = view.input_size
     seen = max(0, min(bottom, side) - max(top, 0)) * max(0, min(right, side) - max(left, 0)) / side**2

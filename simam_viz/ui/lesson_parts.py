@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .. import charts, lesson, render
 from ..analysis import QUANTITIES, Block
+from ..checkpoints import DEFAULT_E_LAMBDA
 from ..formulas import ATTENTION_FLOOR, MEAN_ATTENTION_CEILING
 from ..lesson import PRESETS, SIDE, Derivation, Verdict
 from . import choose, state, widgets
@@ -50,8 +51,11 @@ def clickable_map(
     )
 
 
-def toy_neuron(e_lambda: float) -> Derivation:
-    """A neuron of the small channel, as the person has set it; draws the controls."""
+def toy_neuron(e_lambda: float | None) -> Derivation:
+    """A neuron of the small channel, as the person has set it; draws the controls.
+
+    The small channel is in no block: where every block keeps a λ of its own, it has the one that most networks have.
+    """
     with st.grid(2, min_column_width=150, vertical_alignment="bottom"):
         name = state.control(
             st.selectbox,
@@ -85,7 +89,7 @@ def toy_neuron(e_lambda: float) -> Derivation:
     if edits:
         st.button("Undo all changes of values", on_click=state.put, args=("edits", None), key="toy-reset")
     state.write_url()
-    return Derivation(channel, *place, e_lambda)
+    return Derivation(channel, *place, DEFAULT_E_LAMBDA if e_lambda is None else e_lambda)
 
 
 def photo_neuron(view: Scene) -> Derivation | None:
@@ -104,7 +108,7 @@ def photo_neuron(view: Scene) -> Derivation | None:
         f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target. "
         "Point at one to read its value; all values are among the tensors of *Take it home*." + view.hypothetical
     )
-    return Derivation(block.features[channel], *place, view.e_lambda)
+    return Derivation(block.features[channel], *place, block.e_lambda)
 
 
 def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: bool = False) -> Place:

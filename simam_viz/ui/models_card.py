@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from .. import cards, charts
+from ..analysis import lambda_text
 from ..checkpoints import LoadedCheckpoint
 from . import state
 
@@ -13,7 +14,7 @@ def classes_known(loaded: LoadedCheckpoint) -> None:
     """What the network was trained on, how good it is, and every class it can name."""
     card = loaded.card
     with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
-        with_lambda = f", λ = {loaded.e_lambda:g}" if loaded.trained_with_simam is not False else ""
+        with_lambda = f", {lambda_text(loaded.e_lambda)}" if loaded.trained_with_simam is not False else ""
         st.markdown(f"**{state.plain(card.title or loaded.name)}**{with_lambda}")
         sentences = (
             cards.accuracy_sentence(card),

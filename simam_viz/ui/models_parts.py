@@ -21,6 +21,7 @@ from ..weights_file import CheckpointError
 from . import long_task, models_card, networks, state, widgets
 from .networks import Choice
 from .scene import Scene
+from .sidebar import EACH_ITS_OWN
 
 Answer = tuple[Sample, list[tuple[int, str, float]]]
 """A sample and the five most probable classes: index, name, probability."""
@@ -62,7 +63,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
                 "from": choice.where,
                 "architecture": card.arch or "seen when used",
                 "trained with SimAM": trained if card.arch or trained != _TRAINED[None] else "seen when used",
-                "λ": None if trained == _TRAINED[False] or not isinstance(card.e_lambda, float) else card.e_lambda,
+                "λ": None if trained == _TRAINED[False] else _lambda_text(card.e_lambda),
                 "classes": card.num_classes,
                 "top-1 (%)": accuracy.top1 if accuracy else None,
                 "file (MB)": round(size / 1e6, 1),
@@ -71,7 +72,6 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        column_config={"λ": st.column_config.NumberColumn(format="%g")},
         on_select=chosen,
         selection_mode="single-row",
         placeholder="",
@@ -97,7 +97,10 @@ def facts(view: Scene) -> None:
         )
         st.metric("File", f"{(loaded.size or 0) / 1e6:.1f} MB")
         st.metric("Classes", f"{len(loaded.categories):,}")
-        st.metric(f"{networks.lambda_word(loaded).capitalize()} λ", f"{loaded.e_lambda:g}")
+        st.metric(
+            f"{networks.lambda_word(loaded).capitalize()} λ",
+            EACH_ITS_OWN if loaded.e_lambda is None else f"{loaded.e_lambda:g}",
+        )
         st.metric("Input size", f"{loaded.transforms.input_size} px")
         st.metric("Trained with SimAM", _TRAINED[loaded.trained_with_simam])
     if loaded.trained_with_simam is False:
@@ -233,11 +236,13 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
                     index=int("forward_pass" not in loaded.assumed),
                     key=f"describe-forward-{mark}",
                 )
-                own_lambda = st.number_input(
+                e_lambda = st.number_input(
                     "λ it was trained with", 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
-                    placeholder="each its own",
-                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR.",
+                    placeholder=EACH_ITS_OWN,
+                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR. Empty: every block keeps its own.",
                 )  # fmt: skip
+                if e_lambda is not None:
+                    entries["e_lambda"] = e_lambda
                 entries["input_size"] = st.number_input(
                     "Input size in pixels", 32, 1024, loaded.transforms.input_size, key=f"describe-size-{mark}",
                     help="These networks take any; 224 is what ImageNet is trained with.",
@@ -267,8 +272,6 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
                 return
         entries["trained_with_simam"] = _ANSWERS[trained]
         entries["attention"] = "simam" if attends == "with SimAM in it" else "none"
-        if own_lambda is not None:
-            entries["e_lambda"] = own_lambda
         if entries["attention"] == "simam":
             entries["simam_at"] = list(places[place] or _lines(typed_places))
         if stated := _FORWARD_PASSES[passed]:
@@ -311,11 +314,18 @@ def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None
     if count == 1000:
         presets["ImageNet's 1,000"] = default_categories(1000)
     tiny = list_checkpoints()[0].card
-    if count == len(tiny.wnids) == len(tiny.categories):
+    if count == len(tiny.wnids) == len(tiny.categories or ()):
         by_id = sorted(zip(tiny.wnids, tiny.categories, strict=True))
         presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tiny.categories
         presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)
     return presets
+
+
+def _lambda_text(e_lambda: object) -> str | None:
+    """What a card says of λ, in a cell: a number, that every block has its own, or nothing."""
+    if e_lambda is None:
+        return None
+    return f"{e_lambda:g}" if isinstance(e_lambda, (int, float)) else EACH_ITS_OWN
 
 
 def _numbers_text(values: tuple[float, ...]) -> str:

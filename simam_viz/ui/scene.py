@@ -15,10 +15,11 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitPageNotFoundError
 
 from .. import comparison, quiet
-from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from ..analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, analyze_together, lambda_text, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
 from ..images import enlargement
+from ..models import weights_memory
 from . import forgetting, networks, sidebar, state, takeaway, turns
 from .kept import Kept
 from .sidebar import Photo
@@ -54,7 +55,8 @@ class Scene:
 
     photo: Photo
     loaded: LoadedCheckpoint
-    e_lambda: float
+    e_lambda: float | None
+    """Of all SimAM modules; ``None`` leaves each its own."""
     target: int | None
     input_size: int
 
@@ -92,16 +94,30 @@ class Scene:
 
     def prepared(self, loaded: LoadedCheckpoint) -> Prepared:
         """The photo on its way into these weights, as far as no λ and no kind of attention reaches."""
-        return _prepare(loaded, self.photo.image, self.photo.name, loaded.identity, self.input_size)
+        # A network that was let go and loaded again is in another place of memory.
+        weights = (loaded.identity, hash(weights_memory(loaded.model)))
+        return _prepare(loaded, self.photo.image, self.photo.name, weights, self.input_size)
 
-    def at_lambda(self, e_lambda: float) -> Scene:
-        """The same at another λ."""
+    def at_lambda(self, e_lambda: float | None) -> Scene:
+        """The same at another λ; at ``None``, with every SimAM module's own."""
         return dataclasses.replace(self, e_lambda=e_lambda)
 
     @property
     def photo_notices(self) -> tuple[str, ...]:
         """What was done to the photo on its way into the network, a sentence each."""
         return tuple(filter(None, (*self.photo.notices, enlargement(self.photo.image, self.input_size))))
+
+    @property
+    def lambda_text(self) -> str:
+        """“λ = 0.1”, or “each block's own λ”."""
+        return lambda_text(self.e_lambda)
+
+    def own_lambda(self, block: Block) -> float:
+        """The λ that the network itself has in one block of this scene's analysis."""
+        if self.e_lambda is None:
+            return block.e_lambda
+        own = self.loaded.e_lambda
+        return self.at_lambda(None).analysis().block(block.name).e_lambda if own is None else own
 
     @property
     def hypothetical(self) -> str:
@@ -258,6 +274,6 @@ def _analyse(
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
 def _prepare(
-    _loaded: LoadedCheckpoint, _image: Image.Image, photo_name: str, checkpoint_identity: str, input_size: int
+    _loaded: LoadedCheckpoint, _image: Image.Image, photo_name: str, weights: tuple[str, int], input_size: int
 ) -> Prepared:
     return prepare(_loaded, _image, input_size)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
+from ..analysis import OWN_LAMBDAS
 from ..checkpoints import CheckpointError, LoadedCheckpoint, short_name
 from ..images import MAX_BYTES, ImageError, enlargement, formats_in_words, read_photo, shrunk
 from ..models import residual_blocks
@@ -22,6 +23,8 @@ _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = "upload-"
 _NETWORK = "network"
 _NO_CLASS = -1
+EACH_ITS_OWN = "each its own"
+"""The first stop of λ for a network whose SimAM modules keep different ones."""
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
@@ -198,9 +201,10 @@ def _keep_what_fits(loaded: LoadedCheckpoint) -> None:
             state.put(entry, None)
 
 
-def choose_lambda(loaded: LoadedCheckpoint) -> float:
-    """λ of all SimAM modules, the network's own to begin with."""
-    own, word = loaded.e_lambda, networks.lambda_word(loaded)
+def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
+    """λ of all SimAM modules, the network's own to begin with; ``None`` where each keeps its own."""
+    word = networks.lambda_word(loaded)
+    own: float | str = EACH_ITS_OWN if loaded.e_lambda is None else loaded.e_lambda
     asked = []
     if text := state.get("lambda"):
         with contextlib.suppress(ValueError):
@@ -208,23 +212,25 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float:
     value = state.control(
         st.select_slider,
         "λ, from 1e-6 to 10",
-        lambda_stops(own, *asked),
+        [own, *lambda_stops(*asked)] if own == EACH_ITS_OWN else lambda_stops(own, *asked),
         name="lambda",
         default=own,
         parse=parse_lambda,
-        text=lambda value: f"{value:g}",
-        format_func=lambda value: f"{value:g}" + (f" ({word})" if value == own else ""),
+        text=lambda value: None if value == EACH_ITS_OWN else f"{value:g}",
+        format_func=lambda value: (
+            value if value == EACH_ITS_OWN else f"{value:g}" + (f" ({word})" if value == own else "")
+        ),
         help=explain("lambda"),
     )
     st.button(
-        f"Back to the {word} λ = {own:g}",
+        f"Back to {OWN_LAMBDAS}" if own == EACH_ITS_OWN else f"Back to the {word} λ = {own:g}",
         on_click=state.put,
         args=("lambda", None),
         disabled=value == own,
         width="stretch",
         key="trained-lambda",
     )
-    return value
+    return None if value == EACH_ITS_OWN else value
 
 
 def parse_lambda(text: str) -> float:

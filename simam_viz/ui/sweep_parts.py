@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from .. import charts, render
+from ..analysis import OWN_LAMBDAS, lambda_text
 from ..checkpoints import short_name
 from ..sweep import Point, flips, leading_classes, reduced, table
 from . import choose, long_task, networks, takeaway, widgets
@@ -24,7 +25,7 @@ def run(view: Scene) -> list[Point]:
     own = view.loaded.e_lambda
     # One class for all λ: the target, or what the network predicts at its own.
     target = view.at_lambda(own).analysis().target
-    lambdas = lambda_stops(own)
+    lambdas = lambda_stops(*(() if own is None else (own,)))
     return long_task.in_pieces(
         "sweep",
         (view.photo.name, view.loaded.identity, target, view.input_size),
@@ -45,8 +46,13 @@ def results(view: Scene, points: list[Point]) -> None:
     names = [short_name(category) for category in view.loaded.categories]
     lambdas = [point.e_lambda for point in points]
     own, word = view.loaded.e_lambda, networks.lambda_word(view.loaded)
-    at_own = min(points, key=lambda point: abs(point.e_lambda - own))
-    marks = {"λ": view.e_lambda} | ({} if view.e_lambda == own else {word: own})
+    if own is None:  # no point of the sweep is the network as it is
+        at_own, own_words = reduced(view.at_lambda(None).analysis()), OWN_LAMBDAS
+    else:
+        at_own, own_words = min(points, key=lambda point: abs(point.e_lambda - own)), f"the {word} λ"
+    marks = {name: value for name, value in {"λ": view.e_lambda, word: own}.items() if value is not None}
+    if view.e_lambda == own:
+        marks.pop(word, None)
     changes = flips(points)
     if changes:
         told = "; ".join(
@@ -57,6 +63,11 @@ def results(view: Scene, points: list[Point]) -> None:
     else:
         st.markdown(
             f"The prediction never flips: **{names[points[0].predicted]}** from λ = {lambdas[0]:g} to {lambdas[-1]:g}."
+        )
+    if own is None:
+        st.markdown(
+            f"The sweep gives all blocks one λ. With {own_words}, the network says **{names[at_own.predicted]}** "
+            f"({widgets.percent(float(at_own.probabilities.max()))})."
         )
     left, right = st.columns(2, gap="large")
     with left:
@@ -69,7 +80,7 @@ def results(view: Scene, points: list[Point]) -> None:
             key="sweep-probabilities",
             alt="Probabilities of the leading classes against λ",
         )
-        st.caption(f"The five most probable classes at the {word} λ, and every class that is predicted at some λ.")
+        st.caption(f"The five most probable classes at {own_words}, and every class that is predicted at some λ.")
     with right:
         st.subheader("Contrast of the weights", help=explain("contrast"))
         st.echarts_chart(
@@ -88,19 +99,20 @@ def results(view: Scene, points: list[Point]) -> None:
         block = choose.block(view)
     target = names[view.at_lambda(own).analysis().target]
     with st.grid(4, min_column_width=150):
-        for point in points:
+        for point in [at_own, *points] if own is None else points:
             if point is not at_own and not math.log10(point.e_lambda).is_integer():
                 continue  # the decades are enough to see it move
+            at = lambda_text(point.e_lambda)
             cam = point.cams[block.name]
             empty = "" if float(cam.max()) > 0 else f" All zero: no position speaks for {target}."
-            note = f" ({word})" if point.e_lambda == own else ""
+            note = f" ({word})" if own is not None and point.e_lambda == own else ""
             widgets.picture(
-                f"sweep-cam-{point.e_lambda:g}",
+                "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",
                 partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
                 320,
                 smooth=True,
-                alt=f"Grad-CAM of {target} at {block.name} for λ = {point.e_lambda:g}",
-                caption=f"**λ = {point.e_lambda:g}**{note}: {names[point.predicted]}, "
+                alt=f"Grad-CAM of {target} at {block.name} for {at}",
+                caption=f"**{at}**{note}: {names[point.predicted]}, "
                 f"{widgets.percent(float(point.probabilities.max()))}.{empty}",
                 scale=render.CAM_SCALE,
             )
