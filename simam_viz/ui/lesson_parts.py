@@ -68,11 +68,14 @@ def toy_neuron(e_lambda: float) -> Derivation:
         channel = lesson.preset_channel(name, edits)
 
         def set_value() -> None:
-            changed = {**edits, place: st.session_state["toy-value"]}
+            if not state.moved_by_hand("toy-value"):
+                return
+            changed = {**state.parsed("edits", _parse_edits, {}), place: st.session_state["toy-value"]}
             state.put("edits", ";".join(f"{row},{column},{value:g}" for (row, column), value in changed.items()))
 
-        st.session_state["toy-value"] = float(channel[place])
-        st.slider("Value of the target", -5.0, 5.0, step=0.1, key="toy-value", on_change=set_value)
+        value = float(channel[place])
+        state.show("toy-value", value)
+        st.slider("Value of the target", -5.0, 5.0, value, step=0.1, key="toy-value", on_change=set_value)
     clickable_map(
         f"toy-{name}",
         channel,
@@ -221,8 +224,11 @@ def lambda_player(d: Derivation) -> None:
         now = st.session_state.get("lesson-lambda", 0.1)
         if playing:
             now = stops[(stops.index(now) + 1) % len(stops)]
-        st.session_state["lesson-lambda"] = now
-        st.select_slider("λ of this picture", stops, key="lesson-lambda", format_func=lambda value: f"{value:g}")
+        state.show("lesson-lambda", now)
+        st.select_slider(
+            "λ of this picture", stops, now, key="lesson-lambda", format_func=lambda value: f"{value:g}",
+            on_change=state.moved_by_hand, args=("lesson-lambda",),
+        )  # fmt: skip
         at_now = Derivation(d.channel, d.row, d.column, now)
         weights = at_now.weights
         scale = render.scale_for("attention weight", weights)

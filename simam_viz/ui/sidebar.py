@@ -208,7 +208,7 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float:
         name="lambda",
         default=own,
         parse=parse_lambda,
-        text=lambda value: f"{value:g}",
+        text=state.number_text,
         format_func=lambda value: f"{value:g}" + (f" ({word})" if value == own else ""),
         help=explain("lambda"),
     )

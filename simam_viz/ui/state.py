@@ -27,10 +27,18 @@ T = TypeVar("T")
 ECHO_SECONDS = 2.0
 """How long the address may lag behind: longer than a slow round trip, shorter than a person takes to go back."""
 
+TOLD_SECONDS = 1.0
+"""How long what is sent to a browser may take to get there: shorter than a person takes to move a control back."""
+
+_BEGINS = {st.segmented_control: "default", st.multiselect: "default"}
+"""What widgets call the value that they begin with, where it is not ``value``."""
 _VIEW = "view"
 _REPLACED = "views-replaced"
 _REMEMBERED = 100
 _CHANGED = "view-changed"
+_TOLD = "told-to-widgets"
+_BY_HAND = (-math.inf, None)
+_WRITTEN = "view-written"
 _PAGE = "page"
 _IGNORED = "ignored"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
@@ -53,10 +61,14 @@ def begin(page: str) -> bool:
     changed_here = session.pop(_CHANGED, False)
     moved = session.get(_PAGE) != page
     session[_PAGE] = page
+    if moved:
+        session[_TOLD] = {}  # another page's widgets are other widgets
     now = time.monotonic()
     echo = any(asked == view and (moved or now - when < ECHO_SECONDS) for when, view in session.get(_REPLACED, []))
+    if moved or not (changed_here or echo):
+        session[_WRITTEN] = asked
     if _VIEW not in session or not (changed_here or echo):
-        session[_VIEW] = asked
+        session[_VIEW] = asked.copy()
     return moved
 
 
@@ -158,9 +170,10 @@ def plain(text: str) -> str:
 
 def write_url() -> None:
     """Make the address bar show the view."""
-    view = st.session_state[_VIEW]
-    if st.query_params.to_dict() != view:
-        st.query_params.from_dict(view)
+    session = st.session_state
+    if _address_is_old() or session[_WRITTEN] != session[_VIEW]:
+        st.query_params.from_dict(session[_VIEW])
+        session[_WRITTEN] = current()
 
 
 def control(
@@ -191,14 +204,78 @@ def control(
     key = f"control-{name}"
 
     def changed() -> None:
-        put(name, text(st.session_state[key]))
-        if on_change:
-            on_change()
+        try:
+            said = text(st.session_state[key])
+            if said is not None:
+                parse(said)
+        except (ValueError, LookupError, TypeError):
+            return  # the browser has not heard yet that other options are offered now
+        if moved_by_hand(key):
+            put(name, said)
+            if on_change:
+                on_change()
 
-    st.session_state[key] = value
-    widget(label, *args, key=key, on_change=changed, **options)
+    show(key, value)
+    # Also as what the widget begins with: a browser that makes it anew, or speaks of an option that is gone, falls back to it.
+    begins = {"index": args[0].index(value)} if widget == st.selectbox else {_BEGINS.get(widget, "value"): value}
+    widget(label, *args, key=key, on_change=changed, **begins, **options)
     write_url()
     return value
+
+
+def show(key: str, value: Any) -> None:
+    """Make the widget of this key show ``value``; to be called in the run that draws it, and before it is drawn.
+
+    What is assigned to a widget goes to the browser and replaces what stands there, and a person who is quick has moved it
+    on by then: so nothing is assigned to a widget that shows this value already.
+
+    Streamlit drops what an interrupted run had yet to send. So for a moment after the widget was made to show something
+    else, unless the person has moved it since, it is told again.
+    """
+    told = _told()
+    shown = st.session_state.get(key)
+    now = time.monotonic()
+    if key not in told or key not in st.session_state or not _same(shown, value):
+        told[key] = now, shown
+    elif now - told[key][0] > TOLD_SECONDS:
+        return
+    st.session_state[key] = value
+
+
+def moved_by_hand(key: str) -> bool:
+    """Whether the person has moved the widget of this key; to be called once, in its callback.
+
+    They have not where the browser, busy with something else, says again what the widget was made to show no more. It has
+    not heard of the change yet: that was a moment ago, or the address that it sends along is older, too.
+    """
+    when, before = _told().get(key, _BY_HAND)
+    moment = time.monotonic() - when < TOLD_SECONDS
+    if (when, before) != _BY_HAND and _same(st.session_state[key], before) and (moment or _address_is_old()):
+        return False
+    _told()[key] = _BY_HAND
+    return True
+
+
+def _address_is_old() -> bool:
+    """Whether the browser, when it sent this, had yet to hear what the address became last."""
+    return st.query_params.to_dict() != st.session_state.get(_WRITTEN)
+
+
+def _told() -> dict[str, tuple[float, Any]]:
+    """When each widget of this page was last made to show another value, and what it had shown, by its key."""
+    return st.session_state.setdefault(_TOLD, {})
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)  # the browser counts steps, 3 × 0.1
+    return bool(one == other)
+
+
+def number_text(value: float) -> str:
+    """A number in as few digits as give it back."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def one_of(options: dict[str, T]) -> Callable[[str], T]:
