@@ -113,7 +113,7 @@ class Scene:
 class Page:
     """A page whose title and sidebar stand, all but λ."""
 
-    photo: Photo
+    _photo: forgetting.Held[Photo]
     loaded: LoadedCheckpoint
     target: int | None
     input_size: int
@@ -132,12 +132,14 @@ class Page:
 
         @st.fragment
         def fragment() -> None:
+            if not self._photo.here:
+                st.rerun()
             state.settle(ignored)
             with self._lambda:
                 e_lambda = sidebar.choose_lambda(self.loaded)
             with self._navigation:
                 _navigation()
-            view = Scene(self.photo, self.loaded, e_lambda, self.target, self.input_size)
+            view = Scene(self._photo(), self.loaded, e_lambda, self.target, self.input_size)
             takeaway.shows(view)
             part(view)
             with self._notices:
@@ -165,6 +167,7 @@ def page(path: str) -> Page:
         if moved:
             # The page's name makes it another piece of HTML, which runs anew.
             st.html(f'<span hidden data-page="{path}"></span>{LEAVE_SIDEBAR}', unsafe_allow_javascript=True)
+    forgetting.seen()
     _prepare_process()
     with st.sidebar:
         st.markdown("### SimAM Viz")
@@ -188,7 +191,10 @@ def page(path: str) -> Page:
             _navigation()
         st.error(f"The network cannot be loaded. {trouble}")
         st.stop()
-    return Page(photo, loaded, target, size, navigation, place_of_lambda, st.container())
+    # Streamlit remembers fragments, and they must not hold on to the photo.
+    held = forgetting.Held(photo)
+    forgetting.keeps("photo", held)
+    return Page(held, loaded, target, size, navigation, place_of_lambda, st.container())
 
 
 def leap(path: str, label: str, **changes: str) -> None:
@@ -225,6 +231,7 @@ def _analyse(
     """The photo under some attentions. Without a target, attention on is the first of them and its prediction is explained."""
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
+    forgetting.keeps(_ANALYSES, kept)
     lambdas = {c: comparison.lambda_of(scene.loaded, c, scene.e_lambda, fixed_mean) for c in columns}
     subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against)
     keys = {c: (*subject, c, fixed_mean and c in ("on", "uniform"), lambdas[c]) for c in columns}

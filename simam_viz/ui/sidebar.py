@@ -14,7 +14,7 @@ from ..checkpoints import CheckpointError, LoadedCheckpoint, short_name
 from ..images import MAX_BYTES, ImageError, open_image, shrunk
 from ..models import residual_blocks
 from ..samples import Sample, list_samples
-from . import networks, state
+from . import forgetting, networks, state
 from .glossary import explain
 
 _UPLOADS = "uploads"
@@ -53,6 +53,7 @@ def choose_photo() -> Photo:
     """A sample or the person's own photo."""
     samples = {sample.name: sample for sample in list_samples()}
     uploads: dict[str, Upload] = st.session_state.setdefault(_UPLOADS, {})
+    forgetting.keeps(_UPLOADS, uploads)
     titles = {name: sample.title for name, sample in samples.items()}
     asked = state.get("photo") or ""
     titles |= {name: upload.title for name, upload in uploads.items()}
@@ -80,6 +81,8 @@ def choose_photo() -> Photo:
     )
     if st.toggle("Use the camera", key="camera-on"):
         st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
+    if forgetting.VISITORS.trouble:
+        st.warning(forgetting.TROUBLE)
     if error := st.session_state.get(_UPLOAD_ERROR):
         st.error(error)
     if upload := uploads.get(name):

@@ -11,7 +11,7 @@ import streamlit as st
 from .. import export, render, report
 from ..analysis import Analysis
 from ..render import Pixels
-from . import turns
+from . import forgetting, turns
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -29,6 +29,9 @@ class _Takeaway:
     view: Scene | None = None
     pictures: dict[str, tuple[Draw, int]] = field(default_factory=dict)
     tables: dict[str, list[export.Row]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.view, self.pictures, self.tables = None, {}, {}
 
     def pictures_zip(self) -> bytes:
         drawn = {name: draw(max(export.FULL_SIZE, 2 * size)) for name, (draw, size) in dict(self.pictures).items()}
@@ -54,8 +57,9 @@ class _Takeaway:
 def begin() -> None:
     """A page begins: nothing stands on it yet."""
     # One object a session: Streamlit remembers the buttons of earlier pages, and they must not hold on to old networks.
-    now = st.session_state.setdefault(_NOW, _Takeaway())
-    now.view, now.pictures, now.tables = None, {}, {}
+    now: _Takeaway = st.session_state.setdefault(_NOW, _Takeaway())
+    now.clear()
+    forgetting.keeps(_NOW, now)
 
 
 def shows(view: Scene) -> None:
