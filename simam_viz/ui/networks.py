@@ -112,6 +112,7 @@ def accept(key: str) -> None:
         return
     name = _OWN_PREFIX + hashlib.sha256(file.getbuffer()).hexdigest()[:16]
     own = _own()
+    waited = state.get("checkpoint") not in (None, *choices()) or "checkpoint" in state.gone()
     try:
         loaded = own.pop(name, None) or load_checkpoint(file)
     except CheckpointError as error:
@@ -125,7 +126,11 @@ def accept(key: str) -> None:
     for oldest in list(own)[:-_KEPT]:
         del own[oldest]
         _forget_work()
-    choose(name)
+    if waited:  # a link asks for it, with a λ and a size of its own
+        state.put("checkpoint", name)
+        state.recall()
+    else:
+        choose(name)
 
 
 def _forget_work() -> None:
@@ -161,6 +166,11 @@ def uploader(place: str) -> None:
         help="safetensors or PyTorch: a state_dict with torchvision's names, or a file as the SimAM authors save it. Nothing in "
         "it is run. It stays in this session's memory and is gone when the session ends.",
     )
+
+
+def is_upload(name: str) -> bool:
+    """Whether a checkpoint of this name is somebody's own."""
+    return name.startswith(_OWN_PREFIX)
 
 
 def choose(name: str) -> None:
@@ -229,6 +239,13 @@ def refuse(error: CheckpointError, file_name: str) -> None:
 def refused() -> tuple[str, CheckpointError] | None:
     """The last file that was refused, and why."""
     return st.session_state.get(_ERROR)
+
+
+def tell_refused() -> None:
+    """Say what was wrong with the last file."""
+    if told := refused():
+        file, error = told
+        st.error(f"{state.plain(file)}: {state.plain(str(error))}")
 
 
 def forget_error() -> None:

@@ -18,7 +18,7 @@ from .. import comparison
 from ..analysis import Analysis, Prepared, analyze, analyze_lambdas, analyze_together, prepare
 from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
-from . import forgetting, networks, sidebar, state, takeaway, turns
+from . import absent, forgetting, networks, sidebar, state, takeaway, turns
 from .kept import Kept
 from .sidebar import Photo
 
@@ -139,12 +139,13 @@ class Page:
                 e_lambda = sidebar.choose_lambda(self.loaded)
             with self._navigation:
                 _navigation()
+            with self._notices:
+                notices = st.container()  # in every run: no fragment may begin to write outside itself
             view = Scene(self._photo(), self.loaded, e_lambda, self.target, self.input_size)
             takeaway.shows(view)
             part(view)
-            with self._notices:
-                for sentence in state.ignored():
-                    st.caption(f":material/link_off: {sentence}")
+            for sentence in state.ignored():
+                notices.caption(f":material/link_off: {sentence}")
 
         fragment()
         networks.clear_up()
@@ -186,11 +187,13 @@ def page(path: str) -> Page:
             takeaway.begin()
             takeaway.offer(photo.name, title)
     st.title(title)
+    absent.photo(photo)
     if loaded is None:  # the sidebar stands, so that another network can be chosen
         with navigation:
             _navigation()
         st.error(f"The network cannot be loaded. {trouble}")
         st.stop()
+    absent.checkpoint(loaded)
     # Streamlit remembers fragments, and they must not hold on to the photo.
     held = forgetting.Held(photo)
     forgetting.keeps("photo", held)

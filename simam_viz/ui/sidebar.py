@@ -70,33 +70,43 @@ def choose_photo() -> Photo:
         on_change=forget_upload_error,
         format_func=titles.__getitem__,
     )
-    st.file_uploader(
-        "Your own photo",
-        type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"],
-        max_upload_size=MAX_BYTES // 2**20,
-        key="uploader",
-        on_change=_accept,
-        args=("uploader",),
-        help="It stays in this session's memory and is gone when the session ends.",
-    )
+    uploader("Your own photo", "uploader")
     if st.toggle("Use the camera", key="camera-on"):
         st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
     if forgetting.VISITORS.trouble:
         st.warning(forgetting.TROUBLE)
-    if error := st.session_state.get(_UPLOAD_ERROR):
-        st.error(error)
+    upload_error()
     if upload := uploads.get(name):
         return Photo(
             name, state.plain(upload.title), "", f"The uploaded photo {upload.title}", upload.image, upload.title
         )
-    if name not in samples:
-        st.info(
-            "This link shows an uploaded photo that is not here. Upload that photo to see the same view; until then, a sample."
-        )
-        name = first
-    sample = samples[name]
+    sample = samples.get(name) or samples[first]
     credit = f" (photo: {sample.author}; {sample.licence})"
-    return Photo(name, sample.title, credit, sample.alt, _sample_image(sample), sample.title)
+    return Photo(sample.name, sample.title, credit, sample.alt, _sample_image(sample), sample.title)
+
+
+def uploader(label: str, key: str) -> None:
+    """Where a person drops a photo of their own."""
+    st.file_uploader(
+        label,
+        type=["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"],
+        max_upload_size=MAX_BYTES // 2**20,
+        key=key,
+        on_change=_accept,
+        args=(key,),
+        help="It stays in this session's memory and is gone when the session ends.",
+    )
+
+
+def upload_error() -> None:
+    """What was wrong with the last photo that was dropped."""
+    if error := st.session_state.get(_UPLOAD_ERROR):
+        st.error(error)
+
+
+def is_upload(name: str) -> bool:
+    """Whether a photo of this name is somebody's own."""
+    return name.startswith(_UPLOAD_PREFIX)
 
 
 def forget_upload_error() -> None:
@@ -151,16 +161,12 @@ def choose_checkpoint() -> LoadedCheckpoint:
         format_func=titles.__getitem__,
         help=explain("checkpoint"),
     )
-    if name not in choices:
-        st.info("This link shows an uploaded checkpoint that is not here. Upload that file to see the same view.")
-        name = first
-    loaded = _load_or_default(choices, name)
+    loaded = _load_or_default(choices, name if name in choices else first)
     networks.mark(loaded)
     if st.toggle("Bring your own", key="own-checkpoint-on"):
         networks.uploader("sidebar")
-    if refused := networks.refused():
-        file, error = refused
-        st.error(f"{state.plain(file)}: {state.plain(str(error))}")
+    if not state.gone().get("checkpoint"):
+        networks.tell_refused()
     if (asked_for := networks.asked_for()) and not asked_for.is_file():
         st.error(f"There is no file {state.plain(asked_for.name)}, which the command line asks for.")
     _keep_what_fits(loaded)
@@ -179,6 +185,7 @@ def _load_or_default(choices: dict[str, networks.Choice], name: str) -> LoadedCh
             raise error from None
         networks.refuse(error, choices[name].title)
         state.put("checkpoint", bundled.name)
+        state.gone()["checkpoint"] = name
         return networks.load(bundled)
 
 

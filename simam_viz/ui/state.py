@@ -41,6 +41,7 @@ _BY_HAND = (-math.inf, None)
 _WRITTEN = "view-written"
 _PAGE = "page"
 _IGNORED = "ignored"
+_GONE = "gone"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
 _NUMBERS = ("size", "lambda", "channel", "row", "column", "least")
@@ -55,7 +56,8 @@ def begin(page: str) -> bool:
 
     Returns whether the page was changed.
     """
-    asked, ignored = sifted({name: st.query_params.get_all(name) for name in st.query_params})
+    parameters = {name: st.query_params.get_all(name) for name in st.query_params}
+    asked, ignored = sifted(parameters)
     session = st.session_state
     session[_IGNORED] = ignored
     changed_here = session.pop(_CHANGED, False)
@@ -68,7 +70,11 @@ def begin(page: str) -> bool:
     if moved or not (changed_here or echo):
         session[_WRITTEN] = asked
     if _VIEW not in session or not (changed_here or echo):
+        if asked != session.get(_VIEW):
+            session[_GONE] = {}
         session[_VIEW] = asked.copy()
+        left_out = parameters.keys() & set(NAMES) - asked.keys()
+        gone().update({name: parameters[name][-1] for name in left_out if parameters[name]})
     return moved
 
 
@@ -80,7 +86,7 @@ def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[st
     view, sentences = {}, []
     unknown = [name for name in parameters if name not in NAMES]
     if unknown:
-        named = ", ".join(_quoted(name) for name in unknown[:3]) + (" and others" if len(unknown) > 3 else "")
+        named = ", ".join(quoted(name) for name in unknown[:3]) + (" and others" if len(unknown) > 3 else "")
         sentences.append(f"The link asks for {named}, which mean nothing here and were ignored.")
     for name, texts in parameters.items():
         if name not in NAMES or not texts:
@@ -136,6 +142,18 @@ def put(name: str, text: str | None) -> None:
         session[_VIEW].pop(name, None)
     else:
         session[_VIEW][name] = text
+    gone().pop(name, None)
+
+
+def gone() -> dict[str, str]:
+    """What the address asked for and was not there: its text, by entry, until that entry is set."""
+    return st.session_state.setdefault(_GONE, {})
+
+
+def recall() -> None:
+    """Ask once more for what was not there, from a callback: what has come since may have it."""
+    for name, text in gone().copy().items():
+        put(name, text)
 
 
 def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
@@ -149,16 +167,17 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
     try:
         return parse(text)
     except (ValueError, KeyError):
-        st.session_state[_VIEW].pop(name)
+        gone()[name] = st.session_state[_VIEW].pop(name)
         st.session_state.setdefault(_IGNORED, []).append(_does_not_exist(name, text))
         return default
 
 
 def _does_not_exist(name: str, text: str) -> str:
-    return f"The link asks for {name} {_quoted(text)}, which does not exist here."
+    return f"The link asks for {name} {quoted(text)}, which does not exist here."
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text from outside, its beginning if it is long, in quotation marks."""
     return f"“{plain(text[:40])}{'…' if len(text) > 40 else ''}”"
 
 
