@@ -63,8 +63,8 @@ def upload(app: AppTest, label: str, name: str, data: bytes) -> AppTest:
     [
         ({"photo": "upload-0123456789abcdef"}, "shows an uploaded photo, which is not here", "The photo of this link"),
         ({"photo": "my cat"}, "shows the photo “my cat”, which is not here", "The photo of this link"),
-        ({"checkpoint": "own-0123456789abcdef"}, "shows an uploaded checkpoint, which is not here", "Your own checkpoint"),
-        ({"checkpoint": "mine"}, "shows the checkpoint “mine”, which is not here", "Your own checkpoint"),
+        ({"checkpoint": "own-0123456789abcdef"}, "shows an uploaded checkpoint, which is not here", "The checkpoint of this link"),
+        ({"checkpoint": "mine"}, "shows the checkpoint “mine”, which is not here", "The checkpoint of this link"),
     ],
 )  # fmt: skip
 def test_every_page_asks_for_it_above_all_else(path: str, view: dict[str, str], told: str, label: str) -> None:
@@ -123,14 +123,14 @@ def test_the_checkpoint_of_the_link_comes_with_what_the_link_says_of_it(file: by
     view = {"checkpoint": asked, "lambda": "0.5", "size": "128", "class": "class 3"}
     app = open_page("app.py", **view)
     assert any("asks for class “class 3”" in caption.value for caption in app.main.caption)
-    upload(app, "Your own checkpoint", "mine.pt", file)
+    upload(app, "The checkpoint of this link", "mine.pt", file)
     assert body(app) == [] and app.session_state["view"] == view
     assert app.selectbox(key="control-class").value == 3
     upload_another = open_page("app.py", **{**view, "checkpoint": "own-0123456789abcdef"})
-    upload(upload_another, "Your own checkpoint", "mine.pt", file)
+    upload(upload_another, "The checkpoint of this link", "mine.pt", file)
     assert body(upload_another) == ["mine.pt is not the file that the link was made with."]
     by_name = open_page("app.py", **{**view, "checkpoint": "mine"})
-    upload(by_name, "Your own checkpoint", "mine.pt", file)
+    upload(by_name, "The checkpoint of this link", "mine.pt", file)
     assert body(by_name) == ["mine.pt stands for “mine” of the link: whether it is the same network cannot be told."]
     assert by_name.session_state["view"] == view
 

@@ -50,7 +50,7 @@ def checkpoint(shown: LoadedCheckpoint) -> None:
                 icon=_ICON,
             )
         networks.tell_refused()
-        networks.uploader("absent")
+        networks.uploader("absent", "The checkpoint of this link")
     elif (asked := _recall("checkpoint")) is not None and networks.is_upload(shown.name) and asked != shown.name:
         differs = (
             "is not the file that the link was made with"

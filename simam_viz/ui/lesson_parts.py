@@ -13,7 +13,7 @@ from .. import charts, lesson, render
 from ..analysis import QUANTITIES, Block
 from ..formulas import ATTENTION_FLOOR, MEAN_ATTENTION_CEILING
 from ..lesson import PRESETS, SIDE, Derivation, Verdict
-from . import choose, state, widgets
+from . import choose, state, takeaway, widgets
 from .scene import Scene
 from .sidebar import lambda_stops
 
@@ -41,10 +41,11 @@ def clickable_map(
             if series["series_index"] == 0:
                 pick(divmod(series["data_indices"][-1], width))
 
-    st.echarts_chart(
+    widgets.chart(
         charts.clickable_map(values, scale, target, details, written),
         height=400,
         key=key,
+        name=f"{key}-map",
         on_select=clicked,
         alt=f"Heat map of a channel; the chosen neuron, row {target[0]}, column {target[1]}, is framed in red",
     )
@@ -129,6 +130,17 @@ def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: 
 def results(d: Derivation) -> None:
     """What comes out, in six numbers."""
     side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
+    takeaway.keep_table(
+        "neuron",
+        "The neuron in hand",
+        [
+            {
+                "row": d.row, "column": d.column, "t": d.t, "μ": d.mean, "σ²": d.variance, "z": d.z, "energy": d.energy,
+                "energy of the best line": d.closed_form.energy, "importance": d.importance, "weight": d.weight,
+                "rank in channel": d.rank, "neurons": d.neurons,
+            }
+        ],
+    )  # fmt: skip
     with st.grid(3, min_column_width=110):
         st.metric("Target t", f"{d.t:.4g}", help=f"Row {d.row}, column {d.column}; it lies {side} its channel's mean.")
         st.metric(
@@ -172,10 +184,11 @@ def surface(d: Derivation) -> None:
     """Eq. 2 over (w, b), its minimum found both ways, and the line that belongs to it."""
     contours, bowl = st.columns(2, gap="large", vertical_alignment="center")
     with contours:
-        st.echarts_chart(
+        widgets.chart(
             charts.energy_contours(d),
             height=400,
             key="contours",
+            name="energy-contours",
             alt="Lines of equal energy over slope and offset, with the three points marked",
         )
     with bowl:
@@ -199,6 +212,7 @@ def surface(d: Derivation) -> None:
     points = {"closed form": d.closed_form, "numerical search": d.numerical, "sign as printed": d.as_printed}
     widgets.table(
         "lines",
+        "The points on the energy surface",
         [
             {"point": name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", "energy": f"{line.energy:.6g}"}
             for name, line in points.items()

@@ -153,11 +153,11 @@ def _let_go(file: UploadedFile) -> None:
     file.close()
 
 
-def uploader(place: str) -> None:
+def uploader(place: str, label: str = "Your own checkpoint") -> None:
     """Where a person drops their own file."""
     key = f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
     st.file_uploader(
-        "Your own checkpoint",
+        label,
         type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         max_upload_size=min(MAX_BYTES // 2**20, st.get_option("server.maxUploadSize")),
         key=key,

@@ -113,6 +113,7 @@ class Scene:
 class Page:
     """A page whose title and sidebar stand, all but λ."""
 
+    _title: str
     _photo: forgetting.Held[Photo]
     loaded: LoadedCheckpoint
     target: int | None
@@ -120,6 +121,7 @@ class Page:
     _navigation: DeltaGenerator
     _lambda: DeltaGenerator
     _notices: DeltaGenerator
+    _takeaway: DeltaGenerator
 
     def live(self, part: Callable[[Scene], None]) -> None:
         """Draw λ and the ``part`` of the page that depends on it, as one fragment.
@@ -142,10 +144,13 @@ class Page:
             with self._notices:
                 notices = st.container()  # in every run: no fragment may begin to write outside itself
             view = Scene(self._photo(), self.loaded, e_lambda, self.target, self.input_size)
-            takeaway.shows(view)
+            takeaway.shows(self._title, view)
             part(view)
             for sentence in state.ignored():
                 notices.caption(f":material/link_off: {sentence}")
+            # In a container of the fragment's own: within another's, Streamlit takes all download buttons for one.
+            with self._takeaway, st.container():
+                takeaway.offer()
 
         fragment()
         networks.clear_up()
@@ -185,7 +190,7 @@ def page(path: str) -> Page:
             target = sidebar.choose_class(loaded)
             size = sidebar.choose_input_size(loaded)
             takeaway.begin()
-            takeaway.offer(photo.name, title)
+            files = st.popover("Take it home", icon=":material/download:", width="stretch")
     st.title(title)
     absent.photo(photo)
     if loaded is None:  # the sidebar stands, so that another network can be chosen
@@ -197,7 +202,7 @@ def page(path: str) -> Page:
     # Streamlit remembers fragments, and they must not hold on to the photo.
     held = forgetting.Held(photo)
     forgetting.keeps("photo", held)
-    return Page(held, loaded, target, size, navigation, place_of_lambda, st.container())
+    return Page(title, held, loaded, target, size, navigation, place_of_lambda, st.container(), files)
 
 
 def leap(path: str, label: str, **changes: str) -> None:

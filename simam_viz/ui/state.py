@@ -42,6 +42,7 @@ _WRITTEN = "view-written"
 _PAGE = "page"
 _IGNORED = "ignored"
 _GONE = "gone"
+_SETTINGS = "settings"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
 _NUMBERS = ("size", "lambda", "channel", "row", "column", "least")
@@ -115,11 +116,17 @@ def settle(ignored: Sequence[str] = ()) -> None:
     """
     st.session_state.pop(_CHANGED, None)
     st.session_state[_IGNORED] = list(ignored)
+    st.session_state[_SETTINGS] = {}
 
 
 def ignored() -> list[str]:
     """What the page has ignored of its address so far, a sentence each."""
     return list(st.session_state.get(_IGNORED, []))
+
+
+def settings() -> dict[str, str]:
+    """What the controls of the fragment are set to, in the words of the screen; it fills as they are drawn."""
+    return st.session_state.setdefault(_SETTINGS, {})
 
 
 def current() -> dict[str, str]:
@@ -235,11 +242,24 @@ def control(
                 on_change()
 
     show(key, value)
+    if widget in (st.selectbox, st.multiselect):
+        options.setdefault(
+            "filter_mode", "contains"
+        )  # letters in their order, far apart, are found in words that mean something else
     # Also as what the widget begins with: a browser that makes it anew, or speaks of an option that is gone, falls back to it.
     begins = {"index": args[0].index(value)} if widget == st.selectbox else {_BEGINS.get(widget, "value"): value}
     widget(label, *args, key=key, on_change=changed, **begins, **options)
+    settings()[label] = _in_words(value, options.get("format_func", str))
     write_url()
     return value
+
+
+def _in_words(value: Any, format_func: Callable[[Any], str]) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(format_func(one) for one in value)
+    return "any" if value is None else format_func(value)
 
 
 def show(key: str, value: Any) -> None:
