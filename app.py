@@ -8,7 +8,7 @@ from simam_viz import charts, render
 from simam_viz.checkpoints import short_name
 from simam_viz.images import centre_square
 from simam_viz.ui import choose, models_card, networks, scene, state, widgets
-from simam_viz.ui.glossary import explain
+from simam_viz.ui.glossary import TERMS, explain
 from simam_viz.ui.scene import Scene
 
 
@@ -24,8 +24,8 @@ def overview(view: Scene) -> None:
             640,
             smooth=True,
             alt=view.photo.alt,
-            caption=f"{view.photo.title}{view.photo.credit}. The network sees the centre square, at "
-            f"{view.input_size} × {view.input_size} pixels; what is dimmed it never saw.",
+            caption=f"{view.photo.title}{view.photo.credit}. "
+            + render.seen_in_words(*view.photo.image.size, view.input_size),
         )
         for notice in view.photo_notices:
             st.caption(state.plain(notice))
@@ -34,7 +34,7 @@ def overview(view: Scene) -> None:
         st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")
         networks.mark(view.loaded)
         top = analysis.top(5)
-        st.echarts_chart(
+        widgets.chart(
             charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
             height=200,
             alt="The five most probable classes as bars",
@@ -65,7 +65,8 @@ def overview(view: Scene) -> None:
             if own
             else "All blocks and all λ share one colour range; its end stands for 0.8 and above. "
         )
-        + "A mean hides most of what single channels do: see Attention maps."
+        + "A mean hides most of what single channels do: see Attention maps. "
+        + TERMS["padding"][0]
         + view.hypothetical
     )
 

@@ -5,7 +5,7 @@ import streamlit as st
 from simam_viz import charts, lesson
 from simam_viz.formulas import IMPORTANCE_FLOOR, MEAN_ATTENTION_CEILING
 from simam_viz.lesson import Derivation, preset_channel
-from simam_viz.ui import lesson_parts, scene, state
+from simam_viz.ui import lesson_parts, scene, state, widgets
 from simam_viz.ui.scene import Scene
 
 page = scene.page("pages/energy_function.py")
@@ -23,10 +23,11 @@ for column, place, title in ((apart, (4, 4), "A neuron that stands apart"), (cro
     example = Derivation(preset_channel("spike"), *place, IDEA_LAMBDA)
     with column:
         st.markdown(f"**{title}**: its best line has energy {example.closed_form.energy:.3g}")
-        st.echarts_chart(
+        widgets.chart(
             charts.number_line(example),
             height=260,
             key=f"idea-{place[1]}",
+            name=f"number-line-{title}",
             alt=f"{title} on the number line, with its best line",
         )
 st.caption(
@@ -71,14 +72,16 @@ def one_neuron(view: Scene) -> None:
 
     st.header("The energy surface")
     lesson_parts.surface(neuron)
-    st.echarts_chart(charts.number_line(neuron), height=280, key="line", alt="The best line over the number line")
+    widgets.chart(
+        charts.number_line(neuron), height=280, key="line", name="number-line", alt="The best line over the number line"
+    )
     st.caption(
         "The line of least energy. The target misses +1 by as much as the others, on average, miss −1: that is what the "
         "derivative by b says."
     )
     if source == "photo":
         st.subheader("Its place in its channel")
-        st.echarts_chart(
+        widgets.chart(
             charts.histogram(
                 {"features": neuron.channel},
                 "feature",
@@ -88,6 +91,7 @@ def one_neuron(view: Scene) -> None:
             ),
             height=240,
             key="place",
+            name="channel-histogram",
             alt="Histogram of the channel's features with the target marked",
         )
         st.caption(
@@ -98,10 +102,11 @@ def one_neuron(view: Scene) -> None:
     st.header("What λ does")
     curves, player = st.columns([6, 4], gap="large")
     with curves:
-        st.echarts_chart(
+        widgets.chart(
             charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, neuron.lambda_share),
             height=360,
             key="curves",
+            name="importance-curves",
             alt="Importance against z for several ratios of λ to the channel's variance",
         )
         spike = Derivation(preset_channel("spike"), 4, 4, 1.0)

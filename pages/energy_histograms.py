@@ -4,10 +4,10 @@ import math
 
 import streamlit as st
 
-from simam_viz import charts, inspection
+from simam_viz import charts, export, inspection
 from simam_viz.analysis import Block
 from simam_viz.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
-from simam_viz.ui import choose, networks, scene, state
+from simam_viz.ui import choose, networks, scene, state, takeaway, widgets
 from simam_viz.ui.glossary import explain
 from simam_viz.ui.scene import Scene
 
@@ -46,6 +46,7 @@ def energy_histograms(view: Scene) -> None:
     there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
+    takeaway.keep_table("distribution", f"Neurons of {_name(block, channel)}", export.distribution(block, channel))
     with st.grid(4, min_column_width=150):
         st.metric("Neurons", f"{weights.numel():,}")
         st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
@@ -75,11 +76,12 @@ def energy_histograms(view: Scene) -> None:
             )
             with st.container():
                 st.subheader(quantity.capitalize(), help=explain(quantity))
-                st.echarts_chart(
+                widgets.chart(
                     charts.histogram(parts, quantity, low, high, log_counts),
                     height=300,
                     alt=f"Histogram of {quantity}: {' against '.join(parts)}",
                     key=f"histogram-{quantity.replace(' ', '-')}",
+                    name=f"{_name(block, channel)}-{quantity}-histogram",
                 )
                 st.caption(note)
     st.caption(
@@ -97,13 +99,15 @@ def _variances(view: Scene, block: Block) -> None:
     own = view.own_lambda(block)
     marks = {"λ": block.e_lambda} | ({} if block.e_lambda == own else {f"{networks.lambda_word(view.loaded)} λ": own})
     low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
-    st.echarts_chart(
+    widgets.chart(
         charts.variances(block.variances, flat, marks, low, high),
         height=300,
         key="variances",
+        name=f"{block.name}-variances",
         alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
     )
     below = int((block.variances < block.e_lambda).sum())
+    takeaway.keep_table("variances", f"The channels of {block.name} and λ", export.variances(block))
     st.markdown(
         f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
         f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "

@@ -29,13 +29,17 @@ TARGET_COLOUR = "#e61e28"
 OTHERS_COLOUR = "#3b6fb6"
 OTHER_COLOUR = "#e69f00"
 
-# A button in the corner that saves the chart as PNG, at three times its size on screen.
-_SAVE: ChartSpec = {
-    "right": 0,
-    "top": 0,
-    "itemSize": 13,
-    "feature": {"saveAsImage": {"title": "Save as PNG", "pixelRatio": 3, "backgroundColor": "#ffffff"}},
-}
+
+def with_save_button(spec: ChartSpec, file_name: str) -> ChartSpec:
+    """The chart with a button in its upper right corner that saves it as PNG, at three times its size on screen.
+
+    Args:
+        spec: leaves the corner free, or names another in its ``toolbox``.
+        file_name: what to call the file, without its ending.
+    """
+    save = {"title": "Save as PNG", "name": file_name, "pixelRatio": 3, "backgroundColor": "#ffffff"}
+    place = {"right": 0, "top": 0} | spec.get("toolbox", {})
+    return {**spec, "toolbox": {**place, "itemSize": 13, "feature": {"saveAsImage": save}}}
 
 
 def histogram(
@@ -94,7 +98,6 @@ def histogram(
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 36 if compared else 28, "bottom": 24},
         "legend": {"show": compared, "top": 0},
-        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {
             "type": "value",
@@ -162,7 +165,6 @@ def variances(
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
         "legend": {"top": 0},
-        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
         "xAxis": {"type": "value", "min": round(low, 2), "max": round(high, 2), "name": "log₁₀ σ² of a channel",
                   "nameLocation": "middle", "nameGap": 28, "splitLine": {"show": False}},
@@ -203,7 +205,7 @@ def probabilities(names: list[str], values: list[float]) -> ChartSpec:
     """Classes and their probabilities as bars, the first at the top."""
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 48, "top": 4, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 48, "top": 20, "bottom": 4, "containLabel": True},
         "xAxis": {"type": "value", "min": 0, "max": 1, "show": False},
         "yAxis": {"type": "category", "inverse": True, "data": names, "axisTick": {"show": False}},
         "series": [
@@ -308,6 +310,7 @@ def clickable_map(
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 8, "bottom": 44, "containLabel": True},
+        "toolbox": {"top": "bottom"},
         "tooltip": {"formatter": "<br>".join(["{b}", *lines])},
         "xAxis": {**axis, "data": [str(column) for column in range(width)], "name": ""},
         "yAxis": {**axis, "data": [str(row) for row in range(height)], "inverse": True},
@@ -358,7 +361,6 @@ def number_line(derivation: Derivation) -> ChartSpec:
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
         "legend": {"top": 0},
-        "toolbox": _SAVE,
         "tooltip": {"formatter": "{a}: {c}"},
         "xAxis": {
             "type": "value",
@@ -411,7 +413,6 @@ def importance_curves(
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 56, "bottom": 24},
         "legend": {"top": 0},
-        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "min": -round(reach, 2), "max": round(reach, 2), "name": "z = (t − μ)/σ",
                   "nameLocation": "middle", "nameGap": 28},
@@ -505,7 +506,6 @@ def energy_contours(derivation: Derivation) -> ChartSpec:
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 60, "bottom": 24},
         "legend": {"top": 0, "itemWidth": 16, "data": [point["name"] for point in points]},
-        "toolbox": _SAVE,
         "tooltip": {"formatter": "{a}"},
         "xAxis": axis(land.w, "slope w", 28),
         "yAxis": axis(land.b, "offset b", 40),
@@ -653,7 +653,6 @@ def along_lambda(
         "animation": False,
         "grid": {"left": 24, "right": 16, "top": 84, "bottom": 24},
         "legend": {"top": 0, "right": 28, "type": "scroll"},
-        "toolbox": _SAVE,
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "min": -6, "max": 1, "interval": 1, "name": "log₁₀ λ", "nameLocation": "middle",
                   "nameGap": 28},
@@ -702,7 +701,7 @@ def learning_curves(epochs: list[dict[str, float]]) -> ChartSpec:
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 66, "bottom": 24},
-        "legend": {"top": 0, "type": "scroll"},
+        "legend": {"top": 0, "right": 28, "type": "scroll"},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", "min": 0, "max": len(epochs), "minInterval": 1, "name": "epoch",
                   "nameLocation": "middle", "nameGap": 24},

@@ -69,8 +69,12 @@ def _numbers(block: inspection.BlockSummary) -> dict[str, object]:
     }
 
 
+TABLES = frozenset({"classes", "blocks", "channels", "neurons"})
+"""The names of :func:`tables`."""
+
+
 def tables(analysis: Analysis) -> dict[str, list[Row]]:
-    """Every table of an analysis by its name: ``classes``, ``blocks``, ``channels``, ``neurons``."""
+    """Every table of an analysis by its name, one of :data:`TABLES`."""
     return {
         "classes": _classes(analysis),
         "blocks": _blocks(analysis),
@@ -125,6 +129,30 @@ def _channels(analysis: Analysis) -> list[Row]:
                 | {"mean weight": float(mean_weights[channel]), "flat": bool(flat[channel])}
             )
     return rows
+
+
+def distribution(block: Block, channel: int | None = None) -> list[Row]:
+    """How a block's neurons, or those of one channel, are distributed: a row for energy, importance and weight each."""
+    part = slice(None) if channel is None else channel
+    return [
+        {
+            "quantity": quantity, "neurons": values.numel(), "least": float(values.min()), "mean": float(values.mean()),
+            "greatest": float(values.max()),
+        }
+        for quantity in ("energy", "importance", "attention weight")
+        for values in [block.quantity(quantity)[part]]
+    ]  # fmt: skip
+
+
+def variances(block: Block) -> list[Row]:
+    """The variances of a block's channels beside its λ, in one row."""
+    flat = inspection.flattened(block)
+    return [
+        {
+            "channels": len(flat), "flattened by λ": int(flat.sum()),
+            "of a variance below λ": int((block.variances < block.e_lambda).sum()), "median variance": float(block.variances.median()),
+        }
+    ]  # fmt: skip
 
 
 def csv_bytes(rows: list[Row]) -> bytes:

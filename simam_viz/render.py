@@ -251,6 +251,14 @@ def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) 
     return np.asarray(canvas)
 
 
+def seen_in_words(width: int, height: int, input_size: int) -> str:
+    """What of a photo of this size the network sees, as a sentence below :func:`framed_photo`."""
+    size = f"{input_size} × {input_size} pixels"
+    if width == height:
+        return f"The network sees all of it, at {size}."
+    return f"The network sees the centre square, at {size}; what is dimmed it never saw."
+
+
 def png(pixels: Pixels) -> bytes:
     """A picture as the bytes of a PNG file."""
     levels = getattr(pixels, "levels", None)

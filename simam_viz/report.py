@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import datetime
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -24,6 +25,17 @@ _MAP_SIZE = 360
 _NEURONS = 15
 
 
+@dataclass(frozen=True)
+class OnScreen:
+    """What a page showed when the report was asked for."""
+
+    page: str
+    settings: Mapping[str, str]
+    """What its controls were set to, by their labels."""
+    tables: Mapping[str, list[export.Row]]
+    """Its tables, and other numbers on it, by their titles."""
+
+
 def html(
     analysis: Analysis,
     loaded: LoadedCheckpoint,
@@ -31,6 +43,7 @@ def html(
     title: str,
     credit: str = "",
     notices: Sequence[str] = (),
+    on_screen: OnScreen | None = None,
 ) -> bytes:
     """The report of one photo in one network: pictures, numbers, settings, the network's card, version.
 
@@ -39,9 +52,12 @@ def html(
         title: what to call the photo: any text, it is escaped.
         credit: whose photo it is, in brackets after the title.
         notices: what was done to the photo, a sentence each.
+        on_screen: what the page showed beside it, to be told of, too.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters |= {"picture": _picture, "percent": "{:.1%}".format, "short": short_name}
+    environment.filters |= {
+        "picture": _picture, "percent": "{:.1%}".format, "short": short_name, "parts": _parts, "cell": _cell,
+    }  # fmt: skip
     maps = [
         {
             "block": block,
@@ -58,6 +74,8 @@ def html(
         title=title,
         credit=credit,
         notices=notices,
+        seen=render.seen_in_words(*photo.size, analysis.view.width),
+        on_screen=on_screen,
         photo=render.framed_photo(photo, centre_square(*photo.size), 720),
         top=analysis.top(5),
         target=analysis.categories[analysis.target],
@@ -91,6 +109,21 @@ def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
 
 def _weight_scale(weights: Tensor) -> render.Scale:
     return render.scale_for("mean weight", weights)
+
+
+def _parts(rows: list[export.Row], most: int = 10) -> list[list[export.Row]]:
+    """A table in parts of at most so many columns, each of which begins with the first one."""
+    first, *others = dict.fromkeys(name for row in rows for name in row)
+    groups = [others[start : start + most - 1] for start in range(0, len(others), most - 1)] or [[]]
+    return [[{name: row.get(name) for name in (first, *group)} for row in rows] for group in groups]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _picture(pixels: Pixels) -> str:

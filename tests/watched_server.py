@@ -1,6 +1,7 @@
 """The app with a way to ask what its process holds: ``python -m tests.watched_server FOLDER run app.py …``
 
 A file ``ask`` in FOLDER is answered by ``held.json``. Every analysis takes a second longer, so that one can be left in the middle.
+What Streamlit keeps for itself about its sessions is out of the app's reach, as if it had other names.
 """
 
 from __future__ import annotations
@@ -14,11 +15,21 @@ from collections import Counter
 from pathlib import Path
 
 from streamlit import runtime
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
+from streamlit.runtime.runtime import Runtime
+from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web import cli
 
 from simam_viz import analysis
 
 WATCHED = ("AppSession", "Upload", "Photo", "Analysis")
+PRIVATE = {
+    Runtime: ["_session_mgr"],
+    WebsocketSessionManager: ["_session_storage", "_storage_lock", "_active_session_info_by_id"],
+    MemorySessionStorage: ["_cache"],
+    AppSession: ["_fragment_storage", "_session_state"],
+}
 
 
 def held() -> dict[str, int]:
@@ -53,6 +64,18 @@ def _answer(folder: Path) -> None:
             (folder / "held.tmp").replace(folder / "held.json")
 
 
+def _hidden(name: str) -> property:
+    """An attribute that the app does not find."""
+    kept = f"{name} of its own"
+
+    def get(self: object) -> object:
+        if str(sys._getframe(1).f_globals["__name__"]).startswith("simam_viz"):
+            raise AttributeError(f"Streamlit has no {name} any more")
+        return self.__dict__[kept]
+
+    return property(get, lambda self, value: self.__dict__.__setitem__(kept, value))
+
+
 def _slower(work):
     def slow(*arguments, **options):
         time.sleep(1)
@@ -62,6 +85,9 @@ def _slower(work):
 
 
 if __name__ == "__main__":
+    for owner, names in PRIVATE.items():
+        for name in names:
+            setattr(owner, name, _hidden(name))
     analysis.analyze_together = _slower(analysis.analyze_together)  # what pages call
     threading.Thread(target=_answer, args=(Path(sys.argv[1]),), daemon=True).start()
     sys.argv = ["streamlit", *sys.argv[2:]]

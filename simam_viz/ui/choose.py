@@ -169,7 +169,7 @@ def minimum(measure: str, values: Tensor) -> float | None:
         name="least",
         default=None,
         parse=finite,
-        text=lambda value: None if value is None else f"{value:g}",
+        text=lambda value: None if value is None else state.number_text(value),
         placeholder="all channels",
         format="%.4g",
         step=(high - low) / 20 or 1.0,

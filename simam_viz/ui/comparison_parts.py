@@ -12,7 +12,8 @@ from .. import cam, charts, comparison, render
 from ..analysis import OWN_LAMBDAS, Analysis
 from ..checkpoints import LoadedCheckpoint, short_name
 from ..comparison import Ablation, Column
-from . import choose, networks, sidebar, state, turns, widgets
+from ..export import Row
+from . import choose, networks, sidebar, state, takeaway, turns, widgets
 from .glossary import explain
 from .scene import Scene
 
@@ -120,7 +121,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
     target = view.analysis().target
     method, against, fixed = "Grad-CAM", None, False
     block = view.analysis().blocks[-1].name
-    with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+    with st.grid(3, min_column_width=180):
         if methods:
             method = state.control(
                 st.selectbox, "Method", list(cam.METHODS), name="method", default=method,
@@ -132,12 +133,12 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
             against = sidebar.class_menu(
                 view.loaded, "Contrast with", "contrast", "No other class", explain("contrast of classes")
             )
-        if "off" in columns:
-            fixed = state.control(
-                st.toggle, "λ at a fixed mean weight", name="scale", default=False,
-                parse=state.one_of({"fixed": True, "free": False}), text=lambda on: "fixed" if on else None,
-                help=explain("fixed mean weight"),
-            )  # fmt: skip
+    if "off" in columns:
+        fixed = state.control(
+            st.toggle, "λ at a fixed mean weight", name="scale", default=False,
+            parse=state.one_of({"fixed": True, "free": False}), text=lambda on: "fixed" if on else None,
+            help=explain("fixed mean weight"),
+        )  # fmt: skip
     if against == target:
         name = short_name(view.loaded.categories[target])
         st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
@@ -154,22 +155,22 @@ def heat_maps(asked: Comparison) -> None:
     """One card a network, and the difference of any two."""
     st.subheader(f"{asked.method} of {asked.explained} at {asked.block}", help=explain("cam methods"))
     target = asked.target
-    with st.grid(len(asked.columns), min_column_width=220):
-        for column in asked.columns:
-            with st.container(border=True):
-                analysis = asked.analyses[column]
-                _, name, probability = analysis.top(1)[0]
-                st.markdown(f"**{asked.titles[column]}**")
-                _card(asked, f"cam-{column}", column, asked.block, 480)
-                lead = ""
-                if asked.against is not None:
-                    ahead = float(analysis.logits[target] - analysis.logits[asked.against])
-                    lead = f"  \nLead over {asked.name(asked.against)}: **{ahead:+.2f}** (in logits)"
-                st.markdown(
-                    f"Prediction: **{short_name(name)}** ({widgets.percent(probability)})  \n"
-                    f"Probability of {asked.name(target)}: **{widgets.percent(float(analysis.probabilities[target]))}**{lead}"
-                )
-                st.caption(asked.notes[column])
+    _keep_answers(asked)
+    for place, column in zip(st.columns(len(asked.columns), gap="small", border=True), asked.columns, strict=True):
+        with place:
+            analysis = asked.analyses[column]
+            _, name, probability = analysis.top(1)[0]
+            st.markdown(f"**{asked.titles[column]}**")
+            _card(asked, f"cam-{column}", column, asked.block, 480)
+            lead = ""
+            if asked.against is not None:
+                ahead = float(analysis.logits[target] - analysis.logits[asked.against])
+                lead = f"  \nLead over {asked.name(asked.against)}: **{ahead:+.2f}** (in logits)"
+            st.markdown(
+                f"Prediction: **{short_name(name)}** ({widgets.percent(probability)})  \n"
+                f"Probability of {asked.name(target)}: **{widgets.percent(float(analysis.probabilities[target]))}**{lead}"
+            )
+            st.caption(asked.notes[column])
     st.caption(
         f"{asked.method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
         "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
@@ -200,9 +201,28 @@ def _card(asked: Comparison, key: str, column: Column, block: str, size: int, ca
         st.warning(trouble)
 
 
+def _keep_answers(asked: Comparison) -> None:
+    """What each network says of the photo, as a table to take home."""
+    target, against = asked.name(asked.target), asked.against
+    rows: list[Row] = []
+    for column in asked.columns:
+        analysis = asked.analyses[column]
+        _, name, probability = analysis.top(1)[0]
+        row: Row = {
+            "network": asked.titles[column], "prediction": short_name(name), "probability": probability,
+            f"probability of {target}": float(analysis.probabilities[asked.target]),
+        }  # fmt: skip
+        if against is not None:
+            row[f"lead over {asked.name(against)} (logits)"] = float(
+                analysis.logits[asked.target] - analysis.logits[against]
+            )
+        rows.append(row)
+    takeaway.keep_table("comparison", f"{asked.method} of {asked.explained}: what each network says", rows)
+
+
 def _difference(asked: Comparison) -> None:
     st.subheader("Where two of them differ")
-    with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
+    with st.grid(4, min_column_width=180, vertical_alignment="bottom"):
         first = _choose_column(asked, "First", "first", asked.columns[0])
         second = _choose_column(
             asked, "Second", "second", asked.columns[-1] if "twin" in asked.columns else asked.columns[1]
@@ -237,13 +257,21 @@ def _difference(asked: Comparison) -> None:
         st.markdown(
             f":red[**Red**]: {asked.titles[first]} looks more there. :blue[**Blue**]: {asked.titles[second]} does. White: both alike."
         )
-        related = cam.correlation(a, b)
+        related, apart = cam.correlation(a, b), float((a - b).abs().mean())
+        takeaway.keep_table(
+            "difference",
+            f"Where two heat maps differ at {asked.block}",
+            [
+                {"first": asked.titles[first], "second": asked.titles[second], "correlation": related,
+                 "mean absolute difference": apart}
+            ],
+        )  # fmt: skip
         with st.grid(2, min_column_width=180):
             st.metric(
                 "Correlation of the two maps", "none" if related is None else f"{related:.3f}",
                 help="Pearson, over the block's places. 1: the same places; 0: unrelated; below 0: opposite ones.",
             )  # fmt: skip
-            st.metric("Mean absolute difference", f"{float((a - b).abs().mean()):.3f}", help="Of values from 0 to 1.")
+            st.metric("Mean absolute difference", f"{apart:.3f}", help="Of values from 0 to 1.")
         st.caption(
             "Each map was divided by its own maximum first, so this compares places and says nothing of how strong the evidence is."
         )
@@ -259,6 +287,7 @@ def _choose_column(asked: Comparison, label: str, name: str, default: Column) ->
 def every_block(asked: Comparison) -> None:
     """A strip of all blocks for each network."""
     st.subheader(f"{asked.method} of {asked.explained} at every block", help=explain("cam methods"))
+    _keep_answers(asked)
     for column in asked.columns:
         analysis = asked.analyses[column]
         probability = widgets.percent(float(analysis.probabilities[asked.target]))
@@ -266,7 +295,7 @@ def every_block(asked: Comparison) -> None:
         if analysis.impossible:
             st.warning(asked.trouble(analysis, asked.block))
             continue
-        with st.grid(8, min_column_width=90):
+        with st.grid(8, min_column_width=72, gap="xsmall"):
             for block in analysis.blocks:
                 empty = block.heat_map(asked.method).empty
                 widgets.picture(
@@ -308,22 +337,27 @@ def ablation(asked: Comparison) -> None:
             + _most(found)
         )
         kinds = {"uniform in this block": found.uniform, "off in this block": found.off}
-        st.echarts_chart(
+        widgets.chart(
             charts.ablation(blocks, {kind: [p - found.on for p in by.values()] for kind, by in kinds.items()}),
             height=380,
             key="ablation",
+            name=f"{name}-ablation",
             alt=f"Change of the probability of {name} when SimAM is uniform or off in one block",
         )
     st.caption(
         "Uniform changes where a block's weights lie and keeps each channel's mean weight. Off also changes the scale that the next "
         "batch norm sees, so its bars mix both. Effects of several blocks do not add up."
     )
+    rows: list[Row] = [
+        {"block": block, "uniform": found.uniform[block], "points when uniform": 100 * (found.uniform[block] - found.on),
+         "off": found.off[block], "points when off": 100 * (found.off[block] - found.on)}
+        for block in blocks
+    ]  # fmt: skip
+    takeaway.keep_table(
+        "ablation", f"Probability of {name} ({on}) with SimAM uniform, or off, in one block at a time", rows
+    )
     st.dataframe(
-        [
-            {"block": block, "uniform": found.uniform[block], "points when uniform": 100 * (found.uniform[block] - found.on),
-             "off": found.off[block], "points when off": 100 * (found.off[block] - found.on)}
-            for block in blocks
-        ],
+        rows,
         hide_index=True,
         key="ablation-table",
         column_config={

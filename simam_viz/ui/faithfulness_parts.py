@@ -12,7 +12,7 @@ from .. import cam, charts, figures, metrics, render, survey
 from ..analysis import lambda_text
 from ..samples import list_samples
 from ..survey import Finding, Subject
-from . import long_task, state, widgets
+from . import long_task, state, takeaway, widgets
 from .comparison_parts import Comparison
 from .glossary import explain
 
@@ -85,19 +85,20 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
         for place, kind, label in ((left, "deletion", "% of the pixels greyed"), (right, "insertion", "% in focus")):
             with place:
                 st.markdown(f"**{kind.capitalize()}**, {asked.method}")
-                st.echarts_chart(
+                widgets.chart(
                     charts.curves(
                         {name: getattr(m, f"{kind}_curve").tolist() for name, m in shown.items()},
                         fractions, label, tuple(_CONTROL_TITLES.values()),
                     ),
                     height=340,
-                    key=f"{kind}-curves",
+                    key=f"{kind}-curves", name=f"{asked.block}-{asked.method}-{kind}",
                     alt=f"{kind.capitalize()} curves of {asked.method} through each network and of two controls",
                 )  # fmt: skip
         if any(title in shown for title in _CONTROL_TITLES.values()):
             st.caption(f"The random map and the centre blob are put to: {first}.")
     _table(
         "faithful",
+        f"Faithfulness of the heat maps at {asked.block}, this photo",
         [
             {"network": f.network, "map": _CONTROL_TITLES.get(f.map_name, f.map_name)}
             | (_numbers(f.measures, measured.get((f.network, "random"))) if f.measures else {})
@@ -136,12 +137,16 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
             }
         rows.append(row)
     st.markdown("**Means over the samples**")
-    _table("faithful-means", rows)
+    _table("faithful-means", f"Faithfulness of the heat maps at {asked.block}, means over the samples", rows)
     if len(asked.columns) > 1:
         st.markdown(
             f"**Does it look elsewhere?** Correlation of each network's {asked.method} with that of: {asked.titles['on']}"
         )
-        _table("faithful-photos", _correlations(asked, found))
+        _table(
+            "faithful-photos",
+            f"Correlation of each network's {asked.method} with that of: {asked.titles['on']}",
+            _correlations(asked, found),
+        )
     st.caption(
         "Each sample is explained for the class it shows, or for the class chosen in the sidebar. A photo counts for a network that "
         f"gives that class at least {metrics.LEAST_IN_WORDS}, where it is not the one it is contrasted with, and no map is all "
@@ -227,8 +232,9 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
     st.caption(" ".join(remarks))
 
 
-def _table(key: str, rows: list[dict[str, object]]) -> None:
+def _table(key: str, title: str, rows: list[dict[str, object]]) -> None:
     names = dict.fromkeys(name for row in rows for name in row)
+    takeaway.keep_table(key, title, [{name: row.get(name) for name in names} for row in rows])
     shares = ("probability", "drop", "average drop", "increase in confidence")
     st.dataframe(
         [{name: row.get(name) for name in names} for row in rows],

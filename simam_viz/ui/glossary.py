@@ -74,6 +74,11 @@ TERMS = {
         "1-D: one weight a channel (SE, ECA). 2-D: one weight a position. 3-D: one weight a neuron (SimAM).",
         "一维：每个通道一个权重；二维：每个位置一个权重；三维：每个神经元一个权重。",
     ),
+    "padding": (
+        "A bright frame along the edges of the first blocks is nothing in the photo: convolutions pad it with zeros there, and "
+        "SimAM favours what is unlike the rest.",
+        "前几个残差块边缘的亮框源于卷积的零填充，并非照片内容。",
+    ),
     "target class": ("The class whose logit Grad-CAM explains.", "目标类别：Grad-CAM 所解释的类别。"),
     "checkpoint": ("The trained weights in use.", "检查点：所用的预训练权重。"),
     "input size": (

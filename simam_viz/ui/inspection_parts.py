@@ -16,8 +16,8 @@ from ..export import Row
 from ..formulas import ATTENTION_FLOOR
 from ..lesson import number, signed
 from ..models import receptive_field
-from . import choose, lesson_parts, scene, state, widgets
-from .glossary import explain
+from . import choose, lesson_parts, scene, state, takeaway, widgets
+from .glossary import TERMS, explain
 from .scene import Scene
 
 # The widest picture that Streamlit shows without resampling it.
@@ -39,6 +39,7 @@ def network(view: Scene) -> None:
     )
     _table(
         "blocks",
+        "Every block",
         [
             {
                 "block": s.name,
@@ -64,6 +65,7 @@ def network(view: Scene) -> None:
 
     _table(
         "neurons",
+        f"The {_TOP} most emphasised neurons",
         [
             {
                 "block": n.block,
@@ -139,11 +141,12 @@ def block(view: Scene, block: Block) -> None:
             )
         means = weights.mean(dim=(1, 2))
         with st.container():
-            st.echarts_chart(
+            widgets.chart(
                 charts.histogram({"channels": means}, "mean weight of a channel", 0.62, 0.68, False, unit="channels",
                                  marks={"bound": 0.6792}),
                 height=300,
                 key="channel-means",
+                name=f"{block.name}-mean-weights",
                 alt="Histogram of the channels' mean weights",
             )  # fmt: skip
             st.caption(
@@ -152,6 +155,7 @@ def block(view: Scene, block: Block) -> None:
             )
     st.caption(
         "Lost: the share of the variance over all neurons that the reduced map cannot tell, however it is stretched and shifted."
+        + _padding(view, block)
     )
 
     _rivals(block)
@@ -159,17 +163,18 @@ def block(view: Scene, block: Block) -> None:
 
 def _rivals(block: Block) -> None:
     channels, height, width = block.features.shape
-    st.subheader(f"SE, CBAM, ECA and SimAM at {channels} × {height} × {width}")
+    title = f"SE, CBAM, ECA and SimAM at {channels} × {height} × {width}"
+    st.subheader(title)
     place = st.empty()
     key = f"latencies-{channels}-{height}-{width}"
-    widgets.table("modules", _rivals_table(channels, height, width, st.session_state.get(key, {})), place)
+    widgets.table("modules", title, _rivals_table(channels, height, width, st.session_state.get(key, {})), place)
     if st.button("Measure the time on this machine", key="measure-latency"):
         bar = st.progress(0.0, "Timing each module in turn")
         for share, times in rivals.latencies(block.features[None]):
             bar.progress(share, "Timing each module in turn")
             st.session_state[key] = times
         bar.empty()
-        widgets.table("modules", _rivals_table(channels, height, width, st.session_state[key]), place)
+        widgets.table("modules", title, _rivals_table(channels, height, width, st.session_state[key]), place)
     st.caption(
         "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
         "processor; it depends on the machine and on what else it does. Top-1: of a ResNet-50 on ImageNet as each module's own "
@@ -231,7 +236,7 @@ def channels(view: Scene, block: Block, channel: int, quantity: str, own: bool) 
         alt=f"The {quantity} of {len(shown)} channels of {block.name} as small maps; channel {channel} is framed",
         caption=f"{quantity.capitalize()}, one tile a channel, {height} × {width} neurons each, {columns} tiles a row, sorted by "
         f"{measure or 'channel number'}{'' if measure is None else ', greatest first'}. Click a tile to open its channel; "
-        f"channel {channel} is framed in red.{view.hypothetical}",
+        f"channel {channel} is framed in red.{_padding(view, block)}{view.hypothetical}",
     )
     widgets.colour_scale(scale)
 
@@ -294,12 +299,27 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
     )
 
 
+def _padding(view: Scene, block: Block) -> str:
+    """A remark where a block's maps are still large enough for the frame of zeros around the photo to show."""
+    return f" {TERMS['padding'][0]}" if 8 * block.features.shape[-1] >= view.input_size else ""
+
+
 def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> render.Pixels:
     return render.stack([render.overlay(photo, map_, scale, size) for map_ in maps], size)
 
 
 def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) -> None:
     n = inspection.neuron(block, channel, *place)
+    takeaway.keep_table(
+        "neuron",
+        f"Neuron ({n.row}, {n.column}) of channel {channel} of {block.name}",
+        [
+            {
+                "feature": n.feature, "μ": n.mean, "σ²": n.variance, "z": n.z, "energy": n.energy, "importance": n.importance,
+                "weight": n.weight, "rank in channel": n.rank_in_channel, "rank in block": n.rank_in_block,
+            }
+        ],
+    )  # fmt: skip
     side = "above" if n.z > 0 else "below" if n.z < 0 else "at"
     st.markdown(
         f"**Neuron ({n.row}, {n.column})** of channel {channel} of {block.name}: it lies {side} its channel's mean."
@@ -320,7 +340,7 @@ def _neuron(view: Scene, block: Block, channel: int, place: lesson_parts.Place) 
     st.caption("Its energy by Eq. 5; the importance is 1/e*, the weight the sigmoid of that:")
     st.latex(
         rf"\begin{{aligned}}e^*&=\frac{{4(\sigma^2+\lambda)}}{{(t-\mu)^2+2\sigma^2+2\lambda}}\\"
-        rf"&=\frac{{4\,({variance}+{e_lambda})}}{{{signed(d)}^2+2\cdot{variance}+2\cdot{e_lambda}}}={number(n.energy)}\end{{aligned}}"
+        rf"&=\frac{{4\,({variance}+{e_lambda})}}{{{signed(d)}^2+2\cdot{variance}+2\cdot{e_lambda}}}\\&={number(n.energy)}\end{{aligned}}"
     )
     if view.hypothetical:
         st.caption(view.hypothetical)
@@ -358,10 +378,11 @@ def _field(view: Scene, block: Block, place: lesson_parts.Place) -> None:
 
 
 def _table(
-    name: str, rows: list[dict[str, object]], pick: Callable[[int], None], percent: tuple[str, ...] = ()
+    name: str, title: str, rows: list[dict[str, object]], pick: Callable[[int], None], percent: tuple[str, ...] = ()
 ) -> None:
     """A table whose rows can be chosen; ``pick`` gets the index of the one that was."""
     key = f"table-{name}"
+    takeaway.keep_table(f"page-{name}", title, rows)
     numbers = {
         column: st.column_config.NumberColumn(format="percent" if column in percent else "%.4g")
         for column, value in rows[0].items()

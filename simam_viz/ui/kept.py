@@ -43,5 +43,9 @@ class Kept(Generic[T]):
         while len(self) > self.entries or (len(self) > 1 and self._total() > self.nbytes):
             del self._results[next(iter(self._results))]
 
+    def clear(self) -> None:
+        """Let go of all."""
+        self._results.clear()
+
     def _total(self) -> int:
         return sum(result.nbytes for result in self._results.values())

@@ -14,7 +14,7 @@ from ..analysis import QUANTITIES, Block
 from ..checkpoints import DEFAULT_E_LAMBDA
 from ..formulas import ATTENTION_FLOOR, MEAN_ATTENTION_CEILING
 from ..lesson import PRESETS, SIDE, Derivation, Verdict
-from . import choose, state, widgets
+from . import choose, state, takeaway, widgets
 from .scene import Scene
 from .sidebar import lambda_stops
 
@@ -42,10 +42,11 @@ def clickable_map(
             if series["series_index"] == 0:
                 pick(divmod(series["data_indices"][-1], width))
 
-    st.echarts_chart(
+    widgets.chart(
         charts.clickable_map(values, scale, target, details, written),
         height=400,
         key=key,
+        name=f"{key}-map",
         on_select=clicked,
         alt=f"Heat map of a channel; the chosen neuron, row {target[0]}, column {target[1]}, is framed in red",
     )
@@ -72,11 +73,14 @@ def toy_neuron(e_lambda: float | None) -> Derivation:
         channel = lesson.preset_channel(name, edits)
 
         def set_value() -> None:
-            changed = {**edits, place: st.session_state["toy-value"]}
+            if not state.moved_by_hand("toy-value"):
+                return
+            changed = {**state.parsed("edits", _parse_edits, {}), place: st.session_state["toy-value"]}
             state.put("edits", ";".join(f"{row},{column},{value:g}" for (row, column), value in changed.items()))
 
-        st.session_state["toy-value"] = float(channel[place])
-        st.slider("Value of the target", -5.0, 5.0, step=0.1, key="toy-value", on_change=set_value)
+        value = float(channel[place])
+        state.show("toy-value", value)
+        st.slider("Value of the target", -5.0, 5.0, value, step=0.1, key="toy-value", on_change=set_value)
     clickable_map(
         f"toy-{name}",
         channel,
@@ -130,6 +134,17 @@ def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: 
 def results(d: Derivation) -> None:
     """What comes out, in six numbers."""
     side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
+    takeaway.keep_table(
+        "neuron",
+        "The neuron in hand",
+        [
+            {
+                "row": d.row, "column": d.column, "t": d.t, "μ": d.mean, "σ²": d.variance, "z": d.z, "energy": d.energy,
+                "energy of the best line": d.closed_form.energy, "importance": d.importance, "weight": d.weight,
+                "rank in channel": d.rank, "neurons": d.neurons,
+            }
+        ],
+    )  # fmt: skip
     with st.grid(3, min_column_width=110):
         st.metric("Target t", f"{d.t:.4g}", help=f"Row {d.row}, column {d.column}; it lies {side} its channel's mean.")
         st.metric(
@@ -173,10 +188,11 @@ def surface(d: Derivation) -> None:
     """Eq. 2 over (w, b), its minimum found both ways, and the line that belongs to it."""
     contours, bowl = st.columns(2, gap="large", vertical_alignment="center")
     with contours:
-        st.echarts_chart(
+        widgets.chart(
             charts.energy_contours(d),
             height=400,
             key="contours",
+            name="energy-contours",
             alt="Lines of equal energy over slope and offset, with the three points marked",
         )
     with bowl:
@@ -200,6 +216,7 @@ def surface(d: Derivation) -> None:
     points = {"closed form": d.closed_form, "numerical search": d.numerical, "sign as printed": d.as_printed}
     widgets.table(
         "lines",
+        "The points on the energy surface",
         [
             {"point": name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", "energy": f"{line.energy:.6g}"}
             for name, line in points.items()
@@ -225,8 +242,11 @@ def lambda_player(d: Derivation) -> None:
         now = st.session_state.get("lesson-lambda", 0.1)
         if playing:
             now = stops[(stops.index(now) + 1) % len(stops)]
-        st.session_state["lesson-lambda"] = now
-        st.select_slider("λ of this picture", stops, key="lesson-lambda", format_func=lambda value: f"{value:g}")
+        state.show("lesson-lambda", now)
+        st.select_slider(
+            "λ of this picture", stops, now, key="lesson-lambda", format_func=lambda value: f"{value:g}",
+            on_change=state.moved_by_hand, args=("lesson-lambda",),
+        )  # fmt: skip
         at_now = Derivation(d.channel, d.row, d.column, now)
         weights = at_now.weights
         scale = render.scale_for("attention weight", weights)

@@ -7,7 +7,7 @@ import streamlit as st
 from .. import cards, charts
 from ..analysis import lambda_text
 from ..checkpoints import LoadedCheckpoint
-from . import state
+from . import state, takeaway, widgets
 
 
 def classes_known(loaded: LoadedCheckpoint) -> None:
@@ -46,16 +46,22 @@ def measured(loaded: LoadedCheckpoint) -> None:
     card = loaded.card
     if card.curves:
         st.markdown("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss.")
-        st.echarts_chart(
+        widgets.chart(
             charts.learning_curves(card["curves"]),
             height=280,
             alt="Top-1, top-5 and training loss over the epochs",
             key=f"curves-{loaded.name}",
+            name=f"learning-curves-{loaded.name}",
         )
     by_size = card.accuracy_by_input_size and card.accuracy_by_input_size.how
-    _table(f"**Accuracy by input size**, on {by_size}.", cards.size_rows(card))
-    _table("**The five best and the five worst classes**, on the validation images.", cards.class_rows(card, best=5))
-    _table("**The most frequent mistakes**, on the validation images.", cards.confused_rows(card))
+    on = f", on {state.plain(by_size)}" if by_size else ""
+    _table("card-sizes", f"**Accuracy by input size**{on}.", cards.size_rows(card))
+    _table(
+        "card-classes",
+        "**The five best and the five worst classes**, on the validation images.",
+        cards.class_rows(card, best=5),
+    )
+    _table("card-mistakes", "**The most frequent mistakes**, on the validation images.", cards.confused_rows(card))
     if facts := cards.fact_rows(card):
         st.markdown("**How it was made**\n\n" + "\n".join(map(_fact, facts)))
 
@@ -65,8 +71,9 @@ def _fact(row: cards.Row) -> str:
     return f"- {row['fact']}: " + (f"`{row['value']}`" if code else state.plain(row["value"]))
 
 
-def _table(title: str, rows: list[cards.Row]) -> None:
+def _table(name: str, title: str, rows: list[cards.Row]) -> None:
     if rows:
+        takeaway.keep_table(name, title.replace("**", ""), rows)
         st.markdown(title)
         shares = {name: st.column_config.NumberColumn(format="%.1f") for name in rows[0] if "%" in name}
         st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=shares)

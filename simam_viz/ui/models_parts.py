@@ -18,7 +18,7 @@ from ..samples import Sample, list_samples
 from ..store import SUFFIXES, card_path
 from ..torchvision_weights import Published
 from ..weights_file import CheckpointError
-from . import long_task, models_card, networks, state, widgets
+from . import long_task, models_card, networks, state, takeaway, widgets
 from .networks import Choice
 from .scene import Scene
 from .sidebar import EACH_ITS_OWN
@@ -69,6 +69,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
                 "file (MB)": round(size / 1e6, 1),
             }
         )
+    takeaway.keep_table("networks", "Every network there is", rows)
     st.dataframe(
         rows,
         hide_index=True,
@@ -371,7 +372,7 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
         st.markdown("By their names, none of this network's classes is on these photos.")
     if evidence is not None:
         st.markdown(_evidence_sentence(loaded, evidence))
-    with st.grid(4, min_column_width=200):
+    with st.grid(4, min_column_width=180):
         for sample, top in found:
             with st.container(border=True):
                 st.image(square_view(sample.image(), 320), alt=sample.alt, caption=sample.title, width="stretch")

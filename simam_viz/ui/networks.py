@@ -130,11 +130,16 @@ def accept(key: str) -> None:
 def _keep(name: str, file_name: str, loaded: LoadedCheckpoint) -> None:
     """Make an upload one of the session's networks, and the one in use."""
     own = _own()
+    waited = state.get("checkpoint") not in (None, *choices()) or "checkpoint" in state.gone()
     own[name] = replace(loaded, name=name, card=Card.of({"title": file_name[:300]}) | loaded.card)
     for oldest in list(own)[:-_KEPT]:
         del own[oldest]
         _forget_work()
-    choose(name)
+    if waited:  # a link asks for it, with a λ and a size of its own
+        state.put("checkpoint", name)
+        state.recall()
+    else:
+        choose(name)
 
 
 def take_part(part: str) -> None:
@@ -177,11 +182,11 @@ def _let_go(file: UploadedFile) -> None:
     file.close()
 
 
-def uploader(place: str) -> None:
+def uploader(place: str, label: str = "Your own checkpoint") -> None:
     """Where a person drops their own file."""
     key = f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
     st.file_uploader(
-        "Your own checkpoint",
+        label,
         max_upload_size=min(MAX_BYTES // 2**20, st.get_option("server.maxUploadSize")),
         key=key,
         on_change=accept,
@@ -189,6 +194,11 @@ def uploader(place: str) -> None:
         help="safetensors or PyTorch: a state_dict with torchvision's names, or a file as the SimAM authors save it. Nothing in "
         "it is run. It stays in this session's memory and is gone when the session ends.",
     )
+
+
+def is_upload(name: str) -> bool:
+    """Whether a checkpoint of this name is somebody's own."""
+    return name.startswith(_OWN_PREFIX)
 
 
 def choose(name: str) -> None:

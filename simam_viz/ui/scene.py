@@ -20,7 +20,7 @@ from ..checkpoints import CheckpointError, LoadedCheckpoint
 from ..comparison import Column
 from ..images import enlargement
 from ..models import weights_memory
-from . import forgetting, networks, sidebar, state, takeaway, turns
+from . import absent, forgetting, networks, sidebar, state, takeaway, turns
 from .kept import Kept
 from .sidebar import Photo
 
@@ -136,13 +136,15 @@ class Scene:
 class Page:
     """A page whose title and sidebar stand, all but λ."""
 
-    photo: Photo
+    _title: str
+    _photo: forgetting.Held[Photo]
     loaded: LoadedCheckpoint
     target: int | None
     input_size: int
     _navigation: DeltaGenerator
     _lambda: DeltaGenerator
     _notices: DeltaGenerator
+    _takeaway: DeltaGenerator
 
     def live(self, part: Callable[[Scene], None]) -> None:
         """Draw λ and the ``part`` of the page that depends on it, as one fragment.
@@ -155,17 +157,23 @@ class Page:
 
         @st.fragment
         def fragment() -> None:
+            if not self._photo.here:
+                st.rerun()
             state.settle(ignored)
             with self._lambda:
                 e_lambda = sidebar.choose_lambda(self.loaded)
             with self._navigation:
                 _navigation()
-            view = Scene(self.photo, self.loaded, e_lambda, self.target, self.input_size)
-            takeaway.shows(view)
-            part(view)
             with self._notices:
-                for sentence in state.ignored():
-                    st.caption(f":material/link_off: {sentence}")
+                notices = st.container()  # in every run: no fragment may begin to write outside itself
+            view = Scene(self._photo(), self.loaded, e_lambda, self.target, self.input_size)
+            takeaway.shows(self._title, view)
+            part(view)
+            for sentence in state.ignored():
+                notices.caption(f":material/link_off: {sentence}")
+            # In a container of the fragment's own: within another's, Streamlit takes all download buttons for one.
+            with self._takeaway, st.container():
+                takeaway.offer()
 
         fragment()
         networks.clear_up()
@@ -188,6 +196,7 @@ def page(path: str) -> Page:
         if moved:
             # The page's name makes it another piece of HTML, which runs anew.
             st.html(f'<span hidden data-page="{path}"></span>{LEAVE_SIDEBAR}', unsafe_allow_javascript=True)
+    forgetting.seen()
     _prepare_process()
     with st.sidebar:
         st.markdown("### SimAM Viz")
@@ -205,14 +214,19 @@ def page(path: str) -> Page:
             size = sidebar.choose_input_size(loaded)
             sidebar.say_enlarged(photo, size)
             takeaway.begin()
-            takeaway.offer(photo.name, title)
+            files = st.popover("Take it home", icon=":material/download:", width="stretch")
     st.title(title)
+    absent.photo(photo)
     if loaded is None:  # the sidebar stands, so that another network can be chosen
         with navigation:
             _navigation()
         st.error(f"The network cannot be loaded. {trouble}")
         st.stop()
-    return Page(photo, loaded, target, size, navigation, place_of_lambda, st.container())
+    absent.checkpoint(loaded)
+    # Streamlit remembers fragments, and they must not hold on to the photo.
+    held = forgetting.Held(photo)
+    forgetting.keeps("photo", held)
+    return Page(title, held, loaded, target, size, navigation, place_of_lambda, st.container(), files)
 
 
 def leap(path: str, label: str, **changes: str) -> None:
@@ -250,6 +264,7 @@ def _analyse(
     """The photo under some attentions. Without a target, attention on is the first of them and its prediction is explained."""
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
+    forgetting.keeps(_ANALYSES, kept)
     lambdas = {c: comparison.lambda_of(scene.loaded, c, scene.e_lambda, fixed_mean) for c in columns}
     subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against)
     keys = {c: (*subject, c, fixed_mean and c in ("on", "uniform"), lambdas[c]) for c in columns}

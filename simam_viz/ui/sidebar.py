@@ -15,7 +15,7 @@ from ..checkpoints import CheckpointError, LoadedCheckpoint, short_name
 from ..images import MAX_BYTES, ImageError, enlargement, formats_in_words, read_photo, shrunk
 from ..models import residual_blocks
 from ..samples import Sample, list_samples
-from . import networks, state
+from . import forgetting, networks, state
 from .glossary import explain
 
 _UPLOADS = "uploads"
@@ -59,6 +59,7 @@ def choose_photo() -> Photo:
     """A sample or the person's own photo."""
     samples = {sample.name: sample for sample in list_samples()}
     uploads: dict[str, Upload] = st.session_state.setdefault(_UPLOADS, {})
+    forgetting.keeps(_UPLOADS, uploads)
     titles = {name: sample.title for name, sample in samples.items()}
     asked = state.get("photo") or ""
     titles |= {name: upload.title for name, upload in uploads.items()}
@@ -75,33 +76,45 @@ def choose_photo() -> Photo:
         on_change=forget_upload_error,
         format_func=titles.__getitem__,
     )
-    st.file_uploader(
-        "Your own photo",
-        # Any ending: what a file is shows in its contents, and what is no photo is refused in words, which Streamlit's are not.
-        max_upload_size=MAX_BYTES // 2**20,
-        key="uploader",
-        on_change=_accept,
-        args=("uploader",),
-        help=f"{formats_in_words()}, whatever its name, of at most 50 megapixels. It stays in this session's memory and is gone "
-        "when the session ends.",
-    )
+    uploader("Your own photo", "uploader")
     if st.toggle("Use the camera", key="camera-on"):
         st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
-    if error := st.session_state.get(_UPLOAD_ERROR):
-        st.error(error)
+    if forgetting.VISITORS.trouble:
+        st.warning(forgetting.TROUBLE)
+    upload_error()
     if upload := uploads.get(name):
         for notice in upload.notices:
             st.caption(f":material/info: {state.plain(notice)}")
         title = upload.title
         return Photo(name, state.plain(title), "", f"The uploaded photo {title}", upload.image, title, upload.notices)
-    if name not in samples:
-        st.info(
-            "This link shows an uploaded photo that is not here. Upload that photo to see the same view; until then, a sample."
-        )
-        name = first
-    sample = samples[name]
+    sample = samples.get(name) or samples[first]
     credit = f" (photo: {sample.author}; {sample.licence})"
-    return Photo(name, sample.title, credit, sample.alt, _sample_image(sample), sample.title)
+    return Photo(sample.name, sample.title, credit, sample.alt, _sample_image(sample), sample.title)
+
+
+def uploader(label: str, key: str) -> None:
+    """Where a person drops a photo of their own."""
+    st.file_uploader(
+        label,
+        # Any ending: what a file is shows in its contents, and what is no photo is refused in words, which Streamlit's are not.
+        max_upload_size=MAX_BYTES // 2**20,
+        key=key,
+        on_change=_accept,
+        args=(key,),
+        help=f"{formats_in_words()}, whatever its name, of at most 50 megapixels. It stays in this session's memory and is gone "
+        "when the session ends.",
+    )
+
+
+def upload_error() -> None:
+    """What was wrong with the last photo that was dropped."""
+    if error := st.session_state.get(_UPLOAD_ERROR):
+        st.error(error)
+
+
+def is_upload(name: str) -> bool:
+    """Whether a photo of this name is somebody's own."""
+    return name.startswith(_UPLOAD_PREFIX)
 
 
 def forget_upload_error() -> None:
@@ -156,14 +169,12 @@ def choose_checkpoint() -> LoadedCheckpoint:
         format_func=titles.__getitem__,
         help=explain("checkpoint"),
     )
-    if name not in choices:
-        st.info("This link shows an uploaded checkpoint that is not here. Upload that file to see the same view.")
-        name = first
-    loaded = _load_or_default(choices, name)
+    loaded = _load_or_default(choices, name if name in choices else first)
     networks.mark(loaded)
     if st.toggle("Bring your own", key="own-checkpoint-on"):
         networks.uploader("sidebar")
-    networks.tell_refused("sidebar")
+    if not state.gone().get("checkpoint"):
+        networks.tell_refused("sidebar")
     if (asked_for := networks.asked_for()) and not asked_for.is_file():
         st.error(f"There is no file {state.plain(asked_for.name)}, which the command line asks for.")
     _keep_what_fits(loaded)
@@ -183,6 +194,7 @@ def _load_or_default(choices: dict[str, networks.Choice], name: str) -> LoadedCh
         info = choices[name].info
         networks.refuse(error, choices[name].title, path=info.path if info else None)
         state.put("checkpoint", bundled.name)
+        state.gone()["checkpoint"] = name
         return networks.load(bundled)
 
 
@@ -216,7 +228,7 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
         name="lambda",
         default=own,
         parse=parse_lambda,
-        text=lambda value: None if value == EACH_ITS_OWN else f"{value:g}",
+        text=lambda value: None if value == EACH_ITS_OWN else state.number_text(value),
         format_func=lambda value: (
             value if value == EACH_ITS_OWN else f"{value:g}" + (f" ({word})" if value == own else "")
         ),

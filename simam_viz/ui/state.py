@@ -27,12 +27,22 @@ T = TypeVar("T")
 ECHO_SECONDS = 2.0
 """How long the address may lag behind: longer than a slow round trip, shorter than a person takes to go back."""
 
+TOLD_SECONDS = 1.0
+"""How long what is sent to a browser may take to get there: shorter than a person takes to move a control back."""
+
+_BEGINS = {st.segmented_control: "default", st.multiselect: "default"}
+"""What widgets call the value that they begin with, where it is not ``value``."""
 _VIEW = "view"
 _REPLACED = "views-replaced"
 _REMEMBERED = 100
 _CHANGED = "view-changed"
+_TOLD = "told-to-widgets"
+_BY_HAND = (-math.inf, None)
+_WRITTEN = "view-written"
 _PAGE = "page"
 _IGNORED = "ignored"
+_GONE = "gone"
+_SETTINGS = "settings"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
 _NUMBERS = ("size", "lambda", "channel", "row", "column", "least")
@@ -47,16 +57,25 @@ def begin(page: str) -> bool:
 
     Returns whether the page was changed.
     """
-    asked, ignored = sifted({name: st.query_params.get_all(name) for name in st.query_params})
+    parameters = {name: st.query_params.get_all(name) for name in st.query_params}
+    asked, ignored = sifted(parameters)
     session = st.session_state
     session[_IGNORED] = ignored
     changed_here = session.pop(_CHANGED, False)
     moved = session.get(_PAGE) != page
     session[_PAGE] = page
+    if moved:
+        session[_TOLD] = {}  # another page's widgets are other widgets
     now = time.monotonic()
     echo = any(asked == view and (moved or now - when < ECHO_SECONDS) for when, view in session.get(_REPLACED, []))
+    if moved or not (changed_here or echo):
+        session[_WRITTEN] = asked
     if _VIEW not in session or not (changed_here or echo):
-        session[_VIEW] = asked
+        if asked != session.get(_VIEW):
+            session[_GONE] = {}
+        session[_VIEW] = asked.copy()
+        left_out = parameters.keys() & set(NAMES) - asked.keys()
+        gone().update({name: parameters[name][-1] for name in left_out if parameters[name]})
     return moved
 
 
@@ -68,7 +87,7 @@ def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[st
     view, sentences = {}, []
     unknown = [name for name in parameters if name not in NAMES]
     if unknown:
-        named = ", ".join(_quoted(name) for name in unknown[:3]) + (" and others" if len(unknown) > 3 else "")
+        named = ", ".join(quoted(name) for name in unknown[:3]) + (" and others" if len(unknown) > 3 else "")
         sentences.append(f"The link asks for {named}, which mean nothing here and were ignored.")
     for name, texts in parameters.items():
         if name not in NAMES or not texts:
@@ -97,11 +116,17 @@ def settle(ignored: Sequence[str] = ()) -> None:
     """
     st.session_state.pop(_CHANGED, None)
     st.session_state[_IGNORED] = list(ignored)
+    st.session_state[_SETTINGS] = {}
 
 
 def ignored() -> list[str]:
     """What the page has ignored of its address so far, a sentence each."""
     return list(st.session_state.get(_IGNORED, []))
+
+
+def settings() -> dict[str, str]:
+    """What the controls of the fragment are set to, in the words of the screen; it fills as they are drawn."""
+    return st.session_state.setdefault(_SETTINGS, {})
 
 
 def current() -> dict[str, str]:
@@ -124,6 +149,18 @@ def put(name: str, text: str | None) -> None:
         session[_VIEW].pop(name, None)
     else:
         session[_VIEW][name] = text
+    gone().pop(name, None)
+
+
+def gone() -> dict[str, str]:
+    """What the address asked for and was not there: its text, by entry, until that entry is set."""
+    return st.session_state.setdefault(_GONE, {})
+
+
+def recall() -> None:
+    """Ask once more for what was not there, from a callback: what has come since may have it."""
+    for name, text in gone().copy().items():
+        put(name, text)
 
 
 def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
@@ -137,16 +174,17 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
     try:
         return parse(text)
     except (ValueError, KeyError):
-        st.session_state[_VIEW].pop(name)
+        gone()[name] = st.session_state[_VIEW].pop(name)
         st.session_state.setdefault(_IGNORED, []).append(_does_not_exist(name, text))
         return default
 
 
 def _does_not_exist(name: str, text: str) -> str:
-    return f"The link asks for {name} {_quoted(text)}, which does not exist here."
+    return f"The link asks for {name} {quoted(text)}, which does not exist here."
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text from outside, its beginning if it is long, in quotation marks."""
     return f"“{plain(text[:40])}{'…' if len(text) > 40 else ''}”"
 
 
@@ -158,9 +196,10 @@ def plain(text: str) -> str:
 
 def write_url() -> None:
     """Make the address bar show the view."""
-    view = st.session_state[_VIEW]
-    if st.query_params.to_dict() != view:
-        st.query_params.from_dict(view)
+    session = st.session_state
+    if _address_is_old() or session[_WRITTEN] != session[_VIEW]:
+        st.query_params.from_dict(session[_VIEW])
+        session[_WRITTEN] = current()
 
 
 def control(
@@ -191,14 +230,91 @@ def control(
     key = f"control-{name}"
 
     def changed() -> None:
-        put(name, text(st.session_state[key]))
-        if on_change:
-            on_change()
+        try:
+            said = text(st.session_state[key])
+            if said is not None:
+                parse(said)
+        except (ValueError, LookupError, TypeError):
+            return  # the browser has not heard yet that other options are offered now
+        if moved_by_hand(key):
+            put(name, said)
+            if on_change:
+                on_change()
 
-    st.session_state[key] = value
-    widget(label, *args, key=key, on_change=changed, **options)
+    show(key, value)
+    if widget in (st.selectbox, st.multiselect):
+        options.setdefault(
+            "filter_mode", "contains"
+        )  # letters in their order, far apart, are found in words that mean something else
+    # Also as what the widget begins with: a browser that makes it anew, or speaks of an option that is gone, falls back to it.
+    begins = {"index": args[0].index(value)} if widget == st.selectbox else {_BEGINS.get(widget, "value"): value}
+    widget(label, *args, key=key, on_change=changed, **begins, **options)
+    settings()[label] = _in_words(value, options.get("format_func", str))
     write_url()
     return value
+
+
+def _in_words(value: Any, format_func: Callable[[Any], str]) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(format_func(one) for one in value)
+    return "any" if value is None else format_func(value)
+
+
+def show(key: str, value: Any) -> None:
+    """Make the widget of this key show ``value``; to be called in the run that draws it, and before it is drawn.
+
+    What is assigned to a widget goes to the browser and replaces what stands there, and a person who is quick has moved it
+    on by then: so nothing is assigned to a widget that shows this value already.
+
+    Streamlit drops what an interrupted run had yet to send. So for a moment after the widget was made to show something
+    else, unless the person has moved it since, it is told again.
+    """
+    told = _told()
+    shown = st.session_state.get(key)
+    now = time.monotonic()
+    if key not in told or key not in st.session_state or not _same(shown, value):
+        told[key] = now, shown
+    elif now - told[key][0] > TOLD_SECONDS:
+        return
+    st.session_state[key] = value
+
+
+def moved_by_hand(key: str) -> bool:
+    """Whether the person has moved the widget of this key; to be called once, in its callback.
+
+    They have not where the browser, busy with something else, says again what the widget was made to show no more. It has
+    not heard of the change yet: that was a moment ago, or the address that it sends along is older, too.
+    """
+    when, before = _told().get(key, _BY_HAND)
+    moment = time.monotonic() - when < TOLD_SECONDS
+    if (when, before) != _BY_HAND and _same(st.session_state[key], before) and (moment or _address_is_old()):
+        return False
+    _told()[key] = _BY_HAND
+    return True
+
+
+def _address_is_old() -> bool:
+    """Whether the browser, when it sent this, had yet to hear what the address became last."""
+    return st.query_params.to_dict() != st.session_state.get(_WRITTEN)
+
+
+def _told() -> dict[str, tuple[float, Any]]:
+    """When each widget of this page was last made to show another value, and what it had shown, by its key."""
+    return st.session_state.setdefault(_TOLD, {})
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)  # the browser counts steps, 3 × 0.1
+    return bool(one == other)
+
+
+def number_text(value: float) -> str:
+    """A number in as few digits as give it back."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def one_of(options: dict[str, T]) -> Callable[[str], T]:

@@ -74,22 +74,24 @@ def results(view: Scene, points: list[Point]) -> None:
         st.subheader("Probabilities")
         classes = leading_classes(points, at_own)
         lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
-        st.echarts_chart(
+        widgets.chart(
             charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
             height=380,
             key="sweep-probabilities",
+            name="probabilities-along-lambda",
             alt="Probabilities of the leading classes against λ",
         )
         st.caption(f"The five most probable classes at {own_words}, and every class that is predicted at some λ.")
     with right:
         st.subheader("Contrast of the weights", help=explain("contrast"))
-        st.echarts_chart(
+        widgets.chart(
             charts.along_lambda(
                 {name: [point.contrasts[name] for point in points] for name in points[0].contrasts},
                 lambdas, "standard deviation of the weights", marks,
             ),
             height=380,
             key="sweep-contrasts",
+            name="contrast-along-lambda",
             alt="Standard deviation of the weights of every block against λ",
         )  # fmt: skip
         st.caption("It falls to 0 as λ passes the channels' variances." + view.hypothetical)
@@ -123,7 +125,7 @@ def results(view: Scene, points: list[Point]) -> None:
 
     st.subheader("All values")
     rows = table(points, names, classes)
-    takeaway.keep_table("sweep", rows)
+    takeaway.keep_table("sweep", "The λ sweep", rows)
     percents = ["probability", *(f"p({names[k]})" for k in classes)]
     st.dataframe(
         rows,

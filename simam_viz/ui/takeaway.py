@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import streamlit as st
 from .. import export, render, report
 from ..analysis import Analysis
 from ..render import Pixels
-from . import turns
+from . import forgetting, state, turns
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -23,79 +24,114 @@ _NOW = "takeaway"
 
 
 @dataclass
-class _Takeaway:
-    """What stands on the page of one session now. Download buttons read it when they are clicked, and not before."""
+class _Shown:
+    """What one run of a page shows."""
 
+    page: str = ""
     view: Scene | None = None
     pictures: dict[str, tuple[Draw, int]] = field(default_factory=dict)
     tables: dict[str, list[export.Row]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    """Of the tables."""
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Takeaway:
+    """What stands on the page of one session now. Download buttons read it when they are clicked, and not before."""
+
+    drawn: _Shown = field(default_factory=_Shown)
+    """Whole: until the next is, this is what is given."""
+    drawing: _Shown = field(default_factory=_Shown)
+
+    @property
+    def tables(self) -> dict[str, list[export.Row]]:
+        return self.drawn.tables
+
+    def clear(self) -> None:
+        self.drawn = self.drawing = _Shown()
 
     def pictures_zip(self) -> bytes:
-        drawn = {name: draw(max(export.FULL_SIZE, 2 * size)) for name, (draw, size) in dict(self.pictures).items()}
+        drawn = {name: draw(max(export.FULL_SIZE, 2 * size)) for name, (draw, size) in self.drawn.pictures.items()}
         return export.zip_bytes({f"{name}.png": render.png(pixels) for name, pixels in drawn.items()})
 
     def tables_zip(self) -> bytes:
-        tables = export.tables(self._analysis()) | self.tables
+        tables = export.tables(_analysed(self.drawn)) | self.drawn.tables
         return export.zip_bytes({f"{name}.csv": export.csv_bytes(rows) for name, rows in tables.items()})
 
     def tensors_npz(self) -> bytes:
-        return export.npz_bytes(export.tensors(self._analysis(), self.view.loaded))
+        return export.npz_bytes(export.tensors(_analysed(self.drawn), self.drawn.view.loaded))
 
     def report_html(self) -> bytes:
-        view = self.view
-        photo = view.photo
+        shown, view = self.drawn, self.drawn.view
+        photo, tables = view.photo, {shown.titles[name]: rows for name, rows in shown.tables.items()}
+        on_screen = report.OnScreen(shown.page, shown.settings, tables)
         return report.html(
-            self._analysis(), view.loaded, photo.image, photo.file_name, photo.credit, view.photo_notices
+            _analysed(shown), view.loaded, photo.image, photo.file_name, photo.credit, view.photo_notices, on_screen
         )
 
-    def _analysis(self) -> Analysis:
-        # Downloads run outside the script and so without its caches.
-        with turns.waited_for():
-            return self.view.fresh_analysis()
+
+def _analysed(shown: _Shown) -> Analysis:
+    # Downloads run outside the script and so without its caches.
+    with turns.waited_for():
+        return shown.view.fresh_analysis()
 
 
 def begin() -> None:
-    """A page begins: nothing stands on it yet."""
+    """A page begins."""
     # One object a session: Streamlit remembers the buttons of earlier pages, and they must not hold on to old networks.
-    now = st.session_state.setdefault(_NOW, _Takeaway())
-    now.view, now.pictures, now.tables = None, {}, {}
+    now: _Takeaway = st.session_state.setdefault(_NOW, _Takeaway())
+    now.drawing = _Shown()
+    forgetting.keeps(_NOW, now)
 
 
-def shows(view: Scene) -> None:
+def shows(page_title: str, view: Scene) -> None:
     """What depends on ``view`` is about to be drawn anew."""
-    now = st.session_state[_NOW]
-    now.view, now.pictures, now.tables = view, {}, {}
+    st.session_state[_NOW].drawing = _Shown(page_title, view, settings=state.settings())
 
 
 def keep(name: str, draw: Draw, size: int) -> None:
     """A picture stands on the page."""
-    st.session_state[_NOW].pictures[name] = draw, size
+    st.session_state[_NOW].drawing.pictures[name] = draw, size
 
 
-def keep_table(name: str, rows: list[export.Row]) -> None:
-    """A table stands on the page whose numbers are not among those of the analysis."""
-    st.session_state[_NOW].tables[name] = rows
+def keep_table(name: str, title: str, rows: list[export.Row]) -> None:
+    """A table stands on the page, or numbers that make one; ``title`` says of what, in the report."""
+    if rows:
+        drawing: _Shown = st.session_state[_NOW].drawing
+        drawing.tables[name], drawing.titles[name] = rows, title
 
 
-def offer(photo_name: str, page_title: str) -> None:
-    """The buttons. They are drawn once a page: a move of λ changes what they give, not them."""
+def file_name(what: str) -> str:
+    """What to call a file of the photo on screen, without its ending."""
+    view = st.session_state[_NOW].drawing.view
+    photo = f"{view.photo.name}-" if view else ""
+    return re.sub(r"[^-.\w]+", "-", f"simam-{photo}{what}")
+
+
+def offer() -> None:
+    """The buttons, when the page stands: they say what each file holds."""
     now: _Takeaway = st.session_state[_NOW]
-    page = page_title.lower().replace(" ", "-")
-    with st.popover("Take it home", icon=":material/download:", width="stretch"):
-        offers = {
-            "Report (HTML)": ("report", now.report_html, ".html", "text/html",
-                              "One file with pictures, numbers and settings; it opens offline."),
-            "Pictures of this page (PNG)": (f"pictures-{page}", now.pictures_zip, ".zip", "application/zip",
-                                            "At full resolution, in a ZIP archive."),
-            "Tables (CSV)": ("tables", now.tables_zip, ".zip", "application/zip",
-                             "Of this page and of the whole analysis: classes, blocks, channels, most emphasised neurons. A ZIP archive."),
-            "Tensors (NPZ)": ("tensors", now.tensors_npz, ".npz", "application/octet-stream",
-                              "Features, energies, importances, weights, refined features and Grad-CAM of every block; "
-                              "“explanation” in it says what is what."),
-        }  # fmt: skip
-        for label, (what, make, suffix, mime, note) in offers.items():
-            st.download_button(
-                label, make, f"simam-{photo_name}-{what}{suffix}", mime, on_click="ignore", key=f"take-{suffix}-{what[:6]}",
-                help=note, width="stretch", icon=":material/download:",
-            )  # fmt: skip
-        st.caption("All of it as it is on screen now. A chart has its own button in its corner.")
+    now.drawn = shown = now.drawing
+    page = shown.page.lower()
+    pictures, tables = len(shown.pictures), len(export.TABLES | shown.tables.keys())
+    listed = ", ".join(sorted(export.TABLES | shown.tables.keys()))
+    offers = {
+        "Report (HTML)": ("report", now.report_html, ".html", "text/html",
+                          "One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the "
+                          "settings and tables of this page."),
+        f"Pictures of this page ({pictures} PNG)" if pictures else "No pictures on this page": (
+            f"pictures-{page}", now.pictures_zip, ".zip", "application/zip",
+            "At full resolution, in a ZIP archive." if pictures else "Charts are no pictures: each has a button in its corner."),
+        f"Tables ({tables} CSV)": ("tables", now.tables_zip, ".zip", "application/zip",
+                                   f"Of this page and of the whole analysis, in a ZIP archive: {listed}."),
+        "Tensors (NPZ)": ("tensors", now.tensors_npz, ".npz", "application/octet-stream",
+                          "Features, energies, importances, weights, refined features and Grad-CAM of every block; "
+                          "“explanation” in it says what is what."),
+    }  # fmt: skip
+    for label, (what, make, suffix, mime, note) in offers.items():
+        st.download_button(
+            label, make, f"{file_name(what)}{suffix}", mime, on_click="ignore", key=f"take-{suffix}-{what[:6]}",
+            help=note, width="stretch", icon=":material/download:", disabled=make == now.pictures_zip and not pictures,
+        )  # fmt: skip
+    st.caption("Of what is on screen now. A chart has its own button in its corner.")

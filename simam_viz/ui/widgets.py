@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,7 +15,7 @@ from ..render import Scale, percent
 from . import takeaway
 from .takeaway import Draw
 
-__all__ = ["colour_scale", "percent", "picture", "span", "table", "tiles"]
+__all__ = ["chart", "colour_scale", "percent", "picture", "span", "table", "tiles"]
 
 
 def span(low: float, high: float) -> tuple[str, str]:
@@ -54,9 +55,23 @@ def picture(
             st.caption(caption)
 
 
-def table(name: str, rows: list[Row], place: DeltaGenerator | None = None) -> None:
-    """A small table, drawn into ``place`` if there is one; it can be taken home as CSV under this name."""
-    takeaway.keep_table(name, rows)
+def chart(
+    spec: charts.ChartSpec,
+    *,
+    key: str,
+    height: int,
+    alt: str,
+    name: str | None = None,
+    on_select: Callable[[], None] | Literal["ignore"] = "ignore",
+) -> None:
+    """A chart with a button in its corner that saves it as PNG, in a file called ``name`` (or else as the chart's ``key``)."""
+    saved = charts.with_save_button(spec, takeaway.file_name(name or key))
+    st.echarts_chart(saved, height=height, key=key, alt=alt, on_select=on_select)
+
+
+def table(name: str, title: str, rows: list[Row], place: DeltaGenerator | None = None) -> None:
+    """A small table, drawn into ``place`` if there is one; it can be taken home under this name and title."""
+    takeaway.keep_table(name, title, rows)
     (place or st).table(rows)
 
 
