@@ -28,7 +28,10 @@ ECHO_SECONDS = 2.0
 """How long the address may lag behind: longer than a slow round trip, shorter than a person takes to go back."""
 
 TOLD_SECONDS = 1.0
-"""How long what is sent to a browser may take to get there: shorter than a person takes to move a control back."""
+"""How long what is sent to a browser may take to leave this process."""
+
+HEARD_SECONDS = 0.5
+"""How long it may take to be heard and answered: shorter than a person takes to move a control back to where it was."""
 
 _BEGINS = {st.segmented_control: "default", st.multiselect: "default"}
 """What widgets call the value that they begin with, where it is not ``value``."""
@@ -243,9 +246,8 @@ def control(
 
     show(key, value)
     if widget in (st.selectbox, st.multiselect):
-        options.setdefault(
-            "filter_mode", "contains"
-        )  # letters in their order, far apart, are found in words that mean something else
+        # By default letters count that stand far apart: “spoon” finds German shepherds, too.
+        options.setdefault("filter_mode", "contains")
     # Also as what the widget begins with: a browser that makes it anew, or speaks of an option that is gone, falls back to it.
     begins = {"index": args[0].index(value)} if widget == st.selectbox else {_BEGINS.get(widget, "value"): value}
     widget(label, *args, key=key, on_change=changed, **begins, **options)
@@ -288,7 +290,7 @@ def moved_by_hand(key: str) -> bool:
     not heard of the change yet: that was a moment ago, or the address that it sends along is older, too.
     """
     when, before = _told().get(key, _BY_HAND)
-    moment = time.monotonic() - when < TOLD_SECONDS
+    moment = time.monotonic() - when < HEARD_SECONDS
     if (when, before) != _BY_HAND and _same(st.session_state[key], before) and (moment or _address_is_old()):
         return False
     _told()[key] = _BY_HAND
