@@ -14,6 +14,7 @@ from .cam import correlation
 from .checkpoints import LoadedCheckpoint
 from .metrics import (
     CONTROLS,
+    LEAST_IN_WORDS,
     STEPS,
     TOO_UNSURE,
     Faithfulness,
@@ -58,6 +59,11 @@ class Finding:
     trouble: str
     """Why it was not measured, in words; empty if it was."""
     measures: Faithfulness | None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is a map to look at: one that is too unsure to be scored is."""
+        return self.trouble in ("", TOO_UNSURE)
 
 
 def findings(
@@ -206,15 +212,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class Versus:
-    """One kind of heat map through two networks, over the photos on which both were measured."""
+    """One kind of heat map through two networks."""
 
     photos: int
+    """On which both were measured, and count; what follows ``correlations`` is over these."""
     correlations: list[float]
-    """Of the two maps, for each photo where neither is the same everywhere."""
-    gain: Difference
-    """Of :func:`simam_viz.metrics.gain` over the random map; more is better."""
-    drop: Difference
-    """Of the average drop; less is better."""
+    """Of the two maps, for each photo where neither is the same everywhere; of those that are too unsure for a score, too."""
+    gain: Difference | None
+    """Of :func:`simam_viz.metrics.gain` over the random map; more is better. ``None`` if no photo counts for both."""
+    drop: Difference | None
+    """Of the average drop; less is better. ``None`` if no photo counts for both."""
     better_than_random: tuple[bool, bool]
     """Whether the gain of the first, and of the second, is above 0 at all."""
 
@@ -222,18 +229,23 @@ class Versus:
 def versus(found: list[Finding], first: str, second: str, kind: str) -> Versus | None:
     """Do two networks look at different places, and is the first's map more faithful? ``None`` if no photo can tell."""
     through = [f for f in found if f.network in (first, second)]
-    if {f.network for f in through} != {first, second}:
+    maps = {(f.photo, f.network): f.values for f in through if f.map_name == kind and f.is_drawn}
+    related = [
+        correlation(values, maps[photo, second])
+        for (photo, network), values in maps.items()
+        if network == first and (photo, second) in maps
+    ]
+    if not related:
         return None
     both = measured_everywhere(through)
     ours, theirs = (pairs(both, network, kind) for network in (first, second))
+    correlations = [r for r in related if r is not None]
     if not ours:
-        return None
+        return Versus(0, correlations, None, None, (False, False))
     one, other = list(ours.values()), [theirs[photo] for photo in ours]
-    maps = {(f.photo, f.network): f.values for f in both if f.map_name == kind}
-    related = (correlation(maps[photo, first], maps[photo, second]) for photo in ours)
     return Versus(
         len(ours),
-        [r for r in related if r is not None],
+        correlations,
         _difference(*([(map_.score - random.score, map_.probability) for map_, random in of] for of in (one, other))),
         _difference(*([(map_.drop, 1.0) for map_, _ in of] for of in (one, other))),
         (gain(one) > 0, gain(other) > 0),
@@ -254,6 +266,10 @@ def places_sentence(told: Versus) -> str:
 
 def lead_sentences(told: Versus, first: str, second: str) -> list[str]:
     """Whose maps are more faithful, in words, by what the two networks are called; one sentence a measure."""
+    if told.gain is None or told.drop is None:
+        return [
+            f"There is no photo on which both were measured: {first} and {second} must give its class {LEAST_IN_WORDS} or more."
+        ]
     if not any(told.better_than_random):
         gains = "neither map is better than a random one"
     else:

@@ -251,7 +251,6 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
 
 
 def test_what_was_stopped_before_the_twin_says_so(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "LEAST_PROBABILITY", 0.0)  # the twin here knows nothing
     monkeypatch.setattr("simam_viz.ui.long_task._PIECE_SECONDS", 0.001)  # one heat map between two looks at the button
     app = open_page(PAGE, size="96", block="layer3.0", look="faithful")
     app.button(key="faithful-photo-start").click().run()

@@ -56,7 +56,12 @@ def test_a_broken_network_has_no_headline() -> None:
     assert rows["on", "Grad-CAM"].gain == pytest.approx(0.6 / 2.6) and rows["on", "Grad-CAM"].mean.photos == 3
     assert rows["off", "Grad-CAM"].gain is None and rows["off", "Grad-CAM"].mean is None
     assert rows["off", "Grad-CAM"].asked == 3
-    assert survey.versus(whole + broken, "on", "off", "Grad-CAM") is None
+    told = survey.versus(whole + broken, "on", "off", "Grad-CAM")
+    assert (told.photos, told.gain, told.drop) == (0, None, None)
+    assert told.correlations == pytest.approx([1.0] * 3), "where the two look can be said all the same"
+    assert survey.lead_sentences(told, "on", "off") == [
+        "There is no photo on which both were measured: on and off must give its class 10 % or more."
+    ]
 
 
 def test_two_networks_are_compared_over_photos_that_both_know() -> None:
@@ -109,4 +114,5 @@ def test_the_command_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     out = capsys.readouterr().out
     assert "A photo counts for a network that gives its class at least 10 %" in out
     assert f"0 of 2  simam_resnet18-tinyimagenet, off, Grad-CAM: {WHY}" in out or "class impossible" in out
-    assert "have no photo in common that can be put to both" in out
+    assert "Is its map more faithful? 0 photos can be put to both." in out
+    assert "There is no photo on which both were measured" in out

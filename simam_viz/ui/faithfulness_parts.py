@@ -163,8 +163,7 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
         row: dict[str, object] = {"photo": photo}
         for column in asked.columns[1:]:
             one, other = maps.get((photo, first)), maps.get((photo, asked.titles[column]))
-            # A map that is too unsure to be scored is still a map.
-            usable = all(f is not None and f.trouble in ("", metrics.TOO_UNSURE) for f in (one, other))
+            usable = one is not None and other is not None and one.is_drawn and other.is_drawn
             row[asked.titles[column]] = cam.correlation(one.values, other.values) if usable else None
         rows.append(row)
     return rows
@@ -213,7 +212,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
     told = survey.versus(found, first, twin, asked.method)
     if told is None:
         st.info(
-            "There is no photo so far on which both heat maps were measured: nothing can be said of SimAM against its twin."
+            "There is no photo yet on which both heat maps were measured: nothing can be said of SimAM against its twin."
         )
         return
     counted = "" if over == "photo" else f" {told.photos} of {len({f.photo for f in found})} photos can be put to both."
