@@ -55,11 +55,7 @@ def choose_neuron(view: Scene) -> tuple[str, Derivation]:
     if neuron is None:
         source, neuron = "toy", lesson_parts.toy_neuron(view.e_lambda)
     lesson_parts.results(neuron)
-    whose = ""
-    if view.e_lambda is None:
-        whose = "this block's own" if source == "photo" else "every block has its own; the small channel is in none"
-        whose = f" ({whose})"
-    st.caption(f"At λ = {neuron.e_lambda:g}{whose}: the slider in the sidebar changes it.")
+    lesson_parts.whose_lambda(view, source, neuron)
     return source, neuron
 
 

@@ -98,8 +98,9 @@ def test_the_card_is_on_screen() -> None:
         import simam_viz
         from simam_viz.checkpoints import LoadedCheckpoint, Transforms
         from simam_viz.model_card import Card
-        from simam_viz.ui import models_card
+        from simam_viz.ui import models_card, takeaway
 
+        takeaway.begin()
         card, model = Card.of(entries), simam_viz.create_model("resnet18", num_classes=5)
         models_card.classes_known(LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card))
 

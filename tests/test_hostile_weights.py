@@ -103,6 +103,8 @@ def test_no_oddity_of_a_file_reaches_the_log() -> None:
     """In a process of its own: pytest has filters of warnings itself."""
     script = """
 import io, pickle, simam_viz
+from simam_viz.quiet import quieten
+quieten()  # as the app and the commands begin
 from tests.hostile_weights import saved
 plain = pickle.dumps({"a": 1}, protocol=2)
 for protocol in range(256):

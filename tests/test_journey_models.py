@@ -85,12 +85,12 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     main.get_by_role("spinbutton", name="λ it was trained with").fill("0.02")
     main.get_by_role("spinbutton", name="Input size in pixels").fill("96")
     names = ["ant", "bee", "cat", "dog", "elk"]
-    main.get_by_role("textbox", name="One name a line").fill("\n".join(names))
+    main.get_by_role("textbox", name="One name a line, in the order").fill("\n".join(names))
     main.get_by_role("button", name="Save").click()
     expect(main.get_by_text("The card is kept for this session.")).to_be_visible(timeout=30_000)
     app.idle()
     main.get_by_role("button", name="Run the samples").click()
-    expect(main.get_by_text("What reaches batch norm behind SimAM lies")).to_be_visible(timeout=60_000)
+    expect(main.get_by_text("Each batch norm remembers the variance")).to_be_visible(timeout=60_000)
 
     # It is what every page shows now: the pictures are those of this network at its λ and size.
     app.go("Overview")

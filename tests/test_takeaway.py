@@ -272,6 +272,6 @@ def test_numbers_beside_charts_are_tables(analysis: Analysis) -> None:
     rows = {row["quantity"]: row for row in export.distribution(block, 3)}
     assert rows["energy"]["mean"] == pytest.approx(float(block.energy[3].mean()))
     assert rows["attention weight"]["neurons"] == block.attention[3].numel()
-    (row,) = export.variances(block, 0.1)
+    (row,) = export.variances(block)
     assert row["of a variance below λ"] == int((block.variances < 0.1).sum()) and row["channels"] == 128
     assert re.fullmatch(r"[\w-]+", "-".join(export.TABLES)) and set(export.tables(analysis)) == export.TABLES

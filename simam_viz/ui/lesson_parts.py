@@ -131,6 +131,15 @@ def pick_neuron(key: str, block: Block, channel: int, quantity: str, own_range: 
     return place
 
 
+def whose_lambda(view: Scene, source: str, neuron: Derivation) -> None:
+    """At which λ the neuron's numbers are, and whose it is where the network's blocks keep different ones."""
+    whose = ""
+    if view.e_lambda is None:
+        of = "this block's own" if source == "photo" else "every block has its own; the small channel is in none"
+        whose = f" ({of})"
+    st.caption(f"At λ = {neuron.e_lambda:g}{whose}: the slider in the sidebar changes it.")
+
+
 def results(d: Derivation) -> None:
     """What comes out, in six numbers."""
     side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
