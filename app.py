@@ -4,12 +4,14 @@ from functools import partial
 
 import streamlit as st
 
-from simam_viz import charts, render
-from simam_viz.checkpoints import short_name
-from simam_viz.images import centre_square
-from simam_viz.ui import choose, models_card, networks, scene, state, widgets
-from simam_viz.ui.glossary import TERMS, explain
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene, state, zoo
+from simam_viz.app.scene import Scene
+from simam_viz.app.screens.models import shown_card
+from simam_viz.app.widgets import choose, pictures
+from simam_viz.app.widgets.glossary import TERMS, explain
+from simam_viz.checkpoints.loading import short_name
+from simam_viz.draw import charts, render
+from simam_viz.photos.images import centre_square
 
 
 def overview(view: Scene) -> None:
@@ -18,7 +20,7 @@ def overview(view: Scene) -> None:
 
     photo, answer = st.columns([1, 1], gap="large")
     with photo:
-        widgets.picture(
+        pictures.picture(
             "photo",
             partial(render.framed_photo, view.photo.image, centre_square(*view.photo.image.size)),
             640,
@@ -31,10 +33,10 @@ def overview(view: Scene) -> None:
             st.caption(state.plain(notice))
     with answer:
         _, name, probability = analysis.top(1)[0]
-        st.markdown(f"#### The network says: {short_name(name)} ({widgets.percent(probability)})")
-        networks.mark(view.loaded)
+        st.markdown(f"#### The network says: {short_name(name)} ({pictures.percent(probability)})")
+        zoo.mark(view.loaded)
         top = analysis.top(5)
-        widgets.chart(
+        pictures.chart(
             charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
             height=200,
             alt="The five most probable classes as bars",
@@ -42,14 +44,14 @@ def overview(view: Scene) -> None:
         )
         at = f", at {view.lambda_text}" if analysis.attends else ""
         st.caption(f"The five most probable of the {len(analysis.categories)} classes this network knows{at}.")
-        models_card.classes_known(view.loaded)
+        shown_card.classes_known(view.loaded)
 
     st.subheader("Where attention is high, block by block", help=explain("attention weight"))
     own = choose.own_range()
     with st.grid(4, min_column_width=130):
         for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
             scale = render.scale_for("mean weight", weights, own)
-            widgets.picture(
+            pictures.picture(
                 f"weights-{block.name}",
                 partial(render.overlay, analysis.view, weights, scale),
                 320,
@@ -74,7 +76,7 @@ def overview(view: Scene) -> None:
     with st.grid(4, min_column_width=130):
         for block in analysis.blocks:
             empty = "" if block.cam_max > 0 else f": all zero, no position speaks for {target}"
-            widgets.picture(
+            pictures.picture(
                 f"cam-{block.name}",
                 partial(render.overlay, analysis.view, block.cam, render.CAM_SCALE),
                 320,

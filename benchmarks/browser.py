@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from simam_viz.ui.scene import PAGES
+from simam_viz.app.scene import PAGES
 
 from .measure import Budget, Row, durations, missing, peer
 from .server import ROOT, running
@@ -147,7 +147,7 @@ def _lambda_moves(page: Page, title: str, moves: int) -> Row:
 def _imports() -> list[Row]:
     """What the first page imports: seconds in a fresh interpreter, and the dearest packages in the note."""
     result = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import streamlit, simam_viz.ui.scene, simam_viz.charts"],
+        [sys.executable, "-X", "importtime", "-c", "import streamlit, simam_viz.app.scene, simam_viz.draw.charts"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     costs: dict[str, int] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 import simam_viz
-from simam_viz.models import shared_copy
-from simam_viz.simam import SimAM
+from simam_viz.modules.simam import SimAM
+from simam_viz.networks.architectures import shared_copy
 
 from .analysis import floor
 from .measure import Row, interleaved, ratio

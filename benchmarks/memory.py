@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simam_viz.samples import list_samples
+from simam_viz.photos.samples import list_samples
 
 from .measure import Budget, Row, missing, quartiles
 from .server import ROOT, running

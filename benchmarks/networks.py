@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.models import create_model
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.networks.architectures import create_model
+from simam_viz.photos.samples import list_samples
 
 
 def bundled() -> LoadedCheckpoint:

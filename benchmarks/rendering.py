@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from simam_viz import render
+from simam_viz.draw import render
 
 from .measure import Budget, Row, durations, interleaved, ratio
 from .networks import photo

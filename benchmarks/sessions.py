@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 import simam_viz
-from simam_viz import render
-from simam_viz.samples import list_samples
+from simam_viz.draw import render
+from simam_viz.photos.samples import list_samples
 
 from .measure import Row, durations, missing, peer
 from .networks import bundled

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 import simam_viz
-from simam_viz.models import residual_blocks
-from simam_viz.simam import SimAM
+from simam_viz.modules.simam import SimAM
+from simam_viz.networks.architectures import residual_blocks
 
 from .measure import Budget, Row, interleaved, ratio
 

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from simam_viz.ui import choose, inspection_parts, scene, state
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene, state
+from simam_viz.app.scene import Scene
+from simam_viz.app.screens.attention_maps import levels as inspection_parts
+from simam_viz.app.widgets import choose
 
 LEVELS = {"network": "The network", "block": "One block", "channel": "Channels and neurons"}
 

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
-from simam_viz import charts, lesson
-from simam_viz.formulas import IMPORTANCE_FLOOR, MEAN_ATTENTION_CEILING
-from simam_viz.lesson import Derivation, preset_channel
-from simam_viz.ui import lesson_parts, scene, state, widgets
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene, state
+from simam_viz.app.scene import Scene
+from simam_viz.app.screens.energy_function import steps as lesson_parts
+from simam_viz.app.widgets import pictures
+from simam_viz.draw import charts
+from simam_viz.lesson import derivation as lesson
+from simam_viz.lesson.derivation import Derivation, preset_channel
+from simam_viz.modules.formulas import IMPORTANCE_FLOOR, MEAN_ATTENTION_CEILING
 
 page = scene.page("pages/energy_function.py")
 
@@ -23,7 +26,7 @@ for column, place, title in ((apart, (4, 4), "A neuron that stands apart"), (cro
     example = Derivation(preset_channel("spike"), *place, IDEA_LAMBDA)
     with column:
         st.markdown(f"**{title}**: its best line has energy {example.closed_form.energy:.3g}")
-        widgets.chart(
+        pictures.chart(
             charts.number_line(example),
             height=260,
             key=f"idea-{place[1]}",
@@ -68,7 +71,7 @@ def one_neuron(view: Scene) -> None:
 
     st.header("The energy surface")
     lesson_parts.surface(neuron)
-    widgets.chart(
+    pictures.chart(
         charts.number_line(neuron), height=280, key="line", name="number-line", alt="The best line over the number line"
     )
     st.caption(
@@ -77,7 +80,7 @@ def one_neuron(view: Scene) -> None:
     )
     if source == "photo":
         st.subheader("Its place in its channel")
-        widgets.chart(
+        pictures.chart(
             charts.histogram(
                 {"features": neuron.channel},
                 "feature",
@@ -98,7 +101,7 @@ def one_neuron(view: Scene) -> None:
     st.header("What λ does")
     curves, player = st.columns([6, 4], gap="large")
     with curves:
-        widgets.chart(
+        pictures.chart(
             charts.importance_curves((0.0, 0.1, 1.0, 10.0, 100.0), neuron.z, neuron.lambda_share),
             height=360,
             key="curves",

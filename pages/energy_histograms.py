@@ -4,12 +4,15 @@ import math
 
 import streamlit as st
 
-from simam_viz import charts, export, inspection
-from simam_viz.analysis import Block
-from simam_viz.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
-from simam_viz.ui import choose, networks, scene, state, takeaway, widgets
-from simam_viz.ui.glossary import explain
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene, state, zoo
+from simam_viz.app.scene import Scene
+from simam_viz.app.widgets import choose, pictures, takeaway
+from simam_viz.app.widgets.glossary import explain
+from simam_viz.draw import charts
+from simam_viz.explain import inspection
+from simam_viz.explain.analysis import Block
+from simam_viz.export import files
+from simam_viz.modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 
 NOTHING = "nothing"
 
@@ -27,7 +30,7 @@ def energy_histograms(view: Scene) -> None:
             st.toggle, "Counts on a log axis", name="counts", default=True,
             parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
         )  # fmt: skip
-    at_own = f"λ = {view.own_lambda(block):g} ({networks.lambda_word(view.loaded)})"
+    at_own = f"λ = {view.own_lambda(block):g} ({zoo.lambda_word(view.loaded)})"
     against = state.control(
         st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="against", default=NOTHING, required=True,
         parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
@@ -46,7 +49,7 @@ def energy_histograms(view: Scene) -> None:
     there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
-    takeaway.keep_table("distribution", f"Neurons of {_name(block, channel)}", export.distribution(block, channel))
+    takeaway.keep_table("distribution", f"Neurons of {_name(block, channel)}", files.distribution(block, channel))
     with st.grid(4, min_column_width=150):
         st.metric("Neurons", f"{weights.numel():,}")
         st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
@@ -76,7 +79,7 @@ def energy_histograms(view: Scene) -> None:
             )
             with st.container():
                 st.subheader(quantity.capitalize(), help=explain(quantity))
-                widgets.chart(
+                pictures.chart(
                     charts.histogram(parts, quantity, low, high, log_counts),
                     height=300,
                     alt=f"Histogram of {quantity}: {' against '.join(parts)}",
@@ -97,9 +100,9 @@ def _variances(view: Scene, block: Block) -> None:
     st.subheader("The channels' variances and λ", help=explain("flat"))
     logs = block.variances.double().clamp_min(1e-12).log10()
     own = view.own_lambda(block)
-    marks = {"λ": block.e_lambda} | ({} if block.e_lambda == own else {f"{networks.lambda_word(view.loaded)} λ": own})
+    marks = {"λ": block.e_lambda} | ({} if block.e_lambda == own else {f"{zoo.lambda_word(view.loaded)} λ": own})
     low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
-    widgets.chart(
+    pictures.chart(
         charts.variances(block.variances, flat, marks, low, high),
         height=300,
         key="variances",
@@ -107,7 +110,7 @@ def _variances(view: Scene, block: Block) -> None:
         alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
     )
     below = int((block.variances < block.e_lambda).sum())
-    takeaway.keep_table("variances", f"The channels of {block.name} and λ", export.variances(block))
+    takeaway.keep_table("variances", f"The channels of {block.name} and λ", files.variances(block))
     st.markdown(
         f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
         f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from simam_viz.ui import comparison_parts, faithfulness_parts, scene, state
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene, state
+from simam_viz.app.scene import Scene
+from simam_viz.app.screens.gradcam_comparison import columns as comparison_parts
+from simam_viz.app.screens.gradcam_comparison import faithful as faithfulness_parts
 
 PARTS = {
     "maps": ("Heat maps", comparison_parts.heat_maps),

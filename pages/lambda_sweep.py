@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from simam_viz.ui import scene, sweep_parts
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene
+from simam_viz.app.scene import Scene
+from simam_viz.app.screens import lambda_sweep as sweep_parts
 
 
 def lambda_sweep(view: Scene) -> None:

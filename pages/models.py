@@ -2,12 +2,15 @@
 
 import streamlit as st
 
-from simam_viz.ui import accuracy_parts, models_card, models_parts, networks, scene
-from simam_viz.ui.scene import Scene
+from simam_viz.app import scene, zoo
+from simam_viz.app.scene import Scene
+from simam_viz.app.screens.models import measured_accuracy as accuracy_parts
+from simam_viz.app.screens.models import parts as models_parts
+from simam_viz.app.screens.models import shown_card
 
 
 def models(view: Scene) -> None:
-    choices = networks.choices()
+    choices = zoo.choices()
     models_parts.follow(view, choices)
     st.subheader("What there is")
     models_parts.table(view, choices)
@@ -15,7 +18,7 @@ def models(view: Scene) -> None:
     choice = choices[view.loaded.name]
     st.subheader(f"In use: {models_parts.plain_title(view.loaded)}")
     models_parts.facts(view)
-    models_card.classes_known(view.loaded)
+    shown_card.classes_known(view.loaded)
     models_parts.fit(view.loaded)
     models_parts.card_file(choice, view.loaded)
     if choice.changeable:

@@ -1,14 +1,14 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
 from . import version
-from .analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, analyze_together, prepare
-from .checkpoints import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
-from .comparison import ablate_blocks, compare
-from .formulas import attention, energy, importance
-from .images import ImageError, open_image
-from .metrics import faithfulness
-from .models import create_model, insert_simam
-from .simam import SimAM
+from .checkpoints.loading import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
+from .explain.analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from .explain.metrics import faithfulness
+from .explain.variants import ablate_blocks, compare
+from .modules.formulas import attention, energy, importance
+from .modules.simam import SimAM
+from .networks.architectures import create_model, insert_simam
+from .photos.images import ImageError, open_image
 
 __version__ = version.VERSION
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import folder, quiet
-from .analysis import OWN_LAMBDAS
-from .checkpoints import CheckpointError, list_checkpoints, load_checkpoint
-from .images import SUFFIXES, ImageError, check_input_size, read_file
-from .torchvision_weights import published, terminal_bar
-from .training import command as training
+from . import quiet
+from .checkpoints.loading import CheckpointError, list_checkpoints, load_checkpoint
+from .checkpoints.torchvision_weights import published, terminal_bar
+from .cli import train as training
+from .explain.analysis import OWN_LAMBDAS
+from .export import folder
+from .photos.images import SUFFIXES, ImageError, check_input_size, read_file
 
 _NAMED = 10
 """Files that are left out are named up to so many."""

@@ -19,8 +19,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import simam_viz
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.photos.samples import list_samples
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["PIL", "simam_viz.containers", "simam_viz.images", "simam_viz.checkpoints"]):
+with atheris.instrument_imports(
+    include=["PIL", "simam_viz.photos.bombs", "simam_viz.photos.images", "simam_viz.checkpoints.loading"]
+):
     from PIL import Image
 
     import simam_viz
-    from simam_viz.images import open_image
+    from simam_viz.photos.images import open_image
 
 from tests.damage import KINDS, MODES, ORIENTATION, blank, encoded
 from tests.image_bombs import exif, jpeg_segment, jpeg_with, png, png_chunk, tiny_png

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from simam_viz import create_model, torchvision_weights
-from simam_viz.checkpoints import file_hash
+from simam_viz import create_model
+from simam_viz.checkpoints import torchvision_weights
+from simam_viz.checkpoints.loading import file_hash
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

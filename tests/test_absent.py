@@ -11,9 +11,9 @@ from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from simam_viz import create_model
-from simam_viz.samples import list_samples
-from simam_viz.ui import networks
-from simam_viz.ui.scene import PAGES
+from simam_viz.app import zoo
+from simam_viz.app.scene import PAGES
+from simam_viz.photos.samples import list_samples
 
 from .authors_networks import saved
 from .conftest import ROOT
@@ -141,7 +141,7 @@ def test_a_damaged_checkpoint_is_told_of_where_its_pictures_would_be(tmp_path: P
     assert "“broken” cannot be used" in body(app)[0] and "damaged" in app.main.error[0].value
     checked(app.selectbox(key="control-size").select(128).run())
     assert "“broken” cannot be used" in body(app)[0]
-    networks._load.clear()
+    zoo._load.clear()
 
 
 def test_what_a_move_finds_missing_is_said(app: App) -> None:

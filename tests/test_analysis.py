@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 import simam_viz
-from simam_viz.checkpoints import LoadedCheckpoint, Transforms
-from simam_viz.comparison import VARIANTS, with_attention
-from simam_viz.models import residual_blocks, set_e_lambda, shared_copy
+from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
+from simam_viz.explain.variants import VARIANTS, with_attention
+from simam_viz.networks.architectures import residual_blocks, set_e_lambda, shared_copy
 
 
 def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
@@ -28,7 +28,7 @@ def test_blocks_hold_what_an_independent_pass_computes(arch: str, noise: Image.I
     loaded = small(arch)
     analysis = simam_viz.analyze(loaded, noise, e_lambda=0.02, target=3)
     model = copy.deepcopy(loaded.model)
-    simam_viz.models.set_e_lambda(model, 0.02)
+    simam_viz.networks.architectures.set_e_lambda(model, 0.02)
     seen: dict[str, dict[str, torch.Tensor]] = {}
     for name, block in residual_blocks(model).items():
         seen[name] = {}
@@ -130,7 +130,7 @@ def test_no_hook_is_left_on_what_is_returned(noise: Image.Image) -> None:
 def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     copies = []
     monkeypatch.setattr(
-        "simam_viz.analysis.shared_copy", lambda model: copies.append(simam_viz.models.shared_copy(model)) or copies[-1]
+        "simam_viz.explain.analysis.shared_copy", lambda model: copies.append(shared_copy(model)) or copies[-1]
     )
     with pytest.raises(ValueError):
         simam_viz.analyze(small("resnet18"), noise, target=99)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from simam_viz.training import assessment
+from simam_viz.evaluation import assessment
 
 GENERATOR = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(500, 7, generator=GENERATOR) * 2

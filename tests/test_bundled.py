@@ -8,10 +8,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from simam_viz.checkpoints import CheckpointInfo, file_hash, list_checkpoints, load_checkpoint, twin_of
-from simam_viz.models import create_model
-from simam_viz.samples import list_samples
-from simam_viz.training.card import MAX_BYTES
+from simam_viz.checkpoints.loading import CheckpointInfo, file_hash, list_checkpoints, load_checkpoint, twin_of
+from simam_viz.networks.architectures import create_model
+from simam_viz.photos.samples import list_samples
+from simam_viz.training.publishing import MAX_BYTES
 
 BUNDLED = [pytest.param(info, id=info.name) for info in list_checkpoints()]
 

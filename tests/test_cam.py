@@ -15,9 +15,10 @@ from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
 from torch import Tensor, nn
 
 import simam_viz
-from simam_viz import Analysis, cam
-from simam_viz.checkpoints import LoadedCheckpoint, Transforms
-from simam_viz.models import residual_blocks
+from simam_viz import Analysis
+from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
+from simam_viz.explain import cam
+from simam_viz.networks.architectures import residual_blocks
 
 TARGET, OTHER = 8, 71
 Explained = Callable[[Tensor], Tensor]

@@ -16,11 +16,11 @@ from PIL import Image
 
 import simam_viz
 from simam_viz.__main__ import main
-from simam_viz.checkpoints import file_hash, load_checkpoint
-from simam_viz.training import card as cards
-from simam_viz.training.assessment import right_answers
-from simam_viz.training.data import load_validation, read_boxes
-from simam_viz.training.evaluation import as_in_the_app, predict, predict_and_explain
+from simam_viz.checkpoints.loading import file_hash, load_checkpoint
+from simam_viz.evaluation.assessment import right_answers
+from simam_viz.evaluation.predictions import as_in_the_app, predict, predict_and_explain
+from simam_viz.evaluation.tiny_imagenet import load_validation, read_boxes
+from simam_viz.training import publishing
 
 from .small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
@@ -34,9 +34,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(autouse=True, scope="module")
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simam_viz.training.command.Recipe", SmallRecipe)
-        patch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
-        patch.setattr(cards, "INPUT_SIZES", SIZES)
+        patch.setattr("simam_viz.cli.train.Recipe", SmallRecipe)
+        patch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
+        patch.setattr(publishing, "INPUT_SIZES", SIZES)
         yield
 
 
@@ -93,7 +93,7 @@ def test_evaluate_gives_the_numbers_of_the_card(root: Path, weights: Path, tmp_p
     assert capsys.readouterr().out.splitlines() == [
         f"{name}, 6 held-out images at {px} px: top-1 {by_size[str(px)]['top1']:.2f} %, top-5 100.00 %" for px in SIZES
     ]
-    assert card["input_size"] == cards.default_size({px: by_size[str(px)]["top1"] for px in SIZES})
+    assert card["input_size"] == publishing.default_size({px: by_size[str(px)]["top1"] for px in SIZES})
 
 
 @pytest.mark.parametrize(("name", "attention"), [(SIMAM, "simam"), (PLAIN, "none")])
@@ -121,7 +121,7 @@ def test_the_card_tells_of_the_run(runs: Path, weights: Path, name: str, attenti
     loaded = load_checkpoint(file)
     assert loaded.trained_with_simam == (attention == "simam")
     assert card["parameters"] == sum(p.numel() for p in loaded.model.parameters()) == 11_176_512 + 3 * 513
-    again = cards.known_logits(loaded, card["input_size"])["values"]
+    again = publishing.known_logits(loaded, card["input_size"])["values"]
     for sample, values in card["known_logits"]["values"].items():
         assert len(values) == 3 and again[sample] == {
             # Relative too: this network's logits run to thousands, and the order of float32 sums is the processor's.
@@ -146,7 +146,7 @@ def test_twins_name_each_other_and_their_difference(root: Path, weights: Path) -
     right = [right_answers(*answers(root, weights, name)) for name in (SIMAM, PLAIN)]
     for card, each in zip((simam, plain), right, strict=True):
         packed = card["right_answers"]
-        assert torch.equal(cards.unpack_bits(packed["bits"], packed["images"]), each)
+        assert torch.equal(publishing.unpack_bits(packed["bits"], packed["images"]), each)
     assert difference["difference"] == pytest.approx(simam["accuracy"]["top1"] - plain["accuracy"]["top1"], abs=0.02)
     assert difference["only_first"] == int((right[0] & ~right[1]).sum())
     assert difference["only_second"] == int((right[1] & ~right[0]).sum())
@@ -191,7 +191,7 @@ def test_the_validation_images_are_read_once(
     out = shutil.copytree(weights, tmp_path / "weights")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     reads = []
-    monkeypatch.setattr(cards, "load_validation", lambda *places: reads.append(places) or load_validation(*places))
+    monkeypatch.setattr(publishing, "load_validation", lambda *places: reads.append(places) or load_validation(*places))
     assert make(root, runs / "simam", out) == 2
     error = capsys.readouterr().err
     assert "read once" in error and "--again" in error and error.count("\n") == 1
@@ -289,7 +289,7 @@ def test_a_failure_half_way_leaves_nothing(
     def full(file: int) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(cards.os, "fsync", full)
+    monkeypatch.setattr(publishing.os, "fsync", full)
     assert make(root, runs / "simam", tmp_path) == 2
     assert not list(tmp_path.iterdir())
 
@@ -304,10 +304,10 @@ def test_a_failure_half_way_leaves_nothing(
     ],
 )
 def test_the_default_size_is_the_largest_that_costs_little(top1: dict[int, float], size: int) -> None:
-    assert cards.default_size(top1) == size
+    assert publishing.default_size(top1) == size
 
 
 def test_bits_come_back() -> None:
     for count in (1, 8, 13):
         values = torch.rand(count, generator=torch.Generator().manual_seed(count)) < 0.5
-        assert torch.equal(cards.unpack_bits(cards.pack_bits(values), count), values)
+        assert torch.equal(publishing.unpack_bits(publishing.pack_bits(values), count), values)

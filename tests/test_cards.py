@@ -7,9 +7,10 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from simam_viz import cards, charts
-from simam_viz.checkpoints import list_checkpoints
-from simam_viz.model_card import Card
+from simam_viz.checkpoints import sentences
+from simam_viz.checkpoints.card import Card
+from simam_viz.checkpoints.loading import list_checkpoints
+from simam_viz.draw import charts
 
 CARD = Card.of({
     "accuracy": {"top1": 56.25, "top5": 79.0, "images": 10000, "input_size": 192},
@@ -33,14 +34,14 @@ CARD = Card.of({
 
 
 def test_sentences_tell_the_numbers() -> None:
-    assert "56.2 % top-1 and 79.0 % top-5 on 10,000 validation images at 192 px" in cards.accuracy_sentence(CARD)
-    assert "4.2 %" in cards.calibration_sentence(CARD)
-    assert re.search(r"61\.5 % of 10,000.*52\.0 %", cards.pointing_sentence(CARD))
+    assert "56.2 % top-1 and 79.0 % top-5 on 10,000 validation images at 192 px" in sentences.accuracy_sentence(CARD)
+    assert "4.2 %" in sentences.calibration_sentence(CARD)
+    assert re.search(r"61\.5 % of 10,000.*52\.0 %", sentences.pointing_sentence(CARD))
     reading = {"top1": 54.1, "top5": 78.5, "input_size": 160, "preprocessing": "Resized (bicubic)."}
-    assert "54.10 % top-1 and 78.50 % top-5 at 160 px (Resized (bicubic))." in cards.earlier_readings_sentence(
+    assert "54.10 % top-1 and 78.50 % top-5 at 160 px (Resized (bicubic))." in sentences.earlier_readings_sentence(
         Card.of({"earlier_readings": [reading]})
     )
-    sentence = cards.twin_sentence(CARD)
+    sentence = sentences.twin_sentence(CARD)
     assert (
         "−1.50 points" in sentence
         and "−2.25 to −0.75" in sentence
@@ -54,36 +55,38 @@ def test_sentences_tell_the_numbers() -> None:
 )
 def test_the_verdict_on_twins_follows_the_interval(low: float, high: float, verdict: str) -> None:
     difference = {**CARD["twin_difference"], "difference": (low + high) / 2, "low": low, "high": high}
-    assert verdict in cards.twin_sentence(Card.of({"twin_difference": difference}))
+    assert verdict in sentences.twin_sentence(Card.of({"twin_difference": difference}))
 
 
 def test_rows_are_in_order() -> None:
-    assert [row["input (px)"] for row in cards.size_rows(CARD)] == [96, 128]
-    assert [tuple(row.values()) for row in cards.class_rows(CARD)] == [
+    assert [row["input (px)"] for row in sentences.size_rows(CARD)] == [96, 128]
+    assert [tuple(row.values()) for row in sentences.class_rows(CARD)] == [
         ("two", 90.0), ("four", 50.0), ("five", 30.0), ("one", 10.0)
     ]  # fmt: skip
-    assert [row["class"] for row in cards.class_rows(CARD, best=1)] == ["two", "one"]
-    assert [tuple(row.values()) for row in cards.confused_rows(CARD, most=1)] == [("one", "two", 9)]
-    facts = {row["fact"]: row["value"] for row in cards.fact_rows(CARD)}
+    assert [row["class"] for row in sentences.class_rows(CARD, best=1)] == ["two", "one"]
+    assert [tuple(row.values()) for row in sentences.confused_rows(CARD, most=1)] == [("one", "two", 9)]
+    facts = {row["fact"]: row["value"] for row in sentences.fact_rows(CARD)}
     assert facts == {"Seed": "0", "Training time": "2 h 35 min", "Parameters": "11,279,112"}
 
 
 def test_a_card_without_entries_gives_nothing() -> None:
     for sentence in (
-        cards.accuracy_sentence,
-        cards.earlier_readings_sentence,
-        cards.calibration_sentence,
-        cards.pointing_sentence,
-        cards.twin_sentence,
+        sentences.accuracy_sentence,
+        sentences.earlier_readings_sentence,
+        sentences.calibration_sentence,
+        sentences.pointing_sentence,
+        sentences.twin_sentence,
     ):
         assert sentence(Card()) == ""
-    for rows in (cards.size_rows, cards.class_rows, cards.confused_rows, cards.fact_rows):
+    for rows in (sentences.size_rows, sentences.class_rows, sentences.confused_rows, sentences.fact_rows):
         assert rows(Card()) == []
 
 
 def test_bundled_cards_can_be_read() -> None:
     for info in list_checkpoints():
-        assert cards.accuracy_sentence(info.card) and cards.size_rows(info.card) and cards.fact_rows(info.card)
+        assert (
+            sentences.accuracy_sentence(info.card) and sentences.size_rows(info.card) and sentences.fact_rows(info.card)
+        )
 
 
 def test_learning_curves_mark_where_the_size_changes() -> None:
@@ -96,13 +99,14 @@ def test_learning_curves_mark_where_the_size_changes() -> None:
 def test_the_card_is_on_screen() -> None:
     def page(entries: dict) -> None:
         import simam_viz
-        from simam_viz.checkpoints import LoadedCheckpoint, Transforms
-        from simam_viz.model_card import Card
-        from simam_viz.ui import models_card, takeaway
+        from simam_viz.app.screens.models import shown_card
+        from simam_viz.app.widgets import takeaway
+        from simam_viz.checkpoints.card import Card
+        from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
 
         takeaway.begin()
         card, model = Card.of(entries), simam_viz.create_model("resnet18", num_classes=5)
-        models_card.classes_known(LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card))
+        shown_card.classes_known(LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card))
 
     app = AppTest.from_function(page, kwargs={"entries": dict(CARD)}, default_timeout=30).run()
     assert not app.exception

@@ -24,9 +24,10 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz import CheckpointError, create_model, list_checkpoints, load_checkpoint, torchvision_weights
-from simam_viz.checkpoints import LoadedCheckpoint, with_card
-from simam_viz.store import write_card
+from simam_viz import CheckpointError, create_model, list_checkpoints, load_checkpoint
+from simam_viz.checkpoints import torchvision_weights
+from simam_viz.checkpoints.loading import LoadedCheckpoint, with_card
+from simam_viz.checkpoints.store import write_card
 
 from .authors_networks import saved
 from .served_weights import publish, serving
@@ -39,7 +40,7 @@ def test_bundled_default_is_ready(loaded: LoadedCheckpoint) -> None:
 
 def test_samples_are_recognised(loaded: LoadedCheckpoint) -> None:
     """Most samples show their own class among the five most probable: weights, names and preprocessing fit together."""
-    from simam_viz.samples import list_samples
+    from simam_viz.photos.samples import list_samples
 
     hits = 0
     for sample in list_samples():
@@ -158,7 +159,7 @@ def test_what_is_wrong_with_which_tensor(weights: dict[str, torch.Tensor], sente
 
 
 def test_too_many_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simam_viz.weights_file._MAX_TENSORS", 50)
+    monkeypatch.setattr("simam_viz.checkpoints.weights_file._MAX_TENSORS", 50)
     with pytest.raises(CheckpointError, match="122 tensors"):
         load_checkpoint(saved(small_weights()))
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, ImageCms
 
 import simam_viz
-from simam_viz.colours import matrix_profile
-from simam_viz.images import read_photo
-from simam_viz.samples import list_samples
+from simam_viz.photos.colours import matrix_profile
+from simam_viz.photos.images import read_photo
+from simam_viz.photos.samples import list_samples
 
 from .image_bombs import encoded, png, png_chunk
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 import simam_viz
 from simam_viz.__main__ import main
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.photos.samples import list_samples
 
 from .conftest import ROOT
 
@@ -121,7 +121,7 @@ def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest
             analysis = simam_viz.analyze(loaded, image, target=target, input_size=64)
             maps = {"map": analysis.block("layer3.1").cam}
             found += [measures for _, measures in simam_viz.faithfulness(loaded, analysis, maps)]
-    expected = simam_viz.metrics.mean(found)
+    expected = simam_viz.explain.metrics.mean(found)
     row = next(line for line in out.splitlines() if line.endswith(f"  {names[1]}, Grad-CAM")).split()
     assert row[:3] == ["6", "of", "6"]
     assert float(row[3].rstrip("%")) == pytest.approx(100 * expected.probability, abs=0.02)

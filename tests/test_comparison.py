@@ -12,11 +12,11 @@ from PIL import Image
 from torch import nn
 
 import simam_viz
-from simam_viz import store
-from simam_viz.checkpoints import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of
-from simam_viz.comparison import VARIANTS, ablate_blocks, columns, compare, lambda_of, network, with_attention
-from simam_viz.models import residual_blocks
-from simam_viz.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
+from simam_viz.checkpoints import store
+from simam_viz.checkpoints.loading import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of
+from simam_viz.explain.variants import VARIANTS, ablate_blocks, columns, compare, lambda_of, network, with_attention
+from simam_viz.modules.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
+from simam_viz.networks.architectures import residual_blocks
 
 from .test_analysis import small
 from .twins import TWIN, folder_with_twin
@@ -110,7 +110,7 @@ def test_ablation_is_what_one_changed_network_a_block_gives(
     for module in base.model.modules():
         assert not isinstance(module, SimAM) or module.e_lambda == 0.1, "the network that is given stays as it is"
     everywhere = copy.deepcopy(base.model)
-    simam_viz.models.set_e_lambda(everywhere, 0.5)
+    simam_viz.networks.architectures.set_e_lambda(everywhere, 0.5)
     base = LoadedCheckpoint("everywhere", everywhere, loaded.transforms, loaded.categories, 0.1)
     uniform = UniformSimAM(0.1 if fixed_mean else 0.5)
     with torch.no_grad():

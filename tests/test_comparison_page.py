@@ -16,12 +16,14 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import simam_viz
-from simam_viz import cam, charts, figures, metrics, render, store
-from simam_viz.analysis import Analysis, analyze_together
-from simam_viz.checkpoints import LoadedCheckpoint, load_checkpoint, short_name
-from simam_viz.comparison import VARIANTS, ablate_blocks, compare
-from simam_viz.samples import list_samples
-from simam_viz.ui import scene
+from simam_viz.app import scene
+from simam_viz.checkpoints import store
+from simam_viz.checkpoints.loading import LoadedCheckpoint, load_checkpoint, short_name
+from simam_viz.draw import charts, figures, render
+from simam_viz.explain import cam, metrics
+from simam_viz.explain.analysis import Analysis, analyze_together
+from simam_viz.explain.variants import VARIANTS, ablate_blocks, compare
+from simam_viz.photos.samples import list_samples
 
 from .test_pages import checked, in_project, open_page
 from .twins import TWIN, folder_with_twin, put_default
@@ -251,7 +253,9 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
 
 
 def test_what_was_stopped_before_the_twin_says_so(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simam_viz.ui.long_task._PIECE_SECONDS", 0.001)  # one heat map between two looks at the button
+    monkeypatch.setattr(
+        "simam_viz.app.server.long_task._PIECE_SECONDS", 0.001
+    )  # one heat map between two looks at the button
     app = open_page(PAGE, size="96", block="layer3.0", look="faithful")
     app.button(key="faithful-photo-start").click().run()
     for _ in range(3):
@@ -268,7 +272,7 @@ def test_what_was_stopped_before_the_twin_says_so(twin: LoadedCheckpoint, monkey
 @pytest.mark.long
 def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "LEAST_PROBABILITY", 0.0)  # the twin here knows nothing
-    monkeypatch.setattr("simam_viz.ui.faithfulness_parts.list_samples", lambda: list_samples()[:2])
+    monkeypatch.setattr("simam_viz.app.screens.gradcam_comparison.faithful.list_samples", lambda: list_samples()[:2])
     app = open_page(PAGE, size="96", block="layer3.0", look="faithful", over="samples")
     means, photos = (frame.value for frame in finished(app, "faithful-samples").dataframe)
     app_text = text(app)
@@ -363,6 +367,6 @@ def test_garbage_in_the_address(name: str, value: str, part: str) -> None:
 
 
 def test_the_variants_are_those_on_screen() -> None:
-    from simam_viz.ui import comparison_parts
+    from simam_viz.app.screens.gradcam_comparison import columns as comparison_parts
 
     assert set(comparison_parts.NOTES) == {*VARIANTS, "twin"}

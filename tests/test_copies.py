@@ -21,7 +21,7 @@ from torch.nn.utils import parametrizations, parametrize, spectral_norm, weight_
 
 import simam_viz
 from simam_viz import SimAM, insert_simam
-from simam_viz.models import count_parameters, multiply_adds, own_buffers, shared_copy
+from simam_viz.networks.architectures import count_parameters, multiply_adds, own_buffers, shared_copy
 
 IMAGE = Image.effect_noise((48, 48), 90).convert("RGB")
 Pair = namedtuple("Pair", ["first", "second"])

@@ -11,7 +11,7 @@ import sympy as sp
 import torch
 
 import simam_viz
-from simam_viz import formulas
+from simam_viz.modules import formulas
 
 from .conftest import ROOT
 
@@ -103,7 +103,7 @@ def test_identity_holds_symbolically(label: str) -> None:
 
 @pytest.mark.parametrize("label", IDENTITIES)
 def test_identity_holds_on_random_channels(label: str) -> None:
-    """In double precision; Eqs. 1 and 2 and the closed form among them are those of :mod:`simam_viz.formulas`."""
+    """In double precision; Eqs. 1 and 2 and the closed form among them are those of :mod:`simam_viz.modules.formulas`."""
     rng = np.random.default_rng(2)
     symbols = (w, b, t, lam, y_t, y_o, *OTHERS)
     for left, right in IDENTITIES[label]:

@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 import simam_viz
-from simam_viz import Analysis, export, render, report
-from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz import Analysis
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import render
+from simam_viz.export import files, report
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def read(data: bytes) -> list[dict[str, str]]:
 
 
 def test_tables_hold_the_analysis(analysis: Analysis) -> None:
-    tables = {name: read(export.csv_bytes(rows)) for name, rows in export.tables(analysis).items()}
+    tables = {name: read(files.csv_bytes(rows)) for name, rows in files.tables(analysis).items()}
     assert list(tables) == ["classes", "blocks", "channels", "neurons"]
     probabilities = {int(row["index"]): float(row["probability"]) for row in tables["classes"]}
     assert len(probabilities) == 200
@@ -47,17 +49,17 @@ def test_tables_hold_the_analysis(analysis: Analysis) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_text_becomes_a_formula(text: str) -> None:
-    (row,) = read(export.csv_bytes([{"a": text}]))
+    (row,) = read(files.csv_bytes([{"a": text}]))
     assert row["a"] == "'" + text
 
 
 def test_cells_survive_commas_quotes_and_lines() -> None:
     row = {"λ": -0.5, "text": 'a "b", c\nd', "n": 3}
-    assert read(export.csv_bytes([row])) == [{"λ": "-0.5", "text": row["text"], "n": "3"}]
+    assert read(files.csv_bytes([row])) == [{"λ": "-0.5", "text": row["text"], "n": "3"}]
 
 
 def test_every_tensor_is_there_and_explained(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
-    arrays = np.load(io.BytesIO(export.npz_bytes(export.tensors(analysis, loaded))))
+    arrays = np.load(io.BytesIO(files.npz_bytes(files.tensors(analysis, loaded))))
     explanation = str(arrays["explanation"])
     for block in analysis.blocks:
         for name in ("features", "energy", "importance", "attention", "refined", "cam"):
@@ -69,7 +71,7 @@ def test_every_tensor_is_there_and_explained(analysis: Analysis, loaded: LoadedC
 
 
 def test_pictures_are_those_of_the_page_in_full(analysis: Analysis) -> None:
-    pictures = export.pictures(analysis, size=128)
+    pictures = files.pictures(analysis, size=128)
     assert len(pictures) == 7 * len(analysis.blocks)
     block = analysis.block("layer3.0")
     np.testing.assert_array_equal(
@@ -91,10 +93,10 @@ def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.Monke
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_bytes", full_disk)
         with pytest.raises(OSError, match="space"):
-            export.write({"a": b"1", "c/d": b"2"}, tmp_path)
+            files.write({"a": b"1", "c/d": b"2"}, tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"0"
-    assert export.write({"a": b"1", "c/d": b"2"}, tmp_path) == [tmp_path / "a", tmp_path / "c/d"]
+    assert files.write({"a": b"1", "c/d": b"2"}, tmp_path) == [tmp_path / "a", tmp_path / "c/d"]
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a", "d"]
 
 
@@ -147,13 +149,13 @@ def test_the_report_is_complete_in_itself(analysis: Analysis, loaded: LoadedChec
 
 
 def test_a_network_without_simam_is_said_to_be_hypothetical(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
-    off = simam_viz.comparison.with_attention(loaded, "off")
+    off = simam_viz.explain.variants.with_attention(loaded, "off")
     analysis = simam_viz.analyze(off, photo, input_size=96)
     assert "Hypothetical" in parsed(report.html(analysis, off, photo, "x")).text
-    assert "hypothetical" in str(export.tensors(analysis, off)["explanation"])
+    assert "hypothetical" in str(files.tensors(analysis, off)["explanation"])
 
 
 def test_weights_that_never_saw_simam_are_marked_in_the_tensors(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
     for trained, words in ((False, "weights that never saw SimAM"), (None, "training with SimAM not known")):
         other = replace(loaded, card=loaded.card | {"trained_with_simam": trained})
-        assert words in str(export.tensors(analysis, other)["explanation"])
+        assert words in str(files.tensors(analysis, other)["explanation"])

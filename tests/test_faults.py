@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from simam_viz import store
-from simam_viz.ui.scene import PAGES
+from simam_viz.app.scene import PAGES
+from simam_viz.checkpoints import store
 
 from .conftest import ROOT
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from simam_viz import folder
 from simam_viz.__main__ import main
-from simam_viz.folder import Job, Outcome, Settings
-from simam_viz.samples import list_samples
+from simam_viz.export import folder
+from simam_viz.export.folder import Job, Outcome, Settings
+from simam_viz.photos.samples import list_samples
 
 
 @pytest.fixture

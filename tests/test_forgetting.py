@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from simam_viz.ui import forgetting
-from simam_viz.ui.forgetting import Held, Visitors
+from simam_viz.app.server import forgetting
+from simam_viz.app.server.forgetting import Held, Visitors
 
 from .conftest import ROOT
 
@@ -130,7 +130,7 @@ def test_a_page_says_that_the_server_cannot_tell_who_left(monkeypatch: pytest.Mo
 
 
 def test_no_private_attribute_of_anything_foreign_is_touched() -> None:
-    tree = ast.parse((ROOT / "simam_viz" / "ui" / "forgetting.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "simam_viz" / "app" / "server" / "forgetting.py").read_text(encoding="utf-8"))
     foreign = [
         ast.unparse(node)
         for node in ast.walk(tree)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from simam_viz import SimAM, attention, energy, importance
-from simam_viz.simam import UniformSimAM, _in_parts, _Refine
+from simam_viz.modules.simam import UniformSimAM, _in_parts, _Refine
 
 LAMBDAS = (1e-6, 1e-4, 0.1, 10.0)
 
@@ -136,7 +136,7 @@ def test_parts_of_a_batch_give_what_the_whole_gives(
         return refined, torch.autograd.grad(refined, x, grad)[0]
 
     whole = both()
-    monkeypatch.setattr("simam_viz.simam._PART", images * x[0].numel())
+    monkeypatch.setattr("simam_viz.modules.simam._PART", images * x[0].numel())
     calls = []
     _in_parts(lambda part: calls.append(len(part)) or (part,), x)
     assert calls == {1: [1] * 5, 2: [2, 2, 1], 5: [5]}[images]

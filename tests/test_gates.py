@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simam_viz.gates import CBAM, ECA, GATES, SqueezeExcitation
-from simam_viz.models import ARCHITECTURES, count_parameters, create_model, residual_blocks
+from simam_viz.modules.gates import CBAM, ECA, GATES, SqueezeExcitation
+from simam_viz.networks.architectures import ARCHITECTURES, count_parameters, create_model, residual_blocks
 
 
 def published_se(x: Tensor, squeeze: Tensor, excite: Tensor) -> Tensor:

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.lesson import SIDE
-from simam_viz.ui import choose, lesson_parts, sidebar, state
-from simam_viz.ui.scene import PAGES
+from simam_viz.app import sidebar, state
+from simam_viz.app.scene import PAGES
+from simam_viz.app.screens.energy_function import steps as lesson_parts
+from simam_viz.app.widgets import choose
+from simam_viz.lesson.derivation import SIDE
 
 from .conftest import ROOT
 from .damage import DRAWN

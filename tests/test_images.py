@@ -14,7 +14,7 @@ import torchvision
 from PIL import Image
 
 from simam_viz import ImageError, open_image
-from simam_viz.images import MAX_BYTES, centre_square, shrunk, square_view
+from simam_viz.photos.images import MAX_BYTES, centre_square, shrunk, square_view
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -19,17 +19,19 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
-from simam_viz import charts, export, inspection, render
-from simam_viz.analysis import QUANTITIES
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.comparison import VARIANTS
-from simam_viz.lesson import Derivation, number, preset_channel
-from simam_viz.models import receptive_field
-from simam_viz.render import Pixels
-from simam_viz.samples import list_samples
-from simam_viz.ui.lesson_parts import SURFACE_WIDTH
-from simam_viz.ui.scene import PAGES
-from simam_viz.ui.state import ECHO_SECONDS
+from simam_viz.app.scene import PAGES
+from simam_viz.app.screens.energy_function.steps import SURFACE_WIDTH
+from simam_viz.app.state import ECHO_SECONDS
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import charts, render
+from simam_viz.draw.render import Pixels
+from simam_viz.explain import inspection
+from simam_viz.explain.analysis import QUANTITIES
+from simam_viz.explain.variants import VARIANTS
+from simam_viz.export import files
+from simam_viz.lesson.derivation import Derivation, number, preset_channel
+from simam_viz.networks.architectures import receptive_field
+from simam_viz.photos.samples import list_samples
 
 CHANNEL_PICTURES = {
     "features": "feature",
@@ -644,7 +646,7 @@ def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, widt
         assert {f"channel-{name}.png" for name in CHANNEL_PICTURES} < set(archive.namelist())
         weights = np.asarray(Image.open(io.BytesIO(archive.read("channel-overlay.png"))))
     scale = render.scale_for("attention weight", block.attention)
-    assert alike(weights, render.overlay(analysis.view, block.attention[0], scale, export.FULL_SIZE))
+    assert alike(weights, render.overlay(analysis.view, block.attention[0], scale, files.FULL_SIZE))
     arrays = np.load(download("Tensors"))
     np.testing.assert_allclose(arrays["layer3.1.attention"], block.attention, rtol=1e-3, atol=1e-4)
     with zipfile.ZipFile(download("Tables")) as archive:

@@ -13,9 +13,10 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 import simam_viz
-from simam_viz import cam, render
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import render
+from simam_viz.explain import cam
+from simam_viz.photos.samples import list_samples
 
 from .conftest import running
 from .test_journey import App, alike, app, visiting
@@ -130,7 +131,7 @@ def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: 
     related = float(re.search(r"correlate by (-?[\d.]+)", answer.inner_text())[1])
     assert related == pytest.approx(cam.correlation(maps["on"], maps["twin"]), abs=0.02)
     # The twin here has random weights: it knows no class well enough for a score, and the page says so.
-    assert float(analyses["twin"].probabilities.max()) < simam_viz.metrics.LEAST_PROBABILITY
+    assert float(analyses["twin"].probabilities.max()) < simam_viz.explain.metrics.LEAST_PROBABILITY
     expect(
         twins.page.locator("li", has_text="The twin: not measured (the network gives the class less than 10 %)")
     ).to_be_visible()

@@ -12,9 +12,9 @@ import torch
 from playwright.sync_api import Browser, expect
 
 import simam_viz
-from simam_viz import render
-from simam_viz.checkpoints import with_card
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import with_card
+from simam_viz.draw import render
+from simam_viz.photos.samples import list_samples
 
 from .authors_networks import authors_checkpoint, authors_network, saved
 from .conftest import running

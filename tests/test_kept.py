@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz.ui.kept import Kept
+from simam_viz.app.server.kept import Kept
 
 from .test_analysis import small
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz import metrics, survey
 from simam_viz.__main__ import main
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.comparison import VARIANTS, network
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.explain import metrics, survey
+from simam_viz.explain.variants import VARIANTS, network
+from simam_viz.photos.samples import list_samples
 
 from .test_comparison_page import PAGE, finished, text
 from .test_pages import in_project, open_page

@@ -8,8 +8,10 @@ import re
 import pytest
 import torch
 
-from simam_viz import charts, formulas, lesson
-from simam_viz.lesson import PRESETS, Derivation, preset_channel
+from simam_viz.draw import charts
+from simam_viz.lesson import derivation as lesson
+from simam_viz.lesson.derivation import PRESETS, Derivation, preset_channel
+from simam_viz.modules import formulas
 
 LAMBDAS = (1e-6, 0.1, 10.0)
 

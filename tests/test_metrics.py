@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torchcam.metrics import ClassificationMetric, DeletionInsertionMetric
 
 import simam_viz
-from simam_viz import Analysis, metrics
-from simam_viz.cam import METHODS, enlarged
-from simam_viz.checkpoints import LoadedCheckpoint, Transforms
+from simam_viz import Analysis
+from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
+from simam_viz.explain import metrics
+from simam_viz.explain.cam import METHODS, enlarged
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from torchvision.models.resnet import Bottleneck
 
 import simam_viz
 from simam_viz import attention, create_model, insert_simam
-from simam_viz.comparison import with_attention
-from simam_viz.models import ARCHITECTURES, multiply_adds, residual_blocks, set_e_lambda, shared_copy
-from simam_viz.simam import SimAM
+from simam_viz.explain.variants import with_attention
+from simam_viz.modules.simam import SimAM
+from simam_viz.networks.architectures import ARCHITECTURES, multiply_adds, residual_blocks, set_e_lambda, shared_copy
 
 
 def reference(arch: str, num_classes: int) -> nn.Module:

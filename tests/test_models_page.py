@@ -16,11 +16,14 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import simam_viz
-from simam_viz import create_model, torchvision_weights
+from simam_viz import create_model
 from simam_viz.__main__ import main
-from simam_viz.models import count_parameters, multiply_adds
-from simam_viz.samples import list_samples
-from simam_viz.ui import long_task, memory, networks, sidebar, widgets
+from simam_viz.app import sidebar, zoo
+from simam_viz.app.server import freeing, long_task
+from simam_viz.app.widgets import pictures
+from simam_viz.checkpoints import torchvision_weights
+from simam_viz.networks.architectures import count_parameters, multiply_adds
+from simam_viz.photos.samples import list_samples
 
 from .authors_networks import PublishedSimAM, authors_checkpoint, authors_network, saved
 from .conftest import ROOT
@@ -39,7 +42,7 @@ def in_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path / "weights"))
     (tmp_path / "weights").mkdir()
     yield
-    networks._load.clear()
+    zoo._load.clear()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +124,10 @@ def test_an_upload_in_the_authors_format(authors_file: bytes) -> None:
     assert told["Classes"] == "5" and told["Trained with SimAM"] == "yes" and told["Input size"] == "224 px"
     assert any("122 of the network's 122 tensors came from the file" in expander.label for expander in app.expander)
     assert "DataParallel" in everything(app) and "a Sequential holds that layer" in everything(app)
-    assert "Assumed until you say otherwise: λ, the input size, the normalisation, the class names, the forward pass." in everything(app)
+    assert (
+        "Assumed until you say otherwise: λ, the input size, the normalisation, the class names, the forward pass."
+        in everything(app)
+    )
 
     field(app, "text_input", "Name").input("Mine")
     field(app, "number_input", "λ it was trained with").set_value(0.02)
@@ -170,8 +176,8 @@ def test_a_forgotten_upload_gives_its_memory_back(
     checked(app.button(key="accuracy-stop").click().run())  # work that was stopped could go on with the network
     assert app.session_state["task-accuracy"].work is not None
     left: list[bool] = []
-    give_back = memory.give_back
-    monkeypatch.setattr(memory, "give_back", lambda: (give_back(), left.append(any(each() for each in watched))))
+    give_back = freeing.give_back
+    monkeypatch.setattr(freeing, "give_back", lambda: (give_back(), left.append(any(each() for each in watched))))
     checked(app.button(key=f"drop-{name}").click().run())
     assert not own and left == [False], "once, and when nothing held the network any more"
     checked(app.run())
@@ -280,7 +286,7 @@ def test_every_authors_network_from_the_page(arch: str) -> None:
     with torch.no_grad():
         logits = network(x)[0]
     probability, index = logits.softmax(0).max(0)
-    assert f"The network says: class {int(index)} ({widgets.percent(float(probability))})" in everything(app)
+    assert f"The network says: class {int(index)} ({pictures.percent(float(probability))})" in everything(app)
     analysis = simam_viz.analyze(own, list_samples()[0].image())
     torch.testing.assert_close(analysis.logits, logits, rtol=1e-4, atol=1e-4)
     published = [module.seen[0] for module in network.modules() if isinstance(module, PublishedSimAM)]
@@ -415,7 +421,7 @@ def test_the_file_on_the_command_line_opens_first(
     app = open_page("app.py")
     assert "There is no file given" in app.error[0].value.replace("\\", "")
     monkeypatch.setattr(sys, "argv", ["pytest", str(ROOT / "README.md")])
-    assert networks.asked_for() is None, "another program's arguments are not ours"
+    assert zoo.asked_for() is None, "another program's arguments are not ours"
 
 
 def test_somebody_elses_checkpoint_is_asked_for() -> None:
@@ -451,7 +457,7 @@ def test_loading_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     torch.save(create_model("resnet18", "none", 3).state_dict(), tmp_path / "weights" / "slow.pt")
     torch.save(create_model("resnet18", "none", 4).state_dict(), tmp_path / "weights" / "other.pt")
     reading, go_on = threading.Event(), threading.Event()
-    load = networks.load_checkpoint
+    load = zoo.load_checkpoint
 
     def slowly(path: str):
         if "slow" in str(path):
@@ -459,7 +465,7 @@ def test_loading_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: P
             assert go_on.wait(60)
         return load(path)
 
-    monkeypatch.setattr(networks, "load_checkpoint", slowly)
+    monkeypatch.setattr(zoo, "load_checkpoint", slowly)
     results = {}
     thread = threading.Thread(target=lambda: results.update(slow=open_page("app.py", checkpoint="slow", size="128")))
     thread.start()

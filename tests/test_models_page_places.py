@@ -11,8 +11,9 @@ import torch
 
 import simam_viz
 from simam_viz import insert_simam, load_checkpoint
-from simam_viz.models import simam_lambdas, usual_places
-from simam_viz.ui import models_parts, networks
+from simam_viz.app import zoo
+from simam_viz.app.screens.models import parts as models_parts
+from simam_viz.networks.architectures import simam_lambdas, usual_places
 
 from .authors_networks import saved
 from .test_models_page import PAGE, checked, everything, field, metrics, open_models, open_page, samples_run, upload
@@ -26,10 +27,10 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     (tmp_path / "weights").mkdir()
     monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path / "weights"))
     yield tmp_path / "weights"
-    networks._load.clear()
+    zoo._load.clear()
 
 
-def own(app) -> simam_viz.checkpoints.LoadedCheckpoint:
+def own(app) -> simam_viz.checkpoints.loading.LoadedCheckpoint:
     return app.session_state["own-checkpoints"][app.session_state["view"]["checkpoint"]]
 
 
@@ -72,7 +73,9 @@ def test_where_simam_stood_is_asked_and_marked_until_it_is_said(own_folders: Pat
     assert not any("assumed" in badge.value for badge in app.sidebar.markdown)
     assert "Forward pass assumed" not in everything(app)
     field(app, "selectbox", "SimAM stands").select("behind the layers written below")
-    field(app, "text_area", "Layers or blocks that SimAM stands behind, one name a line").input("layer4.1\nlayer3.0.bn1\n")
+    field(app, "text_area", "Layers or blocks that SimAM stands behind, one name a line").input(
+        "layer4.1\nlayer3.0.bn1\n"
+    )
     checked(next(b for b in app.button if b.label == "Save").click().run())
     assert set(simam_lambdas(load_checkpoint("mine").model)) == {"layer4.1", "layer3.0.bn1"}
     app = open_page("pages/attention_maps.py", checkpoint="mine", size="128")
@@ -101,7 +104,7 @@ def test_evidence_does_not_claim_to_know_of_places_that_it_cannot_see() -> None:
     samples_run(app)
     assert "leaves no trace that this could see" in everything(app) and "-fold with SimAM in between" in everything(app)
     places = {"simam_at": list(usual_places("resnet18")["norm"])}
-    elsewhere = simam_viz.checkpoints.with_card(load_checkpoint(saved(weights())), places)
-    evidence = simam_viz.evidence.training_evidence(elsewhere, [])
+    elsewhere = simam_viz.checkpoints.loading.with_card(load_checkpoint(saved(weights())), places)
+    evidence = simam_viz.explain.evidence.training_evidence(elsewhere, [])
     assert evidence.elsewhere and evidence.verdict is None
     assert "does not tell" in models_parts._evidence_sentence(elsewhere, evidence)

@@ -13,13 +13,16 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz import SimAM, attention, charts, export, figures, folder, metrics, render, report, survey
-from simam_viz.analysis import OWN_LAMBDAS
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.comparison import with_attention
-from simam_viz.models import residual_blocks, shared_copy
-from simam_viz.ui import sidebar
-from simam_viz.ui.scene import PAGES
+from simam_viz import SimAM, attention
+from simam_viz.app import sidebar
+from simam_viz.app.scene import PAGES
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import charts, figures, render
+from simam_viz.explain import metrics, survey
+from simam_viz.explain.analysis import OWN_LAMBDAS
+from simam_viz.explain.variants import with_attention
+from simam_viz.export import files, folder, report
+from simam_viz.networks.architectures import residual_blocks, shared_copy
 
 from .test_comparison_page import finished, text
 from .test_pages import checked, in_project, open_page
@@ -130,10 +133,10 @@ def test_what_hides_parts_of_the_photo_keeps_them_too(mixed: LoadedCheckpoint, p
 
 def test_files_say_each_blocks_own(mixed: LoadedCheckpoint, photo: Image.Image) -> None:
     analysis = simam_viz.analyze(mixed, photo)
-    said = export.summary(analysis, mixed)
+    said = files.summary(analysis, mixed)
     assert said["e_lambda"] is None and said["blocks"]["layer1.0"]["e_lambda"] == HIGH
-    assert [row["λ"] for row in export.tables(analysis)["blocks"]] == [HIGH] * 4 + [LOW] * 4
-    explanation = str(export.tensors(analysis, mixed)["explanation"])
+    assert [row["λ"] for row in files.tables(analysis)["blocks"]] == [HIGH] * 4 + [LOW] * 4
+    explanation = str(files.tensors(analysis, mixed)["explanation"])
     assert "each block's own λ: layer1.0 10, " in explanation and "layer4.1 0.0001; target" in explanation
     page = report.html(analysis, mixed, photo, "photo").decode()
     assert "each block&#39;s own" in page or "each block's own" in page
@@ -143,8 +146,7 @@ def test_files_say_each_blocks_own(mixed: LoadedCheckpoint, photo: Image.Image) 
     assert render.overview(analysis).shape and charts.weight_distributions(analysis)
     one = simam_viz.analyze(mixed, photo, 0.5)
     assert (
-        "λ" not in export.tables(one)["blocks"][0]
-        and "e_lambda" not in export.summary(one, mixed)["blocks"]["layer1.0"]
+        "λ" not in files.tables(one)["blocks"][0] and "e_lambda" not in files.summary(one, mixed)["blocks"]["layer1.0"]
     )
 
 

@@ -9,12 +9,12 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import simam_viz
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.lesson import Derivation, preset_channel
-from simam_viz.samples import list_samples
-from simam_viz.ui import sidebar, state
-from simam_viz.ui.scene import PAGES
-from simam_viz.ui.sidebar import lambda_stops
+from simam_viz.app import sidebar, state
+from simam_viz.app.scene import PAGES
+from simam_viz.app.sidebar import lambda_stops
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.lesson.derivation import Derivation, preset_channel
+from simam_viz.photos.samples import list_samples
 
 from .conftest import ROOT
 

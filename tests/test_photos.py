@@ -17,9 +17,9 @@ from PIL import Image, ImageOps
 import simam_viz
 from simam_viz import ImageError
 from simam_viz.__main__ import main
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.images import MAX_INPUT_SIZE, SUFFIXES, enlargement, formats_in_words, read_photo
-from simam_viz.samples import list_samples
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.photos.images import MAX_INPUT_SIZE, SUFFIXES, enlargement, formats_in_words, read_photo
+from simam_viz.photos.samples import list_samples
 
 from .conftest import ROOT
 from .image_bombs import encoded, jpeg_segment, png_chunk, progressive_scans, tiff
@@ -275,7 +275,7 @@ def ftyp(brand: bytes, *compatible: bytes) -> bytes:
     ],
 )
 def test_what_a_file_is_that_is_not_read_here(data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simam_viz.images, "_reads_heic", lambda: False)
+    monkeypatch.setattr("simam_viz.photos.images._reads_heic", lambda: False)
     with pytest.raises(ImageError, match=words) as caught:
         simam_viz.open_image(data)
     sentence = str(caught.value)
@@ -457,7 +457,7 @@ def test_an_input_that_would_fill_the_memory_is_refused(
         lambda size: simam_viz.analyze_lambdas(loaded, cup, [0.1], input_size=size),
         lambda size: simam_viz.prepare(loaded, cup, size),
         lambda size: simam_viz.wrap(loaded.model, loaded.categories, size),
-        lambda size: list(simam_viz.accuracy.places(loaded, [], size)),
+        lambda size: list(simam_viz.evaluation.accuracy.places(loaded, [], size)),
     )
     for call in calls:
         for size in (0, 31, MAX_INPUT_SIZE + 1, 100_000):
@@ -486,7 +486,7 @@ def class_folders(folder: Path, loaded: LoadedCheckpoint) -> str:
 
 
 def test_folders_of_classes_know_the_same_endings(tmp_path: Path, loaded: LoadedCheckpoint) -> None:
-    photos = simam_viz.accuracy.labelled_photos(Path(class_folders(tmp_path, loaded)), loaded)
+    photos = simam_viz.evaluation.accuracy.labelled_photos(Path(class_folders(tmp_path, loaded)), loaded)
     assert [path.name for path, _ in photos] == ["a.jfif"]
 
 
@@ -609,7 +609,7 @@ def handlers():
 before = state()
 import simam_viz
 names = [module.name for module in pkgutil.walk_packages(simam_viz.__path__, "simam_viz.")]
-names = [name for name in names if not name.startswith("simam_viz.ui") and not name.endswith("__main__")]
+names = [name for name in names if not name.startswith("simam_viz.app") and not name.endswith("__main__")]
 for name in [*names, "simam_viz.__main__"]:
     importlib.import_module(name)
 after = state()

@@ -61,7 +61,7 @@ def test_deep_data_is_said_to_be(app: AppTest) -> None:
 def test_any_ending_is_taken_and_refused_in_words(
     app: AppTest, name: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simam_viz.images._reads_heic", lambda: False)
+    monkeypatch.setattr("simam_viz.photos.images._reads_heic", lambda: False)
     before = [text.value for text in app.markdown]
     upload(app, name, data)
     (error,) = app.error

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.images import MAX_BYTES
-from simam_viz.ui import scene, sidebar
-from simam_viz.ui.scene import PAGES
+from simam_viz.app import scene, sidebar
+from simam_viz.app.scene import PAGES
+from simam_viz.photos.images import MAX_BYTES
 
 from .conftest import ROOT
 from .image_bombs import encoded
@@ -45,7 +45,7 @@ def test_no_uploader_promises_more_than_the_server_takes(path: str, monkeypatch:
 def cached_functions() -> list[tuple[str, str, str | None]]:
     """Every function of the app that Streamlit caches: module, name, scope."""
     found = []
-    for path in [*(ROOT / "simam_viz" / "ui").glob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
+    for path in [*(ROOT / "simam_viz" / "app").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef):
                 continue
@@ -62,9 +62,9 @@ def test_only_what_is_the_same_for_everybody_is_cached_for_everybody() -> None:
     shared = {(module, name) for module, name, scope in cached_functions() if scope != "session"}
     assert shared == {
         ("scene", "_prepare_process"),
-        ("networks", "_load"),
+        ("zoo", "_load"),
         ("sidebar", "_sample_image"),
-        ("models_parts", "_multiply_adds"),  # by architecture, number of classes and size alone
+        ("parts", "_multiply_adds"),  # by architecture, number of classes and size alone
     }
     assert ("scene", "_prepare", "session") in cached_functions()
 

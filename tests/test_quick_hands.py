@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Locator
 
-from simam_viz.samples import list_samples
-from simam_viz.ui import state
-from simam_viz.ui.scene import PAGES
+from simam_viz.app import state
+from simam_viz.app.scene import PAGES
+from simam_viz.photos.samples import list_samples
 
 from .test_journey import App, app
 

@@ -22,9 +22,9 @@ from torchvision.models import mobilenet_v2, resnet18
 
 import simam_viz
 from simam_viz import CheckpointError, SimAM, insert_simam, load_checkpoint
-from simam_viz.checkpoints import LoadedCheckpoint, with_card
-from simam_viz.models import plain_state_dict, receptive_field, simam_lambdas, usual_places
-from simam_viz.store import write_card
+from simam_viz.checkpoints.loading import LoadedCheckpoint, with_card
+from simam_viz.checkpoints.store import write_card
+from simam_viz.networks.architectures import plain_state_dict, receptive_field, simam_lambdas, usual_places
 
 from .authors_networks import saved
 
@@ -304,7 +304,9 @@ def test_a_card_tells_where_simam_stands(arch: str, kind: str) -> None:
     loaded = with_card(load_checkpoint(saved(plain.state_dict())), {"simam_at": list(places), "e_lambda": 0.2})
     assert "simam_at" not in loaded.assumed
     for place in places:
-        plain.get_submodule(place).register_forward_hook(lambda _, inputs, output: output * simam_viz.attention(output, 0.2))
+        plain.get_submodule(place).register_forward_hook(
+            lambda _, inputs, output: output * simam_viz.attention(output, 0.2)
+        )
     with torch.no_grad():
         torch.testing.assert_close(loaded.model(X), plain(X), rtol=1e-4, atol=1e-5)
     analysis = simam_viz.analyze(loaded, simam_viz.open_image("assets/samples/espresso-cup.jpg"), input_size=64)

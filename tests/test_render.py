@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from simam_viz import charts, render
-from simam_viz.formulas import ATTENTION_FLOOR
-from simam_viz.images import centre_square
-from simam_viz.ui import widgets
+from simam_viz.app.widgets import pictures
+from simam_viz.draw import charts, render
+from simam_viz.modules.formulas import ATTENTION_FLOOR
+from simam_viz.photos.images import centre_square
 
 
 def test_colours_run_from_low_to_high() -> None:
@@ -95,10 +95,10 @@ def test_photos_of_any_shape_have_bearable_proportions(size: tuple[int, int]) ->
 
 
 def test_ends_of_a_scale_are_told_apart() -> None:
-    assert widgets.span(0.622459, 1.0) == ("0.622", "1")
-    low, high = widgets.span(0.622459, 0.622481)
+    assert pictures.span(0.622459, 1.0) == ("0.622", "1")
+    low, high = pictures.span(0.622459, 0.622481)
     assert low != high
-    assert widgets.percent(0.0001) == "<0.1%" and widgets.percent(0.5) == "50.0%"
+    assert pictures.percent(0.0001) == "<0.1%" and pictures.percent(0.5) == "50.0%"
 
 
 def test_png_round_trip() -> None:

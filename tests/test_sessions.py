@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
-from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.checkpoints.loading import LoadedCheckpoint
 
 from . import watched_server
 from .conftest import running

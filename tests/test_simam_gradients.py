@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 
 from simam_viz import SimAM, attention, energy, importance
-from simam_viz.formulas import GREATEST_E_LAMBDA, LEAST_E_LAMBDA
-from simam_viz.simam import FixedMeanSimAM, UniformSimAM
+from simam_viz.modules.formulas import GREATEST_E_LAMBDA, LEAST_E_LAMBDA
+from simam_viz.modules.simam import FixedMeanSimAM, UniformSimAM
 
 SHAPES = [(1, 1, 1, 1), (1, 2, 1, 3), (2, 3, 4, 5)]
 LAMBDAS = [1e-4, 0.1, 10.0]
@@ -90,7 +90,7 @@ def test_under_the_transforms_of_torch_func(memory_format: torch.memory_format) 
 def test_a_channel_of_a_batch_in_parts_has_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     x, given = maps((5, 2, 4, 4)).requires_grad_(), maps((5, 2, 4, 4), seed=1)
     whole = torch.autograd.grad(SimAM(0.1)(x), x, given)[0]
-    monkeypatch.setattr("simam_viz.simam._PART", 40)
+    monkeypatch.setattr("simam_viz.modules.simam._PART", 40)
     torch.testing.assert_close(torch.autograd.grad(SimAM(0.1)(x), x, given)[0], whole)
 
 

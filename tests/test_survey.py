@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz import figures, metrics, survey
-from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import figures
+from simam_viz.explain import metrics, survey
 
 
 def test_a_class_is_not_contrasted_with_itself(loaded: LoadedCheckpoint, photo: Image.Image) -> None:

@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz import charts
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.comparison import with_attention
-from simam_viz.sweep import Flip, Point, flips, leading_classes, reduced, table
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import charts
+from simam_viz.explain.sweep import Flip, Point, flips, leading_classes, reduced, table
+from simam_viz.explain.variants import with_attention
 
 
 def point(e_lambda: float, *probabilities: float) -> Point:

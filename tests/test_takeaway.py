@@ -15,11 +15,12 @@ from playwright.sync_api import Locator, expect
 from streamlit.testing.v1 import AppTest
 
 import simam_viz
-from simam_viz import Analysis, export, report
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.ui import scene
-from simam_viz.ui.glossary import TERMS
-from simam_viz.ui.scene import PAGES
+from simam_viz import Analysis
+from simam_viz.app import scene
+from simam_viz.app.scene import PAGES
+from simam_viz.app.widgets.glossary import TERMS
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.export import files, report
 
 from .conftest import ROOT
 from .image_bombs import encoded
@@ -80,7 +81,7 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
 def test_the_report_of_a_comparison_holds_it(loaded: LoadedCheckpoint) -> None:
     app = open_page("pages/gradcam_comparison.py", size="96", block="layer3.1", contrast="lemon", second="uniform")
     now = app.session_state["takeaway"]
-    analyses = simam_viz.compare(loaded, simam_viz.samples.list_samples()[0].image(), input_size=96)
+    analyses = simam_viz.compare(loaded, simam_viz.photos.samples.list_samples()[0].image(), input_size=96)
     rows = {row["network"]: row for row in now.tables["comparison"]}
     for title, column in (("Attention on", "on"), ("Uniform over positions", "uniform"), ("Switched off", "off")):
         assert rows[title]["probability"] == pytest.approx(analyses[column].top(1)[0][2], rel=1e-3)
@@ -152,10 +153,10 @@ def charts(app: AppTest) -> list[dict]:
 
 
 def test_every_chart_is_drawn_by_the_one_who_names_it() -> None:
-    for path in [*(ROOT / "simam_viz" / "ui").glob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
+    for path in [*(ROOT / "simam_viz" / "app").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr == "echarts_chart":
-                assert path.name == "widgets.py", path
+                assert path.name == "pictures.py", path
 
 
 def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
@@ -269,9 +270,9 @@ def test_a_frame_around_nothing_is_the_work_of_padding(loaded: LoadedCheckpoint)
 
 def test_numbers_beside_charts_are_tables(analysis: Analysis) -> None:
     block = analysis.block("layer2.1")
-    rows = {row["quantity"]: row for row in export.distribution(block, 3)}
+    rows = {row["quantity"]: row for row in files.distribution(block, 3)}
     assert rows["energy"]["mean"] == pytest.approx(float(block.energy[3].mean()))
     assert rows["attention weight"]["neurons"] == block.attention[3].numel()
-    (row,) = export.variances(block)
+    (row,) = files.variances(block)
     assert row["of a variance below λ"] == int((block.variances < 0.1).sum()) and row["channels"] == 128
-    assert re.fullmatch(r"[\w-]+", "-".join(export.TABLES)) and set(export.tables(analysis)) == export.TABLES
+    assert re.fullmatch(r"[\w-]+", "-".join(files.TABLES)) and set(files.tables(analysis)) == files.TABLES

@@ -23,23 +23,20 @@ from safetensors.torch import save_file
 from torch import nn
 
 from simam_viz.__main__ import main
-from simam_viz.models import create_model
-from simam_viz.training import precision as formats
-from simam_viz.training.command import register
-from simam_viz.training.curves import Epoch, write_csv, write_png
-from simam_viz.training.data import (
+from simam_viz.cli.train import register
+from simam_viz.evaluation.predictions import accuracy, predict, top_k_accuracy
+from simam_viz.evaluation.tiny_imagenet import (
     HELD_OUT_PER_CLASS,
     ImageSet,
-    augment,
     choose_held_out,
-    enlarge,
-    generator,
     load_training_data,
     load_validation,
-    normalise,
     read_held_out,
 )
-from simam_viz.training.evaluation import accuracy, predict, top_k_accuracy
+from simam_viz.networks.architectures import create_model
+from simam_viz.training import precision as formats
+from simam_viz.training.batches import augment, enlarge, generator, normalise
+from simam_viz.training.curves import Epoch, write_csv, write_png
 from simam_viz.training.precision import autocast, native_precision
 from simam_viz.training.recipe import Recipe, format_stages, parse_stages
 from simam_viz.training.run import Run, _Pace, compute_batch_norm_statistics, train
@@ -55,7 +52,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 import torch
-from simam_viz.training.data import load_training_data
+from simam_viz.training.batches import load_training_data
 from simam_viz.training.recipe import Recipe
 from simam_viz.training.run import _Pace, Run, train
 
@@ -389,8 +386,8 @@ def test_time_left_knows_that_larger_images_take_longer(data) -> None:
 
 
 def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("simam_viz.training.command.Recipe", SmallRecipe)
-    monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("simam_viz.cli.train.Recipe", SmallRecipe)
+    monkeypatch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
     parser = argparse.ArgumentParser()
     register(parser.add_subparsers(required=True))
     words = ["train", *data_arguments(root), "--out", str(tmp_path), "--stages", "32x1", "--precision", "bfloat16"]
@@ -410,7 +407,7 @@ def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_evaluate_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
     model = create_model("resnet18", "simam", num_classes=3)
     nn.init.zeros_(model.fc.weight)
     model.fc.bias.data = torch.tensor([1.0, 2.0, 0.0])  # always the second class, which one validation image in four is
@@ -445,7 +442,7 @@ def test_evaluate_on_a_folder_for_each_class(
     names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     """Two photos a class, of many sizes; the network always says the second class, which two of them are."""
-    monkeypatch.setattr("simam_viz.training.command.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
     model = create_model("resnet18", "simam", num_classes=3)
     nn.init.zeros_(model.fc.weight)
     model.fc.bias.data = torch.tensor([1.0, 2.0, 0.0])

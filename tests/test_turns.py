@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.ui import turns
-from simam_viz.ui.turns import Busy, Turns
+from simam_viz.app.server import turns
+from simam_viz.app.server.turns import Busy, Turns
 
 from .conftest import ROOT
 

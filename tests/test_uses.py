@@ -10,10 +10,10 @@ from torchvision.models.resnet import BasicBlock
 
 import simam_viz
 from simam_viz import SimAM, attention
-from simam_viz.analysis import distinct_uses
-from simam_viz.checkpoints import LoadedCheckpoint
-from simam_viz.comparison import VARIANTS, with_attention
-from simam_viz.models import SimAMBasicBlock
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.explain.analysis import distinct_uses
+from simam_viz.explain.variants import VARIANTS, with_attention
+from simam_viz.networks.architectures import SimAMBasicBlock
 
 IMAGE = Image.effect_noise((64, 64), 90).convert("RGB")
 

@@ -21,7 +21,7 @@ from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web import cli
 
-from simam_viz import analysis
+from simam_viz.explain import analysis
 
 WATCHED = ("AppSession", "Upload", "Photo", "Analysis")
 PRIVATE = {
@@ -36,7 +36,7 @@ def held() -> dict[str, int]:
     """Sessions, photos, analyses and uploaded files in memory; turns that are taken or waited for."""
     gc.collect()
     count = Counter(type(thing).__name__ for thing in gc.get_objects())
-    turns = sys.modules["simam_viz.ui.turns"].TURNS
+    turns = sys.modules["simam_viz.app.server.turns"].TURNS
     files = runtime.get_instance().uploaded_file_mgr.file_storage
     return {name: count[name] for name in WATCHED} | {
         "files": sum(map(len, files.values())), "taken": turns.taken, "waiting": turns.waiting,
@@ -58,7 +58,7 @@ def ask(folder: Path, seconds: float = 20) -> dict[str, int]:
 def _answer(folder: Path) -> None:
     while True:
         time.sleep(0.02)
-        if (folder / "ask").exists() and "simam_viz.ui.turns" in sys.modules:
+        if (folder / "ask").exists() and "simam_viz.app.server.turns" in sys.modules:
             (folder / "ask").unlink()
             (folder / "held.tmp").write_text(json.dumps(held()), encoding="utf-8")
             (folder / "held.tmp").replace(folder / "held.json")

@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..models import Attention, create_model, simam_lambdas
+from ..evaluation.predictions import accuracy, predict
+from ..evaluation.tiny_imagenet import TrainingData
+from ..networks.architectures import Attention, create_model, simam_lambdas
+from .batches import augment, enlarge, generator
 from .curves import Epoch, write_csv, write_png
-from .data import TrainingData, augment, enlarge, generator
-from .evaluation import accuracy, predict
 from .precision import Precision, autocast, native_precision
 from .recipe import Recipe
 

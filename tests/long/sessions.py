@@ -18,7 +18,7 @@ from pathlib import Path
 import safetensors.torch
 
 import simam_viz
-from simam_viz.checkpoints import LoadedCheckpoint
+from simam_viz.checkpoints.loading import LoadedCheckpoint
 from tests.conftest import ROOT
 from tests.visitors import Tally, vanish, visit
 

@@ -1,0 +1,69 @@
+"""What a link shows and is not here is said above the picture, with what helps: nothing else may pass for it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ..checkpoints.loading import LoadedCheckpoint
+from . import sidebar, state, zoo
+from .sidebar import Photo
+
+_ASKED = "asked-for"
+_ICON = ":material/link_off:"
+
+
+def photo(shown: Photo) -> None:
+    """Ask for the photo of the link, if it is not the one that is ``shown``."""
+    asked = state.get("photo") or state.gone().get("photo")
+    if asked is not None and asked != shown.name:
+        _remember("photo", asked)
+        what = "an uploaded photo" if sidebar.is_upload(asked) else f"the photo {state.quoted(asked)}"
+        st.info(
+            f"This link shows {what}, which is not here. Upload that photo to see the same view; until then, a sample: {shown.title}.",
+            icon=_ICON,
+        )
+        sidebar.uploader("The photo of this link", "uploader-absent")
+        sidebar.upload_error()
+    elif (asked := _recall("photo")) is not None and sidebar.is_upload(shown.name) and asked != shown.name:
+        st.info(
+            f"{shown.title} is not the file that the link was made with: another photo, or another copy of the same one.",
+            icon=_ICON,
+        )
+
+
+def checkpoint(shown: LoadedCheckpoint) -> None:
+    """Ask for the network of the link or the menu, if it is not the one that is ``shown``."""
+    title = state.plain(shown.card.title or shown.name)
+    asked = state.gone().get("checkpoint") or state.get("checkpoint")
+    if asked is not None and asked != shown.name:
+        _remember("checkpoint", asked)
+        if asked in zoo.choices():
+            st.info(
+                f"The checkpoint {state.quoted(asked)} cannot be used; until you choose another, this one stands in for it: {title}.",
+                icon=_ICON,
+            )
+        else:
+            what = "an uploaded checkpoint" if zoo.is_upload(asked) else f"the checkpoint {state.quoted(asked)}"
+            st.info(
+                f"This link shows {what}, which is not here. Upload that file to see the same view; until then, another network: "
+                f"{title}.",
+                icon=_ICON,
+            )
+        zoo.tell_refused("absent")
+        zoo.uploader("absent", "The checkpoint of this link")
+    elif (asked := _recall("checkpoint")) is not None and zoo.is_upload(shown.name) and asked != shown.name:
+        differs = (
+            "is not the file that the link was made with"
+            if zoo.is_upload(asked)
+            else f"stands for {state.quoted(asked)} of the link: whether it is the same network cannot be told"
+        )
+        st.info(f"{title} {differs}.", icon=_ICON)
+
+
+def _remember(entry: str, asked: str) -> None:
+    st.session_state.setdefault(_ASKED, {})[entry] = asked
+
+
+def _recall(entry: str) -> str | None:
+    """What the link asked for, once: the answer is said after what was brought in its place, and not again."""
+    return st.session_state.get(_ASKED, {}).pop(entry, None)

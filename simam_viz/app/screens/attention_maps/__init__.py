@@ -1,0 +1,1 @@
+"""The page that leads from the network to a neuron."""

@@ -1,0 +1,1 @@
+"""The page that derives the energy function."""

@@ -1,0 +1,387 @@
+"""The parts of the Grad-CAM comparison page that follow λ: heat maps side by side, by block, and ablation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import streamlit as st
+
+from ....checkpoints.loading import LoadedCheckpoint, short_name
+from ....draw import charts, render
+from ....explain import cam, variants
+from ....explain.analysis import OWN_LAMBDAS, Analysis
+from ....explain.variants import Ablation, Column
+from ....export.files import Row
+from ... import sidebar, state, zoo
+from ...scene import Scene
+from ...server import turns
+from ...widgets import choose, pictures, takeaway
+from ...widgets.glossary import explain
+
+NOTES: dict[Column, str] = {
+    "on": "SimAM in place, at the λ of the sidebar.",
+    "uniform": "Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.",
+    "off": "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
+    "answer here does not show that attention helps.",
+    "twin": "A network of the same shape, trained by the same recipe without SimAM: the fair comparison.",
+}
+_FIXED_NOTE = "SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives."
+_PLAIN_NOTES: dict[Column, str] = {
+    "on": "This network was trained, and runs, without SimAM.",
+    "twin": "A network of the same shape, trained by the same recipe with SimAM.",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the controls of the page ask for."""
+
+    view: Scene
+    columns: tuple[Column, ...]
+    method: str
+    block: str
+    against: int | None
+    fixed_mean: bool
+
+    @cached_property
+    def analyses(self) -> dict[Column, Analysis]:
+        """The photo through every column's network."""
+        return self.view.analyses(self.columns, self.fixed_mean, self.against)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the network in hand has no SimAM."""
+        return "off" not in self.columns
+
+    @property
+    def titles(self) -> dict[Column, str]:
+        if self.plain:
+            return {"on": "This network, without SimAM", "twin": "The twin, with SimAM"}
+        on = "Attention on, mean weight fixed" if self.fixed_mean else "Attention on"
+        return {"on": on, "uniform": "Uniform over positions", "off": "Switched off", "twin": "The twin"}
+
+    @property
+    def notes(self) -> dict[Column, str]:
+        if self.plain:
+            return _PLAIN_NOTES
+        return NOTES | {"on": _FIXED_NOTE} if self.fixed_mean else NOTES
+
+    @property
+    def target(self) -> int:
+        return self.view.analysis().target
+
+    def name(self, index: int) -> str:
+        """A class as it is called on screen."""
+        return short_name(self.view.loaded.categories[index])
+
+    @property
+    def explained(self) -> str:
+        """What the heat maps are of."""
+        rather = "" if self.against is None else f" rather than “{self.name(self.against)}”"
+        return f"“{self.name(self.target)}”{rather}"
+
+    @property
+    def scale(self) -> render.Scale:
+        return dataclasses.replace(render.CAM_SCALE, label=f"{self.method}, over its own maximum")
+
+    def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+        """By title, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
+        view, loaded = self.view, self.view.loaded
+        return {
+            self.titles[column]: (
+                variants.network(loaded, column, self.fixed_mean, view.twin if column == "twin" else None),
+                variants.lambda_of(loaded, column, view.e_lambda, self.fixed_mean),
+            )
+            for column in self.columns
+        }
+
+    def trouble(self, analysis: Analysis, block: str) -> str:
+        """Why no heat map is drawn, in a sentence; empty if there is one to draw."""
+        target = self.name(analysis.target)
+        if analysis.impossible:
+            return (
+                f"This network finds “{target}” impossible ({pictures.percent(float(analysis.probabilities[analysis.target]))}, less "
+                "than a hundredth of what guessing gives it): a heat map would show noise."
+            )
+        if analysis.block(block).heat_map(self.method).empty:
+            return f"All zero: no place of {block} speaks for {self.explained}."
+        return ""
+
+
+def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Comparison:
+    """What to compare, and how: drawn at the top of the page, kept in the address.
+
+    Args:
+        methods: whether the part below shows heat maps, and so asks for a method and a contrast.
+        blocks: whether it asks for one block.
+        together: whether it shows this photo through every network.
+    """
+    columns = variants.columns(view.loaded, view.twin)
+    if together and state.get("contrast") is None and state.get("scale") is None:
+        view.analyses(columns)  # the prediction, which comes next, and all the part below needs, in one batch
+    target = view.analysis().target
+    method, against, fixed = "Grad-CAM", None, False
+    block = view.analysis().blocks[-1].name
+    with st.grid(3, min_column_width=180):
+        if methods:
+            method = state.control(
+                st.selectbox, "Method", list(cam.METHODS), name="method", default=method,
+                parse=state.one_of({name: name for name in cam.METHODS}), help=explain("cam methods"),
+            )  # fmt: skip
+        if blocks:
+            block = choose.block(view).name
+        if methods and len(view.analysis().logits) > 1:  # yes is the opposite of no already
+            against = sidebar.class_menu(
+                view.loaded, "Contrast with", "contrast", "No other class", explain("contrast of classes")
+            )
+    if "off" in columns:
+        fixed = state.control(
+            st.toggle, "λ at a fixed mean weight", name="scale", default=False,
+            parse=state.one_of({"fixed": True, "free": False}), text=lambda on: "fixed" if on else None,
+            help=explain("fixed mean weight"),
+        )  # fmt: skip
+    if against == target:
+        name = short_name(view.loaded.categories[target])
+        st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
+    if fixed and view.e_lambda == view.loaded.e_lambda:
+        which = f"the {zoo.lambda_word(view.loaded)} one" if view.e_lambda is not None else OWN_LAMBDAS
+        st.caption(f"λ is {which}, so fixing the mean weight changes nothing: move λ.")
+    if "twin" not in columns:
+        _, trouble = zoo.twin(view.loaded)
+        st.caption(f"The twin's column is missing. {trouble}")
+    return Comparison(view, columns, method, block, None if against == target else against, fixed)
+
+
+def heat_maps(asked: Comparison) -> None:
+    """One card a network, and the difference of any two."""
+    st.subheader(f"{asked.method} of {asked.explained} at {asked.block}", help=explain("cam methods"))
+    target = asked.target
+    _keep_answers(asked)
+    for place, column in zip(st.columns(len(asked.columns), gap="small", border=True), asked.columns, strict=True):
+        with place:
+            analysis = asked.analyses[column]
+            _, name, probability = analysis.top(1)[0]
+            st.markdown(f"**{asked.titles[column]}**")
+            _card(asked, f"cam-{column}", column, asked.block, 480)
+            lead = ""
+            if asked.against is not None:
+                ahead = float(analysis.logits[target] - analysis.logits[asked.against])
+                lead = f"  \nLead over {asked.name(asked.against)}: **{ahead:+.2f}** (in logits)"
+            st.markdown(
+                f"Prediction: **{short_name(name)}** ({pictures.percent(probability)})  \n"
+                f"Probability of {asked.name(target)}: **{pictures.percent(float(analysis.probabilities[target]))}**{lead}"
+            )
+            st.caption(asked.notes[column])
+    st.caption(
+        f"{asked.method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
+        "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
+        + (asked.view.hypothetical if "off" in asked.columns else "")
+    )
+    if len(asked.columns) > 1:
+        _difference(asked)
+
+
+def _card(asked: Comparison, key: str, column: Column, block: str, size: int, caption: str | None = None) -> None:
+    """One heat map over the photo; or the photo in grey, and why there is none."""
+    analysis = asked.analyses[column]
+    trouble = asked.trouble(analysis, block)
+    heat = analysis.block(block).heat_map(asked.method)
+    pictures.picture(
+        key,
+        partial(render.grey_photo, analysis.view)
+        if trouble
+        else partial(render.overlay, analysis.view, heat.values, asked.scale),
+        size,
+        smooth=True,
+        alt=f"{asked.method} of {asked.explained} at {block}, {asked.titles[column]}"
+        + (f": {trouble}" if trouble else ""),
+        caption=caption,
+        scale=None if trouble else asked.scale,
+    )
+    if trouble:
+        st.warning(trouble)
+
+
+def _keep_answers(asked: Comparison) -> None:
+    """What each network says of the photo, as a table to take home."""
+    target, against = asked.name(asked.target), asked.against
+    rows: list[Row] = []
+    for column in asked.columns:
+        analysis = asked.analyses[column]
+        _, name, probability = analysis.top(1)[0]
+        row: Row = {
+            "network": asked.titles[column], "prediction": short_name(name), "probability": probability,
+            f"probability of {target}": float(analysis.probabilities[asked.target]),
+        }  # fmt: skip
+        if against is not None:
+            row[f"lead over {asked.name(against)} (logits)"] = float(
+                analysis.logits[asked.target] - analysis.logits[against]
+            )
+        rows.append(row)
+    takeaway.keep_table("comparison", f"{asked.method} of {asked.explained}: what each network says", rows)
+
+
+def _difference(asked: Comparison) -> None:
+    st.subheader("Where two of them differ")
+    with st.grid(4, min_column_width=180, vertical_alignment="bottom"):
+        first = _choose_column(asked, "First", "first", asked.columns[0])
+        second = _choose_column(
+            asked, "Second", "second", asked.columns[-1] if "twin" in asked.columns else asked.columns[1]
+        )
+        own = choose.own_range()
+    one, other = (asked.analyses[column] for column in (first, second))
+    troubles = [
+        f"{asked.titles[c]}: {t}" for c, a in ((first, one), (second, other)) if (t := asked.trouble(a, asked.block))
+    ]
+    if first == second:
+        st.info("Both are the same network: choose two.")
+        return
+    if troubles:
+        st.info("There is no difference to draw. " + " ".join(troubles))
+        return
+    a, b = (analysis.block(asked.block).heat_map(asked.method).values for analysis in (one, other))
+    scale = render.DIFFERENCE_SCALE
+    if own:
+        reach = float((a - b).abs().max()) or 1.0
+        scale = dataclasses.replace(scale, low=-reach, high=reach)
+    picture, words = st.columns([1, 2], gap="large")
+    with picture:
+        pictures.picture(
+            "difference",
+            partial(render.difference, one.view, a, b, scale),
+            480,
+            smooth=True,
+            alt=f"{asked.titles[first]} minus {asked.titles[second]}, over the photo",
+            scale=scale,
+        )
+    with words:
+        st.markdown(
+            f":red[**Red**]: {asked.titles[first]} looks more there. :blue[**Blue**]: {asked.titles[second]} does. White: both alike."
+        )
+        related, apart = cam.correlation(a, b), float((a - b).abs().mean())
+        takeaway.keep_table(
+            "difference",
+            f"Where two heat maps differ at {asked.block}",
+            [
+                {"first": asked.titles[first], "second": asked.titles[second], "correlation": related,
+                 "mean absolute difference": apart}
+            ],
+        )  # fmt: skip
+        with st.grid(2, min_column_width=180):
+            st.metric(
+                "Correlation of the two maps", "none" if related is None else f"{related:.3f}",
+                help="Pearson, over the block's places. 1: the same places; 0: unrelated; below 0: opposite ones.",
+            )  # fmt: skip
+            st.metric("Mean absolute difference", f"{apart:.3f}", help="Of values from 0 to 1.")
+        st.caption(
+            "Each map was divided by its own maximum first, so this compares places and says nothing of how strong the evidence is."
+        )
+
+
+def _choose_column(asked: Comparison, label: str, name: str, default: Column) -> Column:
+    return state.control(
+        st.selectbox, label, list(asked.columns), name=name, default=default,
+        parse=state.one_of({column: column for column in asked.columns}), format_func=asked.titles.__getitem__,
+    )  # fmt: skip
+
+
+def every_block(asked: Comparison) -> None:
+    """A strip of all blocks for each network."""
+    st.subheader(f"{asked.method} of {asked.explained} at every block", help=explain("cam methods"))
+    _keep_answers(asked)
+    for column in asked.columns:
+        analysis = asked.analyses[column]
+        probability = pictures.percent(float(analysis.probabilities[asked.target]))
+        st.markdown(f"**{asked.titles[column]}**: {asked.name(asked.target)} {probability}")
+        if analysis.impossible:
+            st.warning(asked.trouble(analysis, asked.block))
+            continue
+        with st.grid(8, min_column_width=72, gap="xsmall"):
+            for block in analysis.blocks:
+                empty = block.heat_map(asked.method).empty
+                pictures.picture(
+                    f"strip-{column}-{block.name}",
+                    partial(render.grey_photo, analysis.view)
+                    if empty
+                    else partial(render.overlay, analysis.view, block.heat_map(asked.method).values, asked.scale),
+                    224,
+                    smooth=True,
+                    alt=f"{asked.method} of {asked.explained} at {block.name}, {asked.titles[column]}"
+                    + (": all zero" if empty else ""),
+                    caption=block.name + (": all zero, no place speaks for the class" if empty else ""),
+                )
+    pictures.colour_scale(asked.scale)
+    st.caption("Each map over its own maximum, mixed with the photo in grey.")
+
+
+def ablation(asked: Comparison) -> None:
+    """Bars: SimAM made uniform, or taken away, in one block at a time."""
+    if asked.plain:
+        st.info("This network has no SimAM that could be taken out of a block.")
+        return
+    view, target = asked.view, asked.target
+    found = _ablate(
+        view, view.photo.name, view.loaded.identity, view.e_lambda, target, view.input_size, asked.fixed_mean
+    )
+    name, on = asked.name(target), pictures.percent(found.on)
+    st.subheader(f"SimAM changed in one block at a time: what becomes of “{name}”")
+    st.markdown(f"With SimAM on in every block, {name} has a probability of **{on}**.")
+    blocks = list(found.off)
+    if found.impossible(len(view.loaded.categories)):
+        st.warning(
+            f"This network finds “{name}” impossible, and nothing done to one block lifts it to what guessing gives: bars would show "
+            "changes of next to nothing."
+        )
+    else:
+        st.markdown(
+            "A bar below zero: with SimAM changed in that block it is less probable, so the attention there speaks for it. "
+            + _most(found)
+        )
+        kinds = {"uniform in this block": found.uniform, "off in this block": found.off}
+        pictures.chart(
+            charts.ablation(blocks, {kind: [p - found.on for p in by.values()] for kind, by in kinds.items()}),
+            height=380,
+            key="ablation",
+            name=f"{name}-ablation",
+            alt=f"Change of the probability of {name} when SimAM is uniform or off in one block",
+        )
+    st.caption(
+        "Uniform changes where a block's weights lie and keeps each channel's mean weight. Off also changes the scale that the next "
+        "batch norm sees, so its bars mix both. Effects of several blocks do not add up."
+    )
+    rows: list[Row] = [
+        {"block": block, "uniform": found.uniform[block], "points when uniform": 100 * (found.uniform[block] - found.on),
+         "off": found.off[block], "points when off": 100 * (found.off[block] - found.on)}
+        for block in blocks
+    ]  # fmt: skip
+    takeaway.keep_table(
+        "ablation", f"Probability of {name} ({on}) with SimAM uniform, or off, in one block at a time", rows
+    )
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key="ablation-table",
+        column_config={
+            "uniform": st.column_config.NumberColumn("probability when uniform", format="percent"),
+            "points when uniform": st.column_config.NumberColumn("change (points)", format="%+.2f"),
+            "off": st.column_config.NumberColumn("probability when off", format="percent"),
+            "points when off": st.column_config.NumberColumn("change (points) when off", format="%+.2f"),
+        },
+    )  # fmt: skip
+
+
+def _most(found: Ablation) -> str:
+    block = max(found.uniform, key=lambda name: abs(found.uniform[name] - found.on))
+    change = 100 * (found.uniform[block] - found.on)
+    return f"Where its weights lie matters most in **{block}**: made uniform there, {change:+.1f} percentage points."
+
+
+@turns.in_turn
+@st.cache_data(scope="session", max_entries=4, show_spinner=False)
+def _ablate(
+    _view: Scene, photo: str, checkpoint: str, e_lambda: float | None, target: int, size: int, fixed_mean: bool
+) -> Ablation:
+    with turns.turn():
+        return variants.ablate_blocks(_view.loaded, _view.photo.image, e_lambda, target, size, fixed_mean=fixed_mean)

@@ -1,0 +1,144 @@
+"""The parts of the λ sweep page: running it piece by piece, and showing what it found."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import streamlit as st
+
+from ...checkpoints.loading import short_name
+from ...draw import charts, render
+from ...explain.analysis import OWN_LAMBDAS, lambda_text
+from ...explain.sweep import Point, flips, leading_classes, reduced, table
+from .. import zoo
+from ..scene import Scene
+from ..server import long_task
+from ..sidebar import lambda_stops
+from ..widgets import choose, pictures, takeaway
+from ..widgets.glossary import explain
+
+# Values of λ in one pass: more gain little, and keep whoever presses Stop waiting.
+_AT_ONCE = 4
+
+
+def run(view: Scene) -> list[Point]:
+    """Draw the controls, carry a running sweep on by one piece, and return the points there are, in order of λ."""
+    own = view.loaded.e_lambda
+    # One class for all λ: the target, or what the network predicts at its own.
+    target = view.at_lambda(own).analysis().target
+    lambdas = lambda_stops(*(() if own is None else (own,)))
+    return long_task.in_pieces(
+        "sweep",
+        (view.photo.name, view.loaded.identity, target, view.input_size),
+        len(lambdas),
+        lambda: (
+            reduced(analysis)
+            for first in range(0, len(lambdas), _AT_ONCE)
+            for analysis in view.swept(lambdas[first : first + _AT_ONCE], target)
+        ),
+        start="Sweep λ from 1e-6 to 10",
+        again="Sweep again",
+        unit="values of λ",
+    )
+
+
+def results(view: Scene, points: list[Point]) -> None:
+    """Two charts, the heat maps, and a table, with where the prediction flips in words."""
+    names = [short_name(category) for category in view.loaded.categories]
+    lambdas = [point.e_lambda for point in points]
+    own, word = view.loaded.e_lambda, zoo.lambda_word(view.loaded)
+    if own is None:  # no point of the sweep is the network as it is
+        at_own, own_words = reduced(view.at_lambda(None).analysis()), OWN_LAMBDAS
+    else:
+        at_own, own_words = min(points, key=lambda point: abs(point.e_lambda - own)), f"the {word} λ"
+    marks = {name: value for name, value in {"λ": view.e_lambda, word: own}.items() if value is not None}
+    if view.e_lambda == own:
+        marks.pop(word, None)
+    changes = flips(points)
+    if changes:
+        told = "; ".join(
+            f"from **{names[flip.before]}** to **{names[flip.after]}** between λ = {flip.low:g} and {flip.high:g}"
+            for flip in changes
+        )
+        st.markdown(f"The prediction flips {told}.")
+    else:
+        st.markdown(
+            f"The prediction never flips: **{names[points[0].predicted]}** from λ = {lambdas[0]:g} to {lambdas[-1]:g}."
+        )
+    if own is None:
+        st.markdown(
+            f"The sweep gives all blocks one λ. With {own_words}, the network says **{names[at_own.predicted]}** "
+            f"({pictures.percent(float(at_own.probabilities.max()))})."
+        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Probabilities")
+        classes = leading_classes(points, at_own)
+        lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
+        pictures.chart(
+            charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
+            height=380,
+            key="sweep-probabilities",
+            name="probabilities-along-lambda",
+            alt="Probabilities of the leading classes against λ",
+        )
+        st.caption(f"The five most probable classes at {own_words}, and every class that is predicted at some λ.")
+    with right:
+        st.subheader("Contrast of the weights", help=explain("contrast"))
+        pictures.chart(
+            charts.along_lambda(
+                {name: [point.contrasts[name] for point in points] for name in points[0].contrasts},
+                lambdas, "standard deviation of the weights", marks,
+            ),
+            height=380,
+            key="sweep-contrasts",
+            name="contrast-along-lambda",
+            alt="Standard deviation of the weights of every block against λ",
+        )  # fmt: skip
+        st.caption("It falls to 0 as λ passes the channels' variances." + view.hypothetical)
+
+    st.subheader("Grad-CAM along λ", help=explain("Grad-CAM"))
+    with st.grid(4, min_column_width=200):
+        block = choose.block(view)
+    target = names[view.at_lambda(own).analysis().target]
+    with st.grid(4, min_column_width=150):
+        for point in [at_own, *points] if own is None else points:
+            if point is not at_own and not math.log10(point.e_lambda).is_integer():
+                continue  # the decades are enough to see it move
+            at = lambda_text(point.e_lambda)
+            cam = point.cams[block.name]
+            empty = "" if float(cam.max()) > 0 else f" All zero: no position speaks for {target}."
+            note = f" ({word})" if own is not None and point.e_lambda == own else ""
+            pictures.picture(
+                "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",
+                partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
+                320,
+                smooth=True,
+                alt=f"Grad-CAM of {target} at {block.name} for {at}",
+                caption=f"**{at}**{note}: {names[point.predicted]}, "
+                f"{pictures.percent(float(point.probabilities.max()))}.{empty}",
+                scale=render.CAM_SCALE,
+            )
+    st.caption(
+        f"Where {block.name} speaks for {target}, each map over its own maximum; below it what the network says at that λ."
+        + view.hypothetical
+    )
+
+    st.subheader("All values")
+    rows = table(points, names, classes)
+    takeaway.keep_table("sweep", "The λ sweep", rows)
+    percents = ["probability", *(f"p({names[k]})" for k in classes)]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key="sweep-table",
+        column_config={
+            "λ": st.column_config.NumberColumn(format="%.3g"),
+            **{column: st.column_config.NumberColumn(format="percent") for column in percents},
+        },
+    )
+    st.caption(
+        "p(…): probability of a class. Contrast: standard deviation of a block's weights. As CSV from the table's toolbar, or "
+        "with all other tables from *Take it home* in the sidebar."
+    )

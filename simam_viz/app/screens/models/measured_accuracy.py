@@ -1,0 +1,96 @@
+"""Measuring the network in use on labelled photos, in sight of the person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from ....checkpoints import sentences
+from ....checkpoints.loading import LoadedCheckpoint
+from ....evaluation.accuracy import LabelledPhoto, accuracy_entry, labelled_photos, list_data_sets, places
+from ....explain.analysis import OWN_LAMBDAS
+from ... import state, zoo
+from ...scene import Scene
+from ...server import long_task
+from ...zoo import Choice
+
+_NOTED = "accuracy-noted"
+_WHERE = (
+    "Put Tiny ImageNet, or any folder that holds one folder of photos for each class (called by the class's name, its WordNet id, "
+    "or in the order of the classes), into the folder `data` beside `app.py`, or that which the environment variable "
+    "`SIMAM_VIZ_DATA` names; it appears here by itself."
+)
+
+
+def measure(view: Scene, choice: Choice) -> None:
+    """Choose a data set, run its photos through the network, and write the accuracy into the network's card."""
+    loaded = view.loaded
+    if known := sentences.accuracy_sentence(loaded.card):
+        st.markdown(known)
+    data_sets = list_data_sets()
+    if not data_sets:
+        _how_to()
+        return
+    with st.grid(3, min_column_width=220):
+        name = st.selectbox("Data set", list(data_sets), key="accuracy-data", help=_WHERE)
+    try:
+        photos = _photos(data_sets[name], loaded, loaded.identity)
+    except (ValueError, OSError) as error:
+        st.error(
+            state.plain(str(error).replace(str(data_sets[name]), name))
+        )  # where it lies on the server is nobody's business
+        _how_to()
+        return
+    subject = (
+        loaded.sha256, loaded.e_lambda, loaded.attends, loaded.transforms, loaded.categories, name, view.input_size
+    )  # fmt: skip
+    found = long_task.in_pieces(
+        "accuracy",
+        subject,
+        len(photos),
+        lambda: places(loaded, photos, view.input_size),
+        start=f"Measure on {len(photos):,} photos at {view.input_size} px",
+        again="Measure again",
+        unit="photos",
+    )
+    read = [place for place in found if isinstance(place, int)]
+    if not read:
+        return
+    measured = accuracy_entry(read, view.input_size, f"the Models page on {name}, float32")
+    own = OWN_LAMBDAS if loaded.e_lambda is None else f"λ = {loaded.e_lambda:g}, its own"
+    st.markdown(
+        f"**{measured['top1']:.2f} %** top-1 and **{measured['top5']:.2f} %** top-5 on {len(read):,} photos of "
+        f"{state.plain(name)} at {view.input_size} px, "
+        + (f"with SimAM at {own}." if loaded.attends else "without SimAM.")
+        + view.hypothetical
+    )
+    if unread := [str(problem) for problem in found if not isinstance(problem, int)]:
+        st.warning(state.plain(f"{len(unread):,} of the files cannot be read and do not count, among them {unread[0]}"))
+    if len(found) == len(photos):
+        _note(choice, loaded, measured, subject)
+
+
+def _note(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, object], subject: tuple[object, ...]) -> None:
+    if not choice.changeable:
+        st.caption("The card of a network that comes with the app stays as it is.")
+    elif st.session_state.get(_NOTED) == subject:
+        st.caption("Written into its card." if choice.info else "Written into its card, which this session keeps.")
+    else:
+        try:
+            zoo.note_accuracy(choice, loaded, measured)
+        except OSError:
+            st.error("The card cannot be written beside the file: the folder does not allow it.")
+        else:
+            st.session_state[_NOTED] = subject
+            st.rerun()
+
+
+def _how_to() -> None:
+    st.markdown(f"{_WHERE} On the command line:")
+    st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
+
+
+@st.cache_data(scope="session", max_entries=4, ttl=60, show_spinner="Looking for photos…")
+def _photos(root: Path, _loaded: LoadedCheckpoint, identity: str) -> list[LabelledPhoto]:
+    return labelled_photos(root, _loaded)

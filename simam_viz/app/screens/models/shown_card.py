@@ -1,0 +1,81 @@
+"""What a person is told about the network in use."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ....checkpoints import sentences as cards
+from ....checkpoints.loading import LoadedCheckpoint
+from ....draw import charts
+from ....explain.analysis import lambda_text
+from ... import state
+from ...widgets import pictures, takeaway
+
+
+def classes_known(loaded: LoadedCheckpoint) -> None:
+    """What the network was trained on, how good it is, and every class it can name."""
+    card = loaded.card
+    with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
+        with_lambda = f", {lambda_text(loaded.e_lambda)}" if loaded.trained_with_simam is not False else ""
+        st.markdown(f"**{state.plain(card.title or loaded.name)}**{with_lambda}")
+        sentences = (
+            cards.accuracy_sentence(card),
+            state.plain(cards.earlier_readings_sentence(card)),
+            *(state.plain(text) for text in (card.trained_on, card.limits, card.data_terms) if text),
+            cards.calibration_sentence(card),
+            cards.pointing_sentence(card),
+            cards.twin_sentence(card),
+        )
+        for sentence in filter(None, sentences):
+            st.markdown(sentence)
+        if "forward_pass" in loaded.assumed:
+            st.markdown(FORWARD_PASS_ASSUMED)
+        measured(loaded)
+        st.markdown(
+            "It can only answer with one of these: " + "; ".join(sorted(loaded.categories, key=str.lower)) + "."
+        )
+
+
+FORWARD_PASS_ASSUMED = (
+    "**Forward pass assumed to be torchvision's**: only names and shapes of the tensors are known, and those of some variants "
+    "(ResNets with blurred downsampling, with the stride in another convolution, with other activations) are the same. If its "
+    "answers are worse than they should be, that may be why."
+)
+
+
+def measured(loaded: LoadedCheckpoint) -> None:
+    """The tables and curves of the card, as far as it has them."""
+    card = loaded.card
+    if card.curves:
+        st.markdown("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss.")
+        pictures.chart(
+            charts.learning_curves(card["curves"]),
+            height=280,
+            alt="Top-1, top-5 and training loss over the epochs",
+            key=f"curves-{loaded.name}",
+            name=f"learning-curves-{loaded.name}",
+        )
+    by_size = card.accuracy_by_input_size and card.accuracy_by_input_size.how
+    on = f", on {state.plain(by_size)}" if by_size else ""
+    _table("card-sizes", f"**Accuracy by input size**{on}.", cards.size_rows(card))
+    _table(
+        "card-classes",
+        "**The five best and the five worst classes**, on the validation images.",
+        cards.class_rows(card, best=5),
+    )
+    _table("card-mistakes", "**The most frequent mistakes**, on the validation images.", cards.confused_rows(card))
+    if facts := cards.fact_rows(card):
+        st.markdown("**How it was made**\n\n" + "\n".join(map(_fact, facts)))
+
+
+def _fact(row: cards.Row) -> str:
+    code = row["fact"] in cards.CODE and "`" not in row["value"]
+    return f"- {row['fact']}: " + (f"`{row['value']}`" if code else state.plain(row["value"]))
+
+
+def _table(name: str, title: str, rows: list[cards.Row]) -> None:
+    if rows:
+        takeaway.keep_table(name, title.replace("**", ""), rows)
+        st.markdown(title)
+        shares = {name: st.column_config.NumberColumn(format="%.1f") for name in rows[0] if "%" in name}
+        st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=shares)

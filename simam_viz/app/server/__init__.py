@@ -1,0 +1,1 @@
+"""Turns, memory, and work that goes on in sight."""

@@ -1,0 +1,185 @@
+"""Controls that several pages share, for what part of the network to look at and in which colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import streamlit as st
+from torch import Tensor
+
+from ...explain.analysis import QUANTITIES, Block
+from ...explain.inspection import CHANNEL_MEASURES
+from .. import state
+from ..scene import Scene
+from .glossary import explain
+
+_BY_NUMBER = "channel number"
+
+
+def block(scene: Scene) -> Block:
+    """The block to look into; choosing another one returns to its first channel.
+
+    All pages begin at the same one: the deepest whose maps still have 8 × 8 neurons to look at.
+    """
+    blocks = {block.name: block for block in scene.analysis().blocks}
+    names = list(blocks)
+    wide = [name for name in names if min(blocks[name].features.shape[1:]) >= 8]
+    name = state.control(
+        st.selectbox,
+        "Block",
+        names,
+        name="block",
+        default=(wide or names)[-1],
+        parse=state.one_of({name: name for name in names}),
+        on_change=_forget_the_neuron,
+        format_func=lambda name: f"{name} ({' × '.join(map(str, blocks[name].features.shape))})",
+        help=explain("block") + "\n\nIn brackets: channels × rows × columns.",
+    )
+    return blocks[name]
+
+
+def _forget_the_neuron() -> None:
+    for name in ("channel", "row", "column"):
+        state.put(name, None)
+
+
+def other_block(scene: Scene, block: Block) -> Block:
+    """A block to compare with; the one before to begin with."""
+    blocks = {other.name: other for other in scene.analysis().blocks}
+    names = list(blocks)
+    return blocks[
+        state.control(
+            st.selectbox,
+            "Other block",
+            names,
+            name="other",
+            default=names[names.index(block.name) - 1],
+            parse=state.one_of({name: name for name in names}),
+        )
+    ]
+
+
+def other_channel(block: Block) -> int:
+    """A channel to compare with."""
+    return _index("Other channel", "other", block.features.shape[0], default=1)
+
+
+def channel(block: Block) -> int:
+    """The channel to look at."""
+    # The channel of a block: the link must say of which, even where the block is the one to begin with.
+    return _index(
+        "Channel",
+        "channel",
+        block.features.shape[0],
+        help=explain("channel"),
+        on_change=lambda: state.put("block", block.name),
+    )
+
+
+def position(name: Literal["row", "column"], size: int) -> int:
+    """The row or column of a neuron in a map that has ``size`` of them; the middle one to begin with."""
+    return _index(name.capitalize(), name, size, default=size // 2)
+
+
+def _index(
+    label: str,
+    name: str,
+    size: int,
+    default: int = 0,
+    help: str | None = None,
+    on_change: Callable[[], None] | None = None,
+) -> int:
+    return state.control(
+        st.number_input,
+        f"{label} (0 to {size - 1})",
+        0,
+        size - 1,
+        name=name,
+        default=default,
+        parse=below(size),
+        step=1,
+        help=help,
+        on_change=on_change,
+    )
+
+
+def below(size: int) -> Callable[[str], int]:
+    """A parser of the numbers from 0 to ``size`` − 1."""
+
+    def parse(text: str) -> int:
+        index = int(text)
+        if not 0 <= index < size:
+            raise ValueError(text)
+        return index
+
+    return parse
+
+
+def own_range() -> bool:
+    """Whether maps are coloured from their own least to their own greatest value."""
+    return state.control(
+        st.toggle,
+        "Own colour range",
+        name="range",
+        default=False,
+        parse=state.one_of({"own": True, "common": False}),
+        text=lambda own: "own" if own else "common",
+        help="Pictures of one kind share one range, so that they can be compared. Own: from least to greatest.",
+    )
+
+
+def quantity() -> str:
+    """What to show of neurons: one of :data:`simam_viz.explain.analysis.QUANTITIES`."""
+    return state.control(
+        st.selectbox,
+        "Show",
+        list(QUANTITIES),
+        name="show",
+        default="attention weight",
+        parse=state.one_of({name: name for name in QUANTITIES}),
+        help="\n\n".join(map(explain, QUANTITIES)),
+    )
+
+
+def order() -> str | None:
+    """What channels are sorted by: one of :data:`simam_viz.explain.inspection.CHANNEL_MEASURES`, or their number."""
+    names = [_BY_NUMBER, *CHANNEL_MEASURES]
+    chosen = state.control(
+        st.selectbox,
+        "Sort channels by",
+        names,
+        name="sort",
+        default=_BY_NUMBER,
+        parse=state.one_of({name: name for name in names}),
+        on_change=lambda: state.put("least", None),
+        help=explain("channel measures"),
+    )
+    return None if chosen == _BY_NUMBER else chosen
+
+
+def minimum(measure: str, values: Tensor) -> float | None:
+    """The least value a channel must have to be shown; ``None`` shows all."""
+    low, high = float(values.min()), float(values.max())
+
+    return state.control(
+        st.number_input,
+        f"At least ({low:.3g} to {high:.3g})",
+        name="least",
+        default=None,
+        parse=finite,
+        text=lambda value: None if value is None else state.number_text(value),
+        placeholder="all channels",
+        format="%.4g",
+        step=(high - low) / 20 or 1.0,
+        help=f"Only channels whose {measure} is at least this.",
+    )
+
+
+def finite(text: str) -> float:
+    """A parser of finite numbers."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

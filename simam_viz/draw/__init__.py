@@ -1,0 +1,1 @@
+"""Arrays → pixels, chart specifications, figures."""

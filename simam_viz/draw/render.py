@@ -1,0 +1,332 @@
+"""Arrays → pixels: colour maps, overlays, mosaics, one PNG picture of a whole network.
+
+Pictures are uint8 arrays (H, W, 3). Colour maps are matplotlib's perceptually uniform ones, read from a table of 256
+colours, so a picture costs one look-up and no figure object.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import matplotlib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..checkpoints.loading import short_name
+from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
+
+if TYPE_CHECKING:
+    from ..explain.analysis import Analysis
+
+Pixels = NDArray[np.uint8]
+"""A picture, (H, W, 3)."""
+
+
+class TablePixels(np.ndarray):
+    """A picture, (H, W, 3), of few colours, read-only, that remembers which of them each pixel has.
+
+    :func:`png` then writes one byte a pixel, in a fraction of the time. A part or a copy is a picture like any other.
+    """
+
+    levels: NDArray[np.unsignedinteger] | None
+    """Index into ``table``, (H, W)."""
+    table: Pixels | None
+    """The colours, (n, 3)."""
+
+    @classmethod
+    def of(cls, levels: NDArray[np.unsignedinteger], table: Pixels) -> TablePixels:
+        pixels = np.take(table, levels, axis=0).view(cls)
+        pixels.levels, pixels.table = levels, table
+        pixels.flags.writeable = False
+        return pixels
+
+    def __array_finalize__(self, source: object) -> None:
+        self.levels = self.table = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the colours of a picture mean: the value at either end, the colour map between them, and the quantity."""
+
+    low: float
+    high: float
+    colours: str
+    label: str
+    reach: Literal["common", "own", ""] = ""
+    """Whether all pictures of the quantity share these ends, or this one has its own; empty where there is no choice."""
+
+
+WEIGHT_COLOURS = "viridis"
+CAM_COLOURS = "inferno"
+FEATURE_COLOURS = "RdBu_r"
+FRAME_COLOUR = (230, 30, 40)
+COMMON_SCALES = {
+    "attention weight": Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, "attention weight", "common"),
+    # Means over channels stay far below 1: this much of the range is theirs.
+    "mean weight": Scale(ATTENTION_FLOOR, 0.8, WEIGHT_COLOURS, "mean weight", "common"),
+    "importance": Scale(IMPORTANCE_FLOOR, 2.0, "cividis", "importance", "common"),
+    "energy": Scale(0.0, 2.0, "cividis", "energy", "common"),
+}
+CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, "Grad-CAM, over its own maximum")
+DIFFERENCE_SCALE = Scale(-1.0, 1.0, FEATURE_COLOURS, "first heat map minus second")
+
+
+def percent(probability: float) -> str:
+    """A probability as a percentage that is never a false zero."""
+    return f"{probability:.1%}" if probability >= 0.0005 else "<0.1%"
+
+
+def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
+    """The scale for maps of one quantity.
+
+    Weights, energies and importances share one range in all pictures, so that these can be compared, unless ``own_range``
+    is asked for: from the least to the greatest value. Features have a sign: their scale is symmetric about 0.
+    """
+    if quantity in COMMON_SCALES and not own_range:
+        return COMMON_SCALES[quantity]
+    if quantity in ("feature", "refined feature"):
+        reach = float(values.abs().max()) or 1.0
+        return Scale(-reach, reach, FEATURE_COLOURS, quantity, "own")
+    low, high = float(values.min()), float(values.max())
+    return Scale(low, high if high > low else low + 1e-6, COMMON_SCALES[quantity].colours, quantity, "own")
+
+
+def side_scale(values: Tensor, own_range: bool = False) -> Scale:
+    """The scale for :func:`simam_viz.explain.inspection.weights_by_side`: violet below the channel's mean, orange above it."""
+    reach = (float(values.abs().max()) or 1e-6) if own_range else 1 - ATTENTION_FLOOR
+    label = "weight above the floor, by side of the mean"
+    return Scale(-reach, reach, "PuOr_r", label, "own" if own_range else "common")
+
+
+@functools.cache
+def colour_table(name: str) -> Pixels:
+    """The 256 colours of a matplotlib colour map, (256, 3)."""
+    return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def colourise(values: Tensor, scale: Scale) -> Pixels:
+    """Any (…) array of values as colours (…, 3); values outside the scale take its end colour."""
+    return colour_table(scale.colours)[_levels(values, scale)]
+
+
+def _levels(values: Tensor, scale: Scale) -> NDArray[np.uint8]:
+    """Which of the 256 colours of ``scale`` each value has."""
+    levels = (values.detach().float().numpy() - scale.low) * (255 / (scale.high - scale.low))
+    return levels.round().clip(0, 255).astype(np.uint8)
+
+
+def enlarge(pixels: Pixels, size: int, smooth: bool = False) -> Pixels:
+    """Enlarge to ``size`` × ``size``: neurons stay visible as squares, or ``smooth`` for photos and overlays."""
+    method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize((size, size), method))
+
+
+def heat_map(values: Tensor, scale: Scale, size: int) -> Pixels:
+    """A map (h, w) as a picture of ``size`` × ``size``, one square a neuron."""
+    return TablePixels.of(enlarge(_levels(values, scale), size), colour_table(scale.colours))
+
+
+def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Pixels:
+    """A map (h, w), enlarged smoothly, over the crop the network saw in grey; (size, size, 3)."""
+    smooth = Image.fromarray(values.detach().float().numpy()).resize((size, size), Image.Resampling.BICUBIC)
+    colours = Image.fromarray(_levels(torch.from_numpy(np.array(smooth)), scale))
+    colours.putpalette(colour_table(scale.colours).tobytes())
+    return np.asarray(Image.blend(Image.fromarray(grey_photo(view, size)), colours.convert("RGB"), opacity))
+
+
+def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, size: int) -> Pixels:
+    """Where one map (h, w) in [0, 1] is higher than another, with its sign, over the crop in grey; (size, size, 3)."""
+    return overlay(view, first - second, scale, size, opacity=0.7)
+
+
+def grey_photo(view: Image.Image, size: int) -> Pixels:
+    """The crop the network saw in grey, in place of an :func:`overlay` where there is nothing to lay over it; (size, size, 3)."""
+    return np.asarray(view.convert("L").resize((size, size), Image.Resampling.BICUBIC).convert("RGB"))
+
+
+def mosaic_columns(channels: int) -> int:
+    """How many tiles stand in a row of a mosaic: a power of two, twice to four times as many as there are rows."""
+    return 2 ** math.ceil(math.log2(max(channels, 1) * 2) / 2)
+
+
+def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, gap: int = 4) -> Pixels:
+    """All maps (C, h, w) as tiles of one picture, row by row, at most ``width`` pixels; ``selected`` is framed in red."""
+    channels, map_height, map_width = maps.shape
+    columns = mosaic_columns(channels)
+    rows = math.ceil(channels / columns)
+    step = (width - gap) // columns
+    tile = step - gap
+    # Of the scale's colours only those that occur: with white and red there are hardly ever more than a byte can tell.
+    levels = _levels(maps, scale)
+    used = np.flatnonzero(np.bincount(levels.ravel(), minlength=256))
+    table = np.vstack([colour_table(scale.colours)[used], (255, 255, 255), FRAME_COLOUR]).astype(np.uint8)
+    white, red = len(used), len(used) + 1
+    place = np.zeros(256, dtype=np.uint8 if red < 256 else np.uint16)
+    place[used] = np.arange(len(used))
+
+    nearest_row, nearest_column = np.arange(tile) * map_height // tile, np.arange(tile) * map_width // tile
+    cells = np.full((rows * columns, step, step), white, dtype=place.dtype)
+    cells[:channels, gap:, gap:] = place[levels][:, nearest_row[:, None], nearest_column]
+    canvas = np.full((rows * step + gap, columns * step + gap), white, dtype=place.dtype)
+    canvas[:-gap, :-gap] = cells.reshape(rows, columns, step, step).swapaxes(1, 2).reshape(rows * step, columns * step)
+    if selected is not None:
+        row, column = divmod(selected, columns)
+        frame = canvas[row * step : (row + 1) * step + gap, column * step : (column + 1) * step + gap]
+        frame[:gap] = frame[-gap:] = red
+        frame[:, :gap] = frame[:, -gap:] = red
+    return TablePixels.of(canvas, table)
+
+
+def mark_cell(pixels: Pixels, place: tuple[int, int], shape: tuple[int, int]) -> Pixels:
+    """The picture of a map of ``shape`` (h, w) with the neuron at ``place`` (row, column) framed in red."""
+    (row, column), (height, width) = place, shape
+    rows, columns = pixels.shape[0] / height, pixels.shape[1] / width
+    picture = Image.fromarray(pixels)
+    line = max(2, pixels.shape[0] // 160)
+    corners = (column * columns, row * rows, (column + 1) * columns - 1, (row + 1) * rows - 1)
+    box = [round(edge) for edge in corners]
+    # Small cells: the frame goes around and not over the neuron.
+    if min(rows, columns) < 6 * line:
+        box = [box[0] - line, box[1] - line, box[2] + line, box[3] + line]
+    ImageDraw.Draw(picture).rectangle(box, outline=FRAME_COLOUR, width=line)
+    return np.asarray(picture)
+
+
+def marked_map(values: Tensor, scale: Scale, place: tuple[int, int], size: int) -> Pixels:
+    """A map (h, w) as :func:`heat_map` draws it, with one neuron framed as :func:`mark_cell` does."""
+    return mark_cell(heat_map(values, scale, size), place, tuple(values.shape))
+
+
+def boxed_view(view: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+    """The crop the network saw, dimmed outside ``box`` (left, top, right, bottom in its pixels, cut at its edges)."""
+    left, top, right, bottom = (min(max(edge, 0), view.width) for edge in box)
+    return framed_photo(view, (left, top, right, bottom), size)
+
+
+def stack(planes: list[Pixels], size: int = 150) -> Pixels:
+    """Pictures of equal shape as tilted sheets, one behind the other, the first in front; on white."""
+    lean, step = size // 4, size // 5
+    height = size * 2 // 3
+    # From a place on the canvas back to a place on the sheet: x' = x + lean · y / height, squeezed in height.
+    canvas = Image.new(
+        "RGB", (size + lean + step * (len(planes) - 1), height + step * (len(planes) - 1) // 2 + 2), "white"
+    )
+    for index, plane in reversed(list(enumerate(planes))):
+        sheet = Image.fromarray(plane).resize((size, size), Image.Resampling.NEAREST).convert("RGBA")
+        ImageDraw.Draw(sheet).rectangle((0, 0, size - 1, size - 1), outline="#444")
+        slope = lean / height
+        matrix = (1, slope, -lean, 0, size / height, 0)
+        leant = sheet.transform((size + lean, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        place = (step * index, step * (len(planes) - 1 - index) // 2)
+        canvas.paste(leant, place, leant)
+    return np.asarray(canvas)
+
+
+def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+    """The whole photo, its longest side ``size``, dimmed outside ``box``, the crop that the network saw.
+
+    A very long photo stands on white, in a picture of bearable proportions.
+    """
+    width, height = (max(4, round(side * size / max(image.size))) for side in image.size)
+    pixels = np.array(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
+    left, right = (round(edge * width / image.width) for edge in box[::2])
+    top, bottom = (round(edge * height / image.height) for edge in box[1::2])
+    dimmed = (pixels * 0.35 + 255 * 0.65).astype(np.uint8)
+    dimmed[top:bottom, left:right] = pixels[top:bottom, left:right]
+    framed = Image.fromarray(dimmed)
+    line = max(2, size // 200)
+    ImageDraw.Draw(framed).rectangle(
+        (left, top, max(left, right - 1), max(top, bottom - 1)), outline="white", width=line
+    )
+    # Nothing on a page is ever taller than wide by more than 4 : 3, or a strip that nobody sees.
+    canvas = Image.new("RGB", (max(width, height * 3 // 4), max(height, width * 2 // 5)), "white")
+    canvas.paste(framed, ((canvas.width - width) // 2, (canvas.height - height) // 2))
+    return np.asarray(canvas)
+
+
+def seen_in_words(width: int, height: int, input_size: int) -> str:
+    """What of a photo of this size the network sees, as a sentence below :func:`framed_photo`."""
+    size = f"{input_size} × {input_size} pixels"
+    if width == height:
+        return f"The network sees all of it, at {size}."
+    return f"The network sees the centre square, at {size}; what is dimmed it never saw."
+
+
+def png(pixels: Pixels) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    levels = getattr(pixels, "levels", None)
+    if levels is not None and levels.dtype == np.uint8:
+        image = Image.frombytes("P", levels.shape[::-1], np.ascontiguousarray(levels))
+        image.putpalette(pixels.table.tobytes())
+    else:
+        image = Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def jpeg(pixels: Pixels) -> bytes:
+    """A smooth picture as the bytes of a JPEG file: off by 5 of 255 levels at most or so, in a tenth of PNG's time."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def gradient(scale: Scale, width: int = 256, height: int = 12) -> Pixels:
+    """The scale's colours from low to high, (height, width, 3)."""
+    return np.broadcast_to(
+        colour_table(scale.colours)[np.linspace(0, 255, width).round().astype(int)], (height, width, 3)
+    ).copy()
+
+
+def mean_weights(analysis: Analysis) -> list[Tensor]:
+    """For every block, its weights' mean over channels, (H, W)."""
+    return [block.attention.mean(dim=0) for block in analysis.blocks]
+
+
+def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Pixels:
+    """One picture of the whole analysis: the crop, then mean weight and Grad-CAM of every block, with scales and text.
+
+    ``remark`` is something to know about the network, which stands in brackets in the first line.
+    """
+    margin, text = 12, 16
+    font = ImageFont.load_default(text)
+    maps = mean_weights(analysis)
+    top = "; ".join(f"{short_name(name)} {probability:.1%}" for _, name, probability in analysis.top(3))
+    target = short_name(analysis.categories[analysis.target])
+    row_height = size + 2 * text + 3 * margin
+    columns = len(maps) + 1
+    canvas = Image.new("RGB", (columns * (size + margin) + margin, 2 * text + margin + 2 * row_height), "white")
+    draw = ImageDraw.Draw(canvas)
+    remark = remark if analysis.attends else "hypothetical: this network has no SimAM"
+    hypothetical = f" ({remark})" if remark else ""
+    words = analysis.lambda_text.replace("λ =", "lambda").replace("λ", "lambda")  # this font has no Greek
+    draw.text((margin, margin), f"{top}   |   {words}{hypothetical}", "black", font)
+    rows = (
+        (
+            "Mean attention weight over channels, each block in its own range",
+            [scale_for("mean weight", m, own_range=True) for m in maps],
+            maps,
+        ),
+        (f"Grad-CAM of {target}", [CAM_SCALE] * len(maps), [block.cam for block in analysis.blocks]),
+    )
+    for row, (title, scales, values) in enumerate(rows):
+        y = 2 * text + margin + row * row_height
+        if row == 0:
+            canvas.paste(analysis.view.resize((size, size), Image.Resampling.BICUBIC), (margin, y + text + margin // 2))
+        draw.text((margin + (size + margin if row == 0 else 0), y), title, "black", font)
+        for column, (block, scale, map_) in enumerate(zip(analysis.blocks, scales, values, strict=True), start=1):
+            x, below = margin + column * (size + margin), y + text + margin // 2 + size
+            canvas.paste(Image.fromarray(overlay(analysis.view, map_, scale, size)), (x, y + text + margin // 2))
+            canvas.paste(Image.fromarray(gradient(scale, size, 6)), (x, below + 2))
+            empty = row == 1 and block.cam_max == 0
+            ends = "all zero" if empty else f"{scale.low:.3f} to {scale.high:.3f}"
+            draw.text((x, below + 10), f"{block.name}  {ends}", "black", font)
+    return np.asarray(canvas)

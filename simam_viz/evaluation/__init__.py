@@ -1,0 +1,1 @@
+"""Data sets with labels, and how good a network is on them."""

@@ -1,0 +1,124 @@
+"""What a card says about a network's answers: accuracy of each class, confusions, calibration, and a fair comparison."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .predictions import top_k_accuracy
+
+
+def class_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Top-1 accuracy of every class in percent, (K,); NaN for a class without an image.
+
+    Args:
+        logits: (N, K).
+        labels: true classes, (N,).
+    """
+    hits = (logits.argmax(dim=1) == labels).double()
+    classes = logits.shape[1]
+    return 100 * torch.bincount(labels, hits, classes) / torch.bincount(labels, minlength=classes)
+
+
+def confused_pairs(logits: Tensor, labels: Tensor, k: int = 20) -> list[tuple[int, int, int]]:
+    """The ``k`` most frequent mistakes as (true class, predicted class, images), the most frequent first."""
+    classes = logits.shape[1]
+    counts = torch.bincount(labels * classes + logits.argmax(dim=1), minlength=classes**2).view(classes, classes)
+    counts.fill_diagonal_(0)
+    values, places = counts.flatten().sort(descending=True, stable=True)
+    return [
+        (place // classes, place % classes, count)
+        for place, count in zip(places[:k].tolist(), values[:k].tolist(), strict=True)
+        if count
+    ]
+
+
+def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
+    """Mean distance between confidence and accuracy, in percent, over equal-width bins of confidence.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, Eq. 3.
+    """
+    confidence, predicted = logits.softmax(dim=1).max(dim=1)
+    hits = (predicted == labels).double()
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gaps = torch.bincount(place, hits - confidence.double(), bins).abs()
+    return 100 * gaps.sum().item() / len(labels)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much more often one network is right than another on the same images, in percentage points."""
+
+    difference: float
+    low: float
+    high: float
+    only_first: int
+    """Images that the first gets right and the second wrong."""
+    only_second: int
+
+
+def right_answers(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which images get their true class as the most probable one, (N,) of bool."""
+    return logits.argmax(dim=1) == labels
+
+
+def paired_difference(first: Tensor, second: Tensor) -> PairedDifference:
+    """Top-1 of one network minus top-1 of another in percentage points, with its 95 % interval.
+
+    Args:
+        first, second: their :func:`right_answers` on the same images in the same order, (N,) of bool, at least two.
+
+    The interval is the normal one of a mean of paired differences, each −1, 0 or 1. It speaks for these two networks on
+    more images of the kind, not for other seeds.
+    """
+    each = first.double() - second.double()
+    mean = each.mean().item()
+    half_width = 1.96 * each.std().item() / len(each) ** 0.5
+    return PairedDifference(
+        100 * mean,
+        100 * (mean - half_width),
+        100 * (mean + half_width),
+        int((each > 0).sum()),
+        int((each < 0).sum()),
+    )
+
+
+def pointing_hits(maps: Tensor, boxes: Tensor, image_size: int) -> Tensor:
+    """The pointing game: whether each map's highest point lies in the box of its image, (N,) of bool.
+
+    Args:
+        maps: (N, h, w) over the whole image; a map without a positive value points nowhere and misses.
+        boxes: (N, 4) as (left, top, right, bottom), pixels of the image, ends included.
+        image_size: side of the (square) image in pixels.
+
+    Source: Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016, section 4.2 (without its margin).
+    """
+    _, height, width = maps.shape
+    values, places = maps.flatten(1).max(dim=1)
+    # The centre of the highest cell, in pixels of the image.
+    x = (places % width + 0.5) * image_size / width
+    y = (places.div(width, rounding_mode="floor") + 0.5) * image_size / height
+    inside = (x >= boxes[:, 0]) & (x <= boxes[:, 2] + 1) & (y >= boxes[:, 1]) & (y <= boxes[:, 3] + 1)
+    return inside & (values > 0)
+
+
+def centre_blob(size: int) -> Tensor:
+    """A map (size, size) that is highest in its middle: what a pointing game must beat."""
+    axis = torch.linspace(-1, 1, size)
+    return torch.exp(-(axis[:, None] ** 2 + axis[None, :] ** 2) * 2)
+
+
+def assess(logits: Tensor, labels: Tensor) -> dict[str, object]:
+    """Everything above that needs one network alone, as plain numbers for a card."""
+    return {
+        "top1": round(top_k_accuracy(logits, labels, 1), 2),
+        "top5": round(top_k_accuracy(logits, labels, 5), 2),
+        "expected_calibration_error": round(expected_calibration_error(logits, labels), 2),
+        "class_accuracy": [
+            None if math.isnan(value) else round(value, 1) for value in class_accuracy(logits, labels).tolist()
+        ],
+        "confused_pairs": confused_pairs(logits, labels),
+    }

@@ -1,0 +1,170 @@
+"""Tiny ImageNet in its official folder layout, kept decoded in memory-mapped files, and the images of it that are held out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..checkpoints.loading import LoadedCheckpoint
+
+HELD_OUT = Path(__file__).with_name("held_out.txt")
+"""The committed list of training images that are never trained on: every choice is made on them."""
+
+HELD_OUT_PER_CLASS = 25
+
+_IMAGES_PER_CLASS = 500
+
+_HELD_OUT_SEED = 0
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Decoded images (N, side, side, 3) of uint8 and their class numbers (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The images (n, side, side, 3) of uint8 and labels (n,) at ``indices``."""
+        return torch.from_numpy(self.images[indices]), torch.from_numpy(self.labels[indices])
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order, ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training images, those held out, and for each class its WordNet id and name."""
+
+    training: ImageSet
+    held_out: ImageSet
+    wnids: tuple[str, ...]
+    categories: tuple[str, ...]
+
+
+def load_training_data(root: Path, cache: Path, held_out: Path = HELD_OUT) -> TrainingData:
+    """Read ``root``/train, decoding it once into ``cache``, and set the images on the ``held_out`` list apart.
+
+    Raises:
+        FileNotFoundError: ``root`` is not a Tiny ImageNet folder, or a listed image is not in it.
+    """
+    wnids = read_wnids(root)
+    files = {wnid: sorted(path.name for path in (root / "train" / wnid / "images").iterdir()) for wnid in wnids}
+    paths = [root / "train" / wnid / "images" / name for wnid in wnids for name in files[wnid]]
+    labels = np.array([label for label, wnid in enumerate(wnids) for _ in files[wnid]], dtype=np.int64)
+    index = {path.stem: i for i, path in enumerate(paths)}
+    apart = [f"{wnid}_{number}" for wnid, numbers in read_held_out(held_out).items() for number in numbers]
+    missing = [name for name in apart if name not in index]
+    if missing:
+        raise FileNotFoundError(f"{len(missing)} held-out images are not in {root}/train, among them {missing[0]}.")
+    is_apart = np.zeros(len(paths), dtype=bool)
+    is_apart[[index[name] for name in apart]] = True
+    images = _decoded(paths, _cache_file(root, cache, "train"))
+    # The part to train on stays memory-mapped as a whole: its order is shuffled through indices anyway.
+    return TrainingData(
+        training=_Subset.of(images, labels, np.flatnonzero(~is_apart)),
+        held_out=ImageSet(images[is_apart], labels[is_apart]),
+        wnids=wnids,
+        categories=read_categories(root, wnids),
+    )
+
+
+def load_validation(root: Path, cache: Path) -> ImageSet:
+    """Read the official validation images in the order of ``val_annotations.txt``, decoding them once into ``cache``."""
+    numbers = {wnid: number for number, wnid in enumerate(read_wnids(root))}
+    rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
+    images = _decoded([root / "val" / "images" / row[0] for row in rows], _cache_file(root, cache, "val"))
+    return ImageSet(images, np.array([numbers[row[1]] for row in rows], dtype=np.int64))
+
+
+def read_boxes(root: Path) -> Tensor:
+    """The box of each official validation image's object, in the same order: (left, top, right, bottom) in its pixels."""
+    rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
+    return torch.tensor([[int(edge) for edge in row[2:6]] for row in rows])
+
+
+def read_categories(root: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
+    """The class names that belong to ``wnids``."""
+    names = dict(line.split("\t", 1) for line in (root / "words.txt").read_text().splitlines())
+    return tuple(names[wnid] for wnid in wnids)
+
+
+def choose_held_out(wnid: str) -> list[int]:
+    """The numbers of the images of one class that are held out: fixed by a seed, whatever the other classes are."""
+    chosen = random.Random(f"{_HELD_OUT_SEED}/{wnid}").sample(range(_IMAGES_PER_CLASS), HELD_OUT_PER_CLASS)
+    return sorted(chosen)
+
+
+def read_held_out(path: Path = HELD_OUT) -> dict[str, list[int]]:
+    """The held-out image numbers of every class; a line reads ``n01443537 3 17 …`` for n01443537_3.JPEG and so on."""
+    rows = (line.split() for line in path.read_text().splitlines())
+    return {wnid: [int(number) for number in numbers] for wnid, *numbers in rows}
+
+
+@dataclass(frozen=True)
+class _Subset(ImageSet):
+    """Some images of a bigger, memory-mapped array."""
+
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> _Subset:
+        return cls(images, labels[rows], rows)
+
+    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(self.images[self.rows[indices]]), torch.from_numpy(self.labels[indices])
+
+
+def _cache_file(root: Path, cache: Path, part: str) -> Path:
+    key = hashlib.sha256(str(root.resolve()).encode() + (root / "wnids.txt").read_bytes()).hexdigest()[:16]
+    return cache / f"{part}-{key}.npy"
+
+
+def _decoded(paths: list[Path], file: Path) -> np.ndarray:
+    """The images at ``paths`` as one memory-mapped array (N, side, side, 3), read from ``file`` or written there."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(paths[0]) as first:
+            shape = (len(paths), first.height, first.width, 3)
+        unfinished = file.with_suffix(f".{os.getpid()}.tmp")
+        array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+        for i, path in enumerate(paths):
+            with Image.open(path) as image:
+                array[i] = np.asarray(image.convert("RGB"))
+        array.flush()
+        unfinished.replace(file)
+    images = np.load(file, mmap_mode="r")
+    if len(images) != len(paths):
+        raise ValueError(f"{file} was made from {len(images)} images, but there are {len(paths)} now: delete it.")
+    return images
+
+
+def is_tiny_imagenet(root: Path) -> bool:
+    """Whether ``root`` has the official layout of Tiny ImageNet."""
+    return (root / "wnids.txt").is_file()
+
+
+def read_wnids(root: Path) -> tuple[str, ...]:
+    """The WordNet ids of Tiny ImageNet's classes, in the order of its ``wnids.txt``."""
+    return tuple((root / "wnids.txt").read_text().split())
+
+
+def check_tiny_classes(root: Path, loaded: LoadedCheckpoint) -> None:
+    """``ValueError`` unless a checkpoint tells the classes of the Tiny ImageNet at ``root`` apart, in their order."""
+    wnids = read_wnids(root)
+    if tuple(loaded.card.get("wnids", wnids)) != wnids or len(loaded.categories) != len(wnids):
+        raise ValueError(f"{loaded.name} does not have the classes of {root}, in their order.")

@@ -1,0 +1,1 @@
+"""One photo through one network and what it shows; comparisons, faithfulness, surveys, evidence."""

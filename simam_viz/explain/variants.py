@@ -1,0 +1,208 @@
+"""The same image and the same target under several attentions: the same weights with SimAM on, uniform and off, and the twin."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints.loading import LoadedCheckpoint
+from ..modules.simam import FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
+from ..networks import answers
+from ..networks.architectures import (
+    attending_modules,
+    own_buffers,
+    replace_modules,
+    residual_blocks,
+    set_e_lambda,
+    shared_copy,
+)
+from ..photos.images import ImageSource, check_input_size, open_image
+from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together, distinct_uses
+
+Variant = Literal["on", "uniform", "off"]
+Column = Literal["on", "uniform", "off", "twin"]
+VARIANTS: tuple[Variant, ...] = ("on", "uniform", "off")
+
+
+def with_attention(loaded: LoadedCheckpoint, variant: Variant, fixed_mean: bool = False) -> LoadedCheckpoint:
+    """The same weights with SimAM ``"on"``, made ``"uniform"`` over positions, or switched ``"off"``.
+
+    Uniform gives every neuron its channel's mean weight, so that scale stays and selection in space goes. Off removes
+    SimAM; batch norm then sees a scale it never saw in training. With ``fixed_mean``, every SimAM keeps each channel's mean
+    weight at what it is at the λ the module was trained with, whatever λ it is given.
+
+    Raises:
+        ValueError: there is no such variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
+    if variant == "on" and not fixed_mean:
+        return loaded
+    model = shared_copy(loaded.model)
+    if variant == "off":
+        replace_modules(model, SimAM, lambda simam: RemovedSimAM(simam.e_lambda))
+    elif variant == "uniform":
+        replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
+    else:
+        replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, simam.e_lambda))
+    return dataclasses.replace(loaded, model=model)
+
+
+def columns(loaded: LoadedCheckpoint, twin: LoadedCheckpoint | None = None) -> tuple[Column, ...]:
+    """What there is to compare: the variants of a network with SimAM (one without has one), and its twin."""
+    attends = any(isinstance(module, SimAM) for module in loaded.model.modules())
+    return (*(VARIANTS if attends else VARIANTS[:1]), *(() if twin is None else ("twin",)))
+
+
+def network(
+    loaded: LoadedCheckpoint, column: Column, fixed_mean: bool = False, twin: LoadedCheckpoint | None = None
+) -> LoadedCheckpoint:
+    """One of the networks to compare; ``ValueError`` if there is no such column, or no twin."""
+    if column != "twin":
+        return with_attention(loaded, column, fixed_mean)
+    if twin is None:
+        raise ValueError("This checkpoint has no twin.")
+    return twin
+
+
+def lambda_of(
+    loaded: LoadedCheckpoint, column: Column, e_lambda: float | None, fixed_mean: bool = False
+) -> float | None:
+    """The λ to run one column at: the network's own where λ does nothing (no SimAM, or the mean weights of a fixed λ).
+
+    ``None`` leaves every SimAM module its own.
+    """
+    if column == "on" or (column == "uniform" and not fixed_mean):
+        return e_lambda
+    if column == "twin" and not loaded.trained_with_simam:
+        return e_lambda  # the twin of a plain network has SimAM
+    return loaded.e_lambda
+
+
+def compare(
+    loaded: LoadedCheckpoint,
+    image: ImageSource,
+    e_lambda: float | None = None,
+    target: int | None = None,
+    input_size: int | None = None,
+    against: int | None = None,
+    *,
+    fixed_mean: bool = False,
+    twin: LoadedCheckpoint | None = None,
+) -> dict[Column, Analysis]:
+    """Analyse ``image`` under each of :func:`columns`: attention on, uniform and off, and through the ``twin`` if there is one.
+
+    What has the same weights runs as one batch.
+
+    Without a target, all explain the class that the network with attention on predicts. Arguments as
+    :func:`simam_viz.analyze` takes them, and:
+
+    Args:
+        fixed_mean: on and uniform at the mean weights of every module's trained λ; see :func:`with_attention`.
+        twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
+    """
+    image = open_image(image)  # once for all: a file object is read to its end
+    own = columns(loaded)
+    runs = [(network(loaded, column, fixed_mean), lambda_of(loaded, column, e_lambda, fixed_mean)) for column in own]
+    together = analyze_together(runs, image, target, input_size, against, one_target=True)
+    analyses = dict(zip(own, together, strict=True))
+    if twin is not None:
+        at = lambda_of(loaded, "twin", e_lambda)
+        analyses["twin"] = analyze(twin, image, at, analyses["on"].target, input_size, against)
+    return analyses
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What SimAM in one block at a time does to the probability of one class."""
+
+    target: int
+    on: float
+    """Its probability with SimAM on in every block."""
+    uniform: dict[str, float]
+    """By block: its probability with SimAM uniform over positions in that block alone."""
+    off: dict[str, float]
+    """By block: its probability with SimAM removed from that block alone."""
+
+    def impossible(self, classes: int) -> bool:
+        """Whether the network finds the class impossible (:data:`simam_viz.explain.analysis.IMPOSSIBLE`) among so many, and nothing
+        that is done to one block lifts it to what guessing would give it."""
+        best = max(self.on, *self.uniform.values(), *self.off.values())
+        return self.on < IMPOSSIBLE / classes and best < 1 / classes
+
+
+def ablate_blocks(
+    loaded: LoadedCheckpoint,
+    image: ImageSource,
+    e_lambda: float | None = None,
+    target: int | None = None,
+    input_size: int | None = None,
+    *,
+    fixed_mean: bool = False,
+) -> Ablation:
+    """The probability of the target with attention uniform, or off, in one block at a time; all other blocks as they are.
+
+    One forward pass: the batch begins with the photo alone and grows by two at every block, where one copy goes on with
+    uniform attention and one without, so what lies before that block is computed once. Arguments as
+    :func:`simam_viz.compare` takes them.
+
+    Raises:
+        ValueError: the network has no SimAM, or as :func:`simam_viz.analyze`.
+    """
+    if input_size is not None:
+        check_input_size(input_size)
+    model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
+    own_buffers(model)
+    set_e_lambda(model, e_lambda)
+    blocks = {
+        name: block
+        for name, block in residual_blocks(model).items()
+        if any(isinstance(module, SimAM) for module in block.modules())
+    }
+    within = {module for block in blocks.values() for module in block.modules()}
+    alone = {m: name for m, name in attending_modules(model).items() if isinstance(m, SimAM) and m not in within}
+    if not blocks and not alone:
+        raise ValueError("This network has no SimAM that could be taken out of a block.")
+    entered: list[str] = []
+    for name, block in blocks.items():
+        block.register_forward_pre_hook(partial(_with_two_copies, name, entered))
+    replace_modules(model, SimAM, _Ablated)
+    for module in list(model.modules()):  # behind a block, or outside of any
+        if isinstance(module, _Ablated) and module.on in alone:
+            module.register_forward_pre_hook(partial(_with_two_copies, alone[module.on], entered))
+    view = loaded.transforms.view(image, input_size)
+    with torch.no_grad():
+        probabilities = answers.probabilities(model(loaded.transforms.tensor(view)[None]))
+    names = distinct_uses(entered)
+    classes = probabilities.shape[1]
+    target = int(probabilities[0].argmax()) if target is None else operator.index(target)
+    if not 0 <= target < classes:
+        raise ValueError(f"There is no class {target}; this network knows classes 0 to {classes - 1}.")
+    on, *rest = probabilities[:, target].tolist()
+    return Ablation(target, on, dict(zip(names, rest[0::2], strict=True)), dict(zip(names, rest[1::2], strict=True)))
+
+
+def _with_two_copies(name: str, entered: list[str], block: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Append the untouched photo twice to what enters a block, and the block's name to those of the blocks entered."""
+    entered.append(name)
+    (x,) = inputs
+    return torch.cat([x, x[:1], x[:1]])
+
+
+class _Ablated(nn.Module):
+    """SimAM for all of a batch but its last two entries: uniform for one, nothing for the other."""
+
+    def __init__(self, simam: SimAM) -> None:
+        super().__init__()
+        self.on = simam
+        # At a fixed mean, uniform weights are those means.
+        self.uniform = UniformSimAM(simam.scale_e_lambda if isinstance(simam, FixedMeanSimAM) else simam.e_lambda)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.on(x[:-2]), self.uniform(x[-2:-1]), x[-1:]])

@@ -1,0 +1,1 @@
+"""Pictures, tables, tensors and the report as files; a folder of photos."""

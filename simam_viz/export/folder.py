@@ -1,0 +1,192 @@
+"""A folder of photos through one network: every photo's results, and one table of all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints.loading import LoadedCheckpoint
+from ..explain.analysis import OWN_LAMBDAS, Analysis, analyze
+from ..modules.simam import SimAM
+from ..networks.architectures import weights_hash
+from ..photos.images import SUFFIXES, ImageError, enlargement, read_file, read_photo
+from ..version import VERSION
+from . import files as export
+from . import report
+
+ANSWER = "top5.json"
+SUMMARY = "summary.csv"
+LEFT_OUT = "left-out.txt"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is done with every photo; ``None`` as :func:`simam_viz.analyze` takes it."""
+
+    e_lambda: float | None = None
+    target: int | None = None
+    input_size: int | None = None
+    full: bool = False
+    """Whether to write the report with all pictures, tables and tensors."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo."""
+
+    photo: str
+    answer: dict[str, Any] | None
+    error: str = ""
+    skipped: bool = False
+    """It had been done before, with the same settings."""
+
+    @property
+    def row(self) -> export.Row:
+        """Its line in the summary."""
+        row: export.Row = {"photo": self.photo, "error": self.error, "notices": ""}
+        if self.answer is not None:
+            best, target = self.answer["top5"][0], self.answer["target"]
+            row |= {
+                "notices": " ".join(self.answer.get("notices", ())),
+                "predicted class": best["name"], "probability": best["probability"], "target": target["name"],
+                "target probability": target["probability"],
+                "λ": OWN_LAMBDAS if self.answer["e_lambda"] is None else self.answer["e_lambda"],
+                "input size": self.answer["input_size"],
+            }  # fmt: skip
+            for name, numbers in self.answer["blocks"].items():
+                row[f"mean weight {name}"] = numbers["mean_weight"]
+                row[f"standard deviation {name}"] = numbers["spread"]
+        return row
+
+
+def photos_in(folder: Path, out: Path) -> list[Path]:
+    """All photos in ``folder`` and below by the ends of their names, in order; those below ``out`` left out."""
+    return [path for path in _files_in(folder, out) if path.suffix.lower() in SUFFIXES]
+
+
+def left_out(folder: Path, out: Path) -> list[str]:
+    """The names of all other files there; hidden ones count for nothing."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in _files_in(folder, out)
+        if path.suffix.lower() not in SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def _files_in(folder: Path, out: Path) -> list[Path]:
+    out = out.resolve()
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.resolve().is_relative_to(out))
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one photo."""
+
+    analysis: Analysis
+    paths: list[Path]
+    """The files that were written."""
+    notices: tuple[str, ...]
+    """What was done to the photo, a sentence each; see :func:`simam_viz.photos.images.read_photo`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network and what it is asked of every photo."""
+
+    loaded: LoadedCheckpoint
+    settings: Settings
+
+    @cached_property
+    def _weights_sha256(self) -> str:
+        return weights_hash(self.loaded.model)
+
+    @property
+    def _e_lambda(self) -> float | list[float]:
+        """λ as it is asked for, or as the network has it: those of all its SimAM modules where they differ."""
+        if self.settings.e_lambda is not None:
+            return self.settings.e_lambda
+        if self.loaded.e_lambda is not None:
+            return self.loaded.e_lambda
+        return [module.e_lambda for module in self.loaded.model.modules() if isinstance(module, SimAM)]
+
+    def identity(self, photo: bytes) -> dict[str, object]:
+        """What must be the same for results to be the same."""
+        return {
+            "simam_viz": VERSION,
+            "photo_sha256": hashlib.sha256(photo).hexdigest(),
+            "weights_sha256": self._weights_sha256,
+            "e_lambda": self._e_lambda,
+            "target": self.settings.target,
+            "input_size": self.settings.input_size or self.loaded.transforms.input_size,
+            "report": self.settings.full,
+        }
+
+    def do(self, photo: bytes, title: str, out: Path) -> Done:
+        """Analyse one photo and write its files into ``out``: all of them, or none.
+
+        Raises:
+            ImageError: it is no photo.
+            ValueError: the settings do not fit the network.
+            OSError: ``out`` cannot be written to.
+        """
+        settings = self.settings
+        read = read_photo(photo)
+        analysis = analyze(self.loaded, read.image, settings.e_lambda, settings.target, settings.input_size)
+        notices = tuple(filter(None, (*read.notices, enlargement(read.image, analysis.view.width))))
+        answer = export.summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
+        files = report.report_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
+        return Done(analysis, export.write(files | export.basic_files(analysis, self.loaded, answer), out), notices)
+
+
+def run(
+    job: Job,
+    photos: list[Path],
+    folder: Path,
+    out: Path,
+    report_progress: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Analyse ``photos`` of ``folder`` one after the other into folders below ``out`` that bear their names.
+
+    What an earlier run with the same settings has finished is not done again. A file that is no photo does not end the
+    run. ``summary.csv`` has a line for each photo so far, also when the run is broken off; ``left-out.txt`` names the files
+    that were not looked at.
+    """
+    outcomes: list[Outcome] = []
+    try:
+        for photo in photos:
+            outcomes.append(_outcome(job, photo, photo.relative_to(folder), out))
+            report_progress(outcomes[-1])
+    finally:
+        if outcomes:
+            rows = [outcome.row for outcome in outcomes]
+            columns = dict.fromkeys(max(rows, key=len), "")
+            files = {SUMMARY: export.csv_bytes([columns | row for row in rows])}
+            others = left_out(folder, out)
+            export.write(files | ({LEFT_OUT: "\n".join([*others, ""]).encode()} if others else {}), out)
+    return outcomes
+
+
+def _outcome(job: Job, photo: Path, name: Path, out: Path) -> Outcome:
+    try:
+        data = read_file(photo)
+        before = read_answer(out / name)
+        if before is not None and before.get("made_from") == job.identity(data):
+            return Outcome(name.as_posix(), before, skipped=True)
+        job.do(data, photo.name, out / name)
+        return Outcome(name.as_posix(), read_answer(out / name))
+    except ImageError as error:
+        return Outcome(name.as_posix(), None, str(error))
+
+
+def read_answer(folder: Path) -> dict[str, Any] | None:
+    """The answer in a folder of results; ``None`` if there is none. It is always the last file to be written."""
+    try:
+        answer = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) else None

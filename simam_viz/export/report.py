@@ -1,0 +1,136 @@
+"""Analysis → one HTML file that holds everything it shows: it opens offline and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from PIL import Image
+from torch import Tensor
+
+from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..draw import charts, render
+from ..draw.render import Pixels
+from ..explain import inspection
+from ..explain.analysis import Analysis
+from ..photos.images import centre_square
+from ..version import VERSION
+from . import files
+
+_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+_MAP_SIZE = 360
+_NEURONS = 15
+
+
+@dataclass(frozen=True)
+class OnScreen:
+    """What a page showed when the report was asked for."""
+
+    page: str
+    settings: Mapping[str, str]
+    """What its controls were set to, by their labels."""
+    tables: Mapping[str, list[files.Row]]
+    """Its tables, and other numbers on it, by their titles."""
+
+
+def html(
+    analysis: Analysis,
+    loaded: LoadedCheckpoint,
+    photo: Image.Image,
+    title: str,
+    credit: str = "",
+    notices: Sequence[str] = (),
+    on_screen: OnScreen | None = None,
+) -> bytes:
+    """The report of one photo in one network: pictures, numbers, settings, the network's card, version.
+
+    Args:
+        photo: the whole photo; the report shows it with the square that the network saw.
+        title: what to call the photo: any text, it is escaped.
+        credit: whose photo it is, in brackets after the title.
+        notices: what was done to the photo, a sentence each.
+        on_screen: what the page showed beside it, to be told of, too.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters |= {
+        "picture": _picture, "percent": "{:.1%}".format, "short": short_name, "parts": _parts, "cell": _cell,
+    }  # fmt: skip
+    maps = [
+        {
+            "block": block,
+            "summary": inspection.summarise(block),
+            "weights": render.overlay(analysis.view, weights, _weight_scale(weights), _MAP_SIZE),
+            "cam": render.overlay(analysis.view, block.cam, render.CAM_SCALE, _MAP_SIZE),
+        }
+        for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True)
+    ]
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        analysis=analysis,
+        loaded=loaded,
+        title=title,
+        credit=credit,
+        notices=notices,
+        seen=render.seen_in_words(*photo.size, analysis.view.width),
+        on_screen=on_screen,
+        photo=render.framed_photo(photo, centre_square(*photo.size), 720),
+        top=analysis.top(5),
+        target=analysis.categories[analysis.target],
+        target_probability=float(analysis.probabilities[analysis.target]),
+        maps=maps,
+        weight_scale=_scale(_weight_scale(analysis.blocks[0].attention)),
+        cam_scale=_scale(render.CAM_SCALE),
+        distributions=charts.figure_pixels(charts.weight_distributions(analysis), 1080),
+        neurons=inspection.most_emphasised(analysis, _NEURONS),
+        command=command(analysis, loaded),
+        version=VERSION,
+        date=datetime.date.today().isoformat(),
+    ).encode()
+
+
+def report_files(
+    analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str, notices: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """Everything that one analysis gives to take home, by file name: the report, pictures, tables, tensors."""
+    return {"report.html": html(analysis, loaded, photo, title, notices=notices)} | files.full_files(analysis, loaded)
+
+
+def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
+    """The command that makes this analysis again from the photo."""
+    return (
+        f"python -m simam_viz analyze PHOTO --out DIR --report --checkpoint {shlex.quote(loaded.name)} "
+        + ("" if analysis.e_lambda is None else f"--lambda {analysis.e_lambda:g} ")
+        + f"--target {analysis.target} --size {analysis.view.width}"
+    )
+
+
+def _weight_scale(weights: Tensor) -> render.Scale:
+    return render.scale_for("mean weight", weights)
+
+
+def _parts(rows: list[files.Row], most: int = 10) -> list[list[files.Row]]:
+    """A table in parts of at most so many columns, each of which begins with the first one."""
+    first, *others = dict.fromkeys(name for row in rows for name in row)
+    groups = [others[start : start + most - 1] for start in range(0, len(others), most - 1)] or [[]]
+    return [[{name: row.get(name) for name in (first, *group)} for row in rows] for group in groups]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _picture(pixels: Pixels) -> str:
+    return "data:image/png;base64," + base64.b64encode(render.png(pixels)).decode()
+
+
+def _scale(scale: render.Scale) -> dict[str, object]:
+    return {"low": f"{scale.low:.3g}", "high": f"{scale.high:.3g}", "bar": render.gradient(scale, 256, 12)}

@@ -1,0 +1,1 @@
+"""The derivation of the energy function, with numbers."""

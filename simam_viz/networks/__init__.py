@@ -1,0 +1,1 @@
+"""Architectures, where SimAM stands in them, private copies, counting."""

@@ -1,0 +1,1 @@
+"""Bytes nobody can trust → a safe, upright sRGB image; limits; samples."""
