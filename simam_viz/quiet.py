@@ -25,7 +25,7 @@ def quieten() -> None:
 
 
 def _silence_libtiff() -> None:
-    """libtiff writes about every bad line of a file to the server's log, past Python; on Linux it can be told not to."""
+    """Libtiff writes about every bad line of a file to the server's log, past Python; on Linux it can be told not to."""
     with contextlib.suppress(OSError, AttributeError):
         maps = Path("/proc/self/maps").read_text(encoding="utf-8")
         for path in {line.split(maxsplit=5)[-1] for line in maps.splitlines() if "/libtiff" in line}:

@@ -165,7 +165,6 @@ class Page:
         A move of λ, or of a control in ``part``, then runs that much again and not the whole page. Every page calls this
         once.
         """
-
         ignored = state.ignored()
 
         @st.fragment

@@ -24,7 +24,8 @@ _CLEAR = 1.5
 @dataclass(frozen=True)
 class Evidence:
     """How far what reaches batch norm behind SimAM lies from what it saw in training, in halvings or doublings of its variance,
-    beyond what the batch norm before SimAM tells of the photos themselves."""
+    beyond what the batch norm before SimAM tells of the photos themselves.
+    """
 
     with_simam: float = 0.0
     without: float = 0.0

@@ -139,7 +139,8 @@ def contrasted(
 
 def measured_everywhere(found: list[Finding]) -> list[Finding]:
     """Those of photos on which every map and control of ``found`` was measured through every network in it: only over the
-    same photos can means be compared. What was stopped halfway through a photo lacks some of them."""
+    same photos can means be compared. What was stopped halfway through a photo lacks some of them.
+    """
     networks = {f.network for f in found}
     kinds = {f.map_name for f in found} | set(CONTROLS)
     measured = {(f.photo, f.network, f.map_name) for f in found if f.measures and f.measures.counts}

@@ -132,7 +132,8 @@ class Ablation:
 
     def impossible(self, classes: int) -> bool:
         """Whether the network finds the class impossible (:data:`simam_viz.explain.analysis.IMPOSSIBLE`) among so many, and nothing
-        that is done to one block lifts it to what guessing would give it."""
+        that is done to one block lifts it to what guessing would give it.
+        """
         best = max(self.on, *self.uniform.values(), *self.off.values())
         return self.on < IMPOSSIBLE / classes and best < 1 / classes
 

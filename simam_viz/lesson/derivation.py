@@ -136,12 +136,12 @@ class Derivation:
 
     @property
     def difference(self) -> float:
-        """t − μ_t."""
+        """T − μ_t."""
         return self.t - self.mean_others
 
     @property
     def deviation(self) -> float:
-        """d = t − μ."""
+        """D = t − μ."""
         return self.t - self.mean
 
     @property

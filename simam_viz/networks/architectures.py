@@ -230,7 +230,8 @@ def authors_places(model: nn.Module) -> tuple[str, ...]:
 
 def usual_places(arch: str) -> dict[Literal["convolution", "norm", "block"], tuple[str, ...]]:
     """Where people put SimAM into a residual network, once a block: behind the convolution that its authors chose, behind the
-    last batch norm before the sum, or at the block's end."""
+    last batch norm before the sum, or at the block's end.
+    """
     with torch.device("meta"):
         model = create_model(arch, "none")
     blocks = residual_blocks(model)
@@ -289,7 +290,8 @@ def _put_behind(model: nn.Module, place: str, simam: SimAM) -> None:
 
 def simam_lambdas(model: nn.Module) -> dict[str, float]:
     """λ of every SimAM in any network by its place: the layer or block that it stands behind or, where no name tells that,
-    the module itself."""
+    the module itself.
+    """
     modules = dict(model.named_modules())
     plain = _plain_name(model)
     found = {}
@@ -353,7 +355,8 @@ _OURS = {
 
 def is_ours(model: nn.Module) -> bool:
     """Whether ``model`` consists of the layers of :func:`create_model`'s networks alone: of those it is known that what SimAM
-    gets, and what a block gives, is not overwritten by the next layer."""
+    gets, and what a block gives, is not overwritten by the next layer.
+    """
     return type(model) in (ResNet, MobileNetV2) and all(type(module) in _OURS for module in model.modules())
 
 
@@ -644,7 +647,8 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
 
 def replace_modules(model: nn.Module, kind: type[nn.Module], make: Callable[[nn.Module], nn.Module]) -> None:
     """Replace every module of type ``kind`` inside ``model`` by ``make(module)``: one that stands in several places by the
-    same one."""
+    same one.
+    """
     made: dict[nn.Module, nn.Module] = {}
     for name, module in list(model.named_modules(remove_duplicate=False)):
         if name and isinstance(module, kind):

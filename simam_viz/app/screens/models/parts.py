@@ -477,7 +477,7 @@ def authors_files() -> None:
 
 
 def torchvisions() -> None:
-    """torchvision's weights by name, fetched when asked for."""
+    """Torchvision's weights by name, fetched when asked for."""
     published = torchvision_weights.published()
     st.markdown(
         "Trained on ImageNet **without SimAM**: everything SimAM shows on them is hypothetical, and marked so. They are fetched "
