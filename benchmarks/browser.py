@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 
 from .measure import Budget, Row, durations, missing, peer
 from .server import ROOT, running

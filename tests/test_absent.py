@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from simam_viz import create_model
 from simam_viz.app import zoo
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.photos.samples import list_samples
 
 from .authors_networks import saved

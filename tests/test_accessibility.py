@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 
 TITLES = [title for title, _ in PAGES.values()]
 VIEWS = {

@@ -98,15 +98,19 @@ def test_learning_curves_mark_where_the_size_changes() -> None:
 
 def test_the_card_is_on_screen() -> None:
     def page(entries: dict) -> None:
+        from PIL import Image
+
         import simam_viz
         from simam_viz.app.screens.models import shown_card
-        from simam_viz.app.widgets import takeaway
+        from simam_viz.app.sidebar import Photo
+        from simam_viz.app.widgets.takeaway import Shown
         from simam_viz.checkpoints.card import Card
         from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
 
-        takeaway.begin()
+        photo = Photo("a", "a", "", "", Image.new("RGB", (8, 8)), "a")
         card, model = Card.of(entries), simam_viz.create_model("resnet18", num_classes=5)
-        shown_card.classes_known(LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card))
+        loaded = LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card)
+        shown_card.classes_known(Shown("Models", photo, loaded, (), {}), loaded)
 
     app = AppTest.from_function(page, kwargs={"entries": dict(CARD)}, default_timeout=30).run()
     assert not app.exception

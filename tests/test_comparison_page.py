@@ -101,7 +101,7 @@ def test_what_is_missing_runs_as_one_batch(twin: LoadedCheckpoint, monkeypatch: 
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
     assert batches == [[(1.0, True), (1.0, True)]], "the prediction is the same: off and the twin explain it already"
     batches.clear()
-    checked(app.toggle(key="control-scale").set_value(True).run())
+    checked(app.toggle(key="control-fixed-mean").set_value(True).run())
     assert batches == [[(1.0, True), (0.1, True)]], "on and uniform at a fixed mean weight"
 
 
@@ -169,19 +169,19 @@ def test_a_plain_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_contrast_of_two_classes(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
-    app = open_page(PAGE, size="96", contrast="wooden spoon")
+    app = open_page(PAGE, size="96", against="wooden spoon")
     assert "rather than “wooden spoon”" in app.subheader[0].value
     spoon = loaded.categories.index("wooden spoon")
     logits = simam_viz.analyze(loaded, photo, input_size=96).logits
     assert "(in logits)" in text(app) and f"**{float(logits[8] - logits[spoon]):+.2f}**" in text(app)
-    checked(app.selectbox(key="control-contrast").select(8).run())
+    checked(app.selectbox(key="control-against").select(8).run())
     assert (
-        "cannot be contrasted with itself" in app.info[0].value and app.session_state["view"]["contrast"] == "espresso"
+        "cannot be contrasted with itself" in app.info[0].value and app.session_state["view"]["against"] == "espresso"
     )
 
 
 def test_lambda_at_a_fixed_mean_weight(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
-    app = open_page(PAGE, size="96", scale="fixed")
+    app = open_page(PAGE, size="96", **{"fixed-mean": "yes"})
     assert "move λ" in text(app)
     checked(app.select_slider(key="control-lambda").set_value(10.0).run())
     on = compare(
@@ -311,7 +311,7 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     make = figures.comparison_figure
     monkeypatch.setattr(figures, "comparison_figure", lambda *a: drawn.append((a, make(*a))) or drawn[-1][1])
     names = [sample.name for sample in list_samples()[:2]]
-    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names), contrast="jellyfish")
+    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names), against="jellyfish")
     assert app.multiselect(key="control-photos").value == names and not drawn
     finished(app, "figure")
     (rows, caption, scale, _), pixels = drawn[-1]
@@ -355,7 +355,7 @@ def test_the_charts_hold_what_they_are_given() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "part"),
     [
-        ("look", "sideways", "maps"), ("method", "ScoreCAM", "maps"), ("contrast", "unicorn", "maps"), ("scale", "?", "maps"),
+        ("look", "sideways", "maps"), ("method", "ScoreCAM", "maps"), ("against", "unicorn", "maps"), ("fixed-mean", "?", "maps"),
         ("first", "third", "maps"), ("second", "twin", "maps"), ("over", "?", "faithful"), ("methods", "?", "faithful"),
         ("photos", "nobody", "figure"), ("photos", "espresso-cup,espresso-cup", "figure"),
     ],
@@ -367,6 +367,6 @@ def test_garbage_in_the_address(name: str, value: str, part: str) -> None:
 
 
 def test_the_variants_are_those_on_screen() -> None:
-    from simam_viz.app.screens.gradcam_comparison import columns as comparison_parts
+    from simam_viz.app.screens.gradcam_comparison import columns
 
-    assert set(comparison_parts.NOTES) == {*VARIANTS, "twin"}
+    assert set(columns.NOTES) == {*VARIANTS, "twin"}

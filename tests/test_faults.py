@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import store
 
 from .conftest import ROOT

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from simam_viz.app import sidebar, state
-from simam_viz.app.scene import PAGES
-from simam_viz.app.screens.energy_function import steps as lesson_parts
+from simam_viz.app.pages import PAGES
+from simam_viz.app.screens.energy_function.neuron import parse_edits, parse_place
 from simam_viz.app.widgets import choose
 from simam_viz.lesson.derivation import SIDE
 
@@ -127,7 +127,7 @@ def test_parsers_give_a_value_in_range_or_a_value_error(text: str) -> None:
                  st.lists(st.floats(-6, 6).map(lambda value: f"1,2,{value}"), max_size=4).map(";".join)))  # fmt: skip
 def test_parsers_of_the_lesson(text: str) -> None:
     with contextlib.suppress(ValueError):
-        assert all(0 <= index < SIDE for index in lesson_parts._parse_place(text))
+        assert all(0 <= index < SIDE for index in parse_place(text))
     with contextlib.suppress(ValueError):
-        for place, value in lesson_parts._parse_edits(text).items():
+        for place, value in parse_edits(text).items():
             assert all(0 <= index < SIDE for index in place) and -5 <= value <= 5

@@ -19,8 +19,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
-from simam_viz.app.scene import PAGES
-from simam_viz.app.screens.energy_function.steps import SURFACE_WIDTH
+from simam_viz.app.pages import PAGES
+from simam_viz.app.screens.energy_function.surface import SURFACE_WIDTH
 from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, render

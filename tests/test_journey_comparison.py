@@ -54,7 +54,7 @@ def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> N
         app.shows(f"cam-{name}", render.overlay(view, values, render.CAM_SCALE, 480))
     choose(app, "Second", "Switched off")
     app.shows("difference", render.difference(view, maps["on"], maps["off"], render.DIFFERENCE_SCALE, 480))
-    asked = {"photo": sample.name, "size": "96", "block": "layer3.0", "method": "LayerCAM", "contrast": "jellyfish",
+    asked = {"photo": sample.name, "size": "96", "block": "layer3.0", "method": "LayerCAM", "against": "jellyfish",
              "second": "off"}  # fmt: skip
     assert app.parameters() == asked
 

@@ -12,7 +12,7 @@ import torch
 import simam_viz
 from simam_viz import insert_simam, load_checkpoint
 from simam_viz.app import zoo
-from simam_viz.app.screens.models import parts as models_parts
+from simam_viz.app.screens.models.trying import evidence_sentence
 from simam_viz.networks.architectures import simam_lambdas, usual_places
 
 from .authors_networks import saved
@@ -107,4 +107,4 @@ def test_evidence_does_not_claim_to_know_of_places_that_it_cannot_see() -> None:
     elsewhere = simam_viz.checkpoints.loading.with_card(load_checkpoint(saved(weights())), places)
     evidence = simam_viz.explain.evidence.training_evidence(elsewhere, [])
     assert evidence.elsewhere and evidence.verdict is None
-    assert "does not tell" in models_parts._evidence_sentence(elsewhere, evidence)
+    assert "does not tell" in evidence_sentence(elsewhere, evidence)

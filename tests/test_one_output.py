@@ -15,7 +15,7 @@ from PIL import Image
 import simam_viz
 from simam_viz.__main__ import main
 from simam_viz.app import sidebar
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import figures, render
 from simam_viz.evaluation.accuracy import labelled_photos, places
@@ -216,8 +216,8 @@ def test_the_overview_says_both(on_screen: LoadedCheckpoint, photo: Image.Image)
 
 @pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful", "figure"])
 def test_the_comparison_has_no_contrast_of_yes_with_no(look: str, on_screen: LoadedCheckpoint) -> None:
-    app = open_page("pages/gradcam_comparison.py", size="128", look=look, contrast="no", block="layer3.0")
-    assert not any(box.key == "control-contrast" for box in app.selectbox)
+    app = open_page("pages/gradcam_comparison.py", size="128", look=look, against="no", block="layer3.0")
+    assert not any(box.key == "control-against" for box in app.selectbox)
     if look == "faithful":
         finished(app, "faithful-photo")
         assert len(app.dataframe) == 1

@@ -15,7 +15,7 @@ from PIL import Image
 import simam_viz
 from simam_viz import SimAM, attention
 from simam_viz.app import sidebar
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, figures, render
 from simam_viz.explain import metrics, survey
@@ -225,7 +225,7 @@ def test_numbers_of_one_block_are_at_its_own_lambda(on_screen: LoadedCheckpoint,
     assert "Neurons of layer3.1 at λ = 0.0001" in text(histograms)
     median = float(block.variances.median()) / LOW
     assert {m.label: m.value for m in histograms.metric}["Median variance over λ"] == f"{median:.3g}"
-    other = open_page("pages/energy_histograms.py", block="layer1.0", against="trained", **{"lambda": "0.5"})
+    other = open_page("pages/energy_histograms.py", block="layer1.0", compare="trained", **{"lambda": "0.5"})
     assert "at λ = 0.5, compared with λ = 10 (" in text(other)
 
 
@@ -250,7 +250,7 @@ def test_the_comparison(
     app = open_page("pages/gradcam_comparison.py", look=look, block="layer4.0", photos="espresso-cup")
     on = simam_viz.analyze(on_screen, photo)
     assert render.percent(float(on.probabilities.max())) in text(app) or look in ("faithful", "figure")
-    checked(app.toggle(key="control-scale").set_value(True).run())
+    checked(app.toggle(key="control-fixed-mean").set_value(True).run())
     assert "λ is each block's own λ, so fixing the mean weight changes nothing" in text(app)
     if look == "figure":
         drawn = []

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz.app import sidebar, state
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.app.sidebar import lambda_stops
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.lesson.derivation import Derivation, preset_channel
@@ -279,22 +279,22 @@ def test_channels_are_sorted_and_filtered(loaded: LoadedCheckpoint, photo: Image
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("level", "moon"), ("sort", "beauty"), ("least", "nan"), ("against", "?"), ("other", "layer9")]
+    ("name", "text"), [("level", "moon"), ("sort", "beauty"), ("least", "nan"), ("compare", "?"), ("other", "layer9")]
 )
 def test_garbage_in_the_inspectors_address(name: str, text: str) -> None:
-    rest = {"least": {"sort": "variance"}, "other": {"against": "another"}}.get(name, {})
-    page = "pages/energy_histograms.py" if name in ("against", "other") else "pages/attention_maps.py"
+    rest = {"least": {"sort": "variance"}, "other": {"compare": "another"}}.get(name, {})
+    page = "pages/energy_histograms.py" if name in ("compare", "other") else "pages/attention_maps.py"
     app = open_page(page, **rest, **{name: text})
     assert any("does not exist here" in caption.value for caption in app.caption)
     assert name not in app.session_state["view"]
 
 
 def test_histograms_compare() -> None:
-    app = open_page("pages/energy_histograms.py", against="trained")
+    app = open_page("pages/energy_histograms.py", compare="trained")
     assert "Both are the same" in app.info[0].value
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
     assert not app.info and any("compared with λ = 0.1 (trained)" in caption.value for caption in app.caption)
-    checked(app.segmented_control(key="control-against").set_value("another").run())
+    checked(app.segmented_control(key="control-compare").set_value("another").run())
     checked(app.selectbox(key="control-other").select("layer4.1").run())
     assert any("compared with layer4.1" in caption.value for caption in app.caption)
     checked(app.segmented_control(key="control-of").set_value("channel").run())
@@ -329,7 +329,7 @@ def test_a_sweep_runs_to_its_end_and_says_where_the_prediction_flips(
         assert table["mean weight layer3.0"][row] == pytest.approx(
             float(analysis.block("layer3.0").attention.mean()), rel=1e-4
         )
-    kept = app.session_state["takeaway"].tables["sweep"]
+    kept = app.session_state["takeaway"].shown.tables["sweep"]
     assert len(kept) == len(table) and {"contrast layer3.0", "mean weight layer3.0"} < set(kept[0])
     assert sum(name.startswith("p(") for name in kept[0]) >= 5, "what is taken home has the top five, too"
     changes = sum(a != b for a, b in itertools.pairwise(table["predicted class"]))

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.app import scene, sidebar
-from simam_viz.app.scene import PAGES
+from simam_viz.app import sidebar
+from simam_viz.app.pages import PAGES
 from simam_viz.photos.images import MAX_BYTES
 
 from .conftest import ROOT
@@ -61,10 +61,10 @@ def test_only_what_is_the_same_for_everybody_is_cached_for_everybody() -> None:
     """A cache that several sessions share must hold nothing that comes from an upload: each one is named here."""
     shared = {(module, name) for module, name, scope in cached_functions() if scope != "session"}
     assert shared == {
-        ("scene", "_prepare_process"),
+        ("frame", "_prepare_process"),
         ("zoo", "_load"),
         ("sidebar", "_sample_image"),
-        ("parts", "_multiply_adds"),  # by architecture, number of classes and size alone
+        ("listed", "_multiply_adds"),  # by architecture, number of classes and size alone
     }
     assert ("scene", "_prepare", "session") in cached_functions()
 
@@ -106,4 +106,3 @@ def test_another_session_cannot_reach_an_upload(monkeypatch: pytest.MonkeyPatch)
     second.run()
     assert "Upload that photo" in second.info[0].value
     assert name not in second.session_state[sidebar._UPLOADS] and name in first.session_state[sidebar._UPLOADS]
-    assert scene.sidebar is sidebar

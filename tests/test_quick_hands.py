@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from simam_viz.app import state
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.photos.samples import list_samples
 
 from .test_journey import App, app
@@ -168,7 +168,7 @@ VISITS: dict[str, list[Control]] = {
         LAMBDA,
         menu("Block", "block", BLOCKS),
         toggle("Counts on a log axis", "counts", 4, "log", "linear", begins_on=True),
-        bar("against", ["another block", "nothing"] * 2 + ["another block"], "another"),
+        bar("compare", ["another block", "nothing"] * 2 + ["another block"], "another"),
         menu("Other block", "other", ["layer1.0", "layer3.1", "layer1.1"]),
         bar("of", ["channel", "block"] * 2 + ["channel"], "channel"),
         keys("Channel (0", "channel", ["ArrowUp"] * 9, "9"),
@@ -178,8 +178,8 @@ VISITS: dict[str, list[Control]] = {
         LAMBDA,
         menu("Method", "method", ["HiResCAM", "LayerCAM", "HiResCAM"]),
         menu("Block", "block", BLOCKS),
-        menu("Contrast with", "contrast", ["lemon", "jellyfish", "lemon"]),
-        toggle("λ at a fixed mean weight", "scale", 4, "fixed", None),
+        menu("Contrast with", "against", ["lemon", "jellyfish", "lemon"]),
+        toggle("λ at a fixed mean weight", "fixed-mean", 4, "yes", None),
         menu("Second", "second", ["Switched off", "Uniform over positions", "Switched off"], "off"),
         menu("First", "first", ["Uniform over positions", "The twin"], "twin"),
         OWN_RANGE,

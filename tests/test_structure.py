@@ -39,7 +39,7 @@ def test_pages_are_thin() -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    from simam_viz.app.scene import PAGES as NAVIGATION
+    from simam_viz.app.pages import PAGES as NAVIGATION
 
     assert {str(path.relative_to(ROOT)) for path in PAGES} == set(NAVIGATION)
 

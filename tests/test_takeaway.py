@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 import simam_viz
 from simam_viz import Analysis
 from simam_viz.app import scene
-from simam_viz.app.scene import PAGES
+from simam_viz.app.pages import PAGES
 from simam_viz.app.widgets.glossary import TERMS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.export import files, report
@@ -35,7 +35,7 @@ VIEWS = [
     *(("pages/attention_maps.py", {"level": level}) for level in ("network", "block")),
     *(("pages/gradcam_comparison.py", {"look": look}) for look in ("blocks", "ablation", "faithful", "figure")),
     ("pages/energy_function.py", {"neuron": "photo"}),
-    ("pages/energy_histograms.py", {"of": "channel", "against": "another"}),
+    ("pages/energy_histograms.py", {"of": "channel", "compare": "another"}),
 ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
     for control in [*app.main.selectbox, *app.main.number_input, *app.main.segmented_control, *app.main.toggle]:
         if str(control.key).startswith("control-"):
             assert control.label in text, f"the report does not say what {control.label} is set to"
-    for rows in now.tables.values():
+    for rows in now.shown.tables.values():
         for row in rows:
             for value in row.values():
                 assert (f"{value:.4g}" if isinstance(value, float) else str(value)) in text or isinstance(
@@ -79,22 +79,26 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
 
 
 def test_the_report_of_a_comparison_holds_it(loaded: LoadedCheckpoint) -> None:
-    app = open_page("pages/gradcam_comparison.py", size="96", block="layer3.1", contrast="lemon", second="uniform")
+    app = open_page("pages/gradcam_comparison.py", size="96", block="layer3.1", against="lemon", second="uniform")
     now = app.session_state["takeaway"]
     analyses = simam_viz.compare(loaded, simam_viz.photos.samples.list_samples()[0].image(), input_size=96)
-    rows = {row["network"]: row for row in now.tables["comparison"]}
+    rows = {row["network"]: row for row in now.shown.tables["comparison"]}
     for title, column in (("Attention on", "on"), ("Uniform over positions", "uniform"), ("Switched off", "off")):
         assert rows[title]["probability"] == pytest.approx(analyses[column].top(1)[0][2], rel=1e-3)
     assert "The twin" in rows and all("lead over lemon (logits)" in row for row in rows.values())
     text = parsed(now.report_html()).text
-    assert "Contrast with" in text and "lemon" in text and f"{now.tables['difference'][0]['correlation']:.4g}" in text
+    assert (
+        "Contrast with" in text
+        and "lemon" in text
+        and f"{now.shown.tables['difference'][0]['correlation']:.4g}" in text
+    )
 
 
 def test_the_report_of_an_ablation_holds_its_table() -> None:
     now = open_page("pages/gradcam_comparison.py", size="96", look="ablation").session_state["takeaway"]
     text = parsed(now.report_html()).text
-    assert len(now.tables["ablation"]) == 8
-    for row in now.tables["ablation"]:
+    assert len(now.shown.tables["ablation"]) == 8
+    for row in now.shown.tables["ablation"]:
         assert f"{row['uniform']:.4g}" in text and f"{row['points when off']:.4g}" in text
 
 
@@ -107,7 +111,7 @@ def test_a_sweep_and_what_was_measured_are_in_the_report() -> None:
         checked(app.run())
     now = app.session_state["takeaway"]
     page = parsed(now.report_html())
-    for row in now.tables["sweep"][::10]:
+    for row in now.shown.tables["sweep"][::10]:
         assert f"{row['λ']:.4g}" in page.text and f"{row['mean weight layer4.1']:.4g}" in page.text
     checked(app.switch_page("pages/gradcam_comparison.py").run())
     checked(app.segmented_control(key="control-look").set_value("faithful").run())
@@ -118,24 +122,26 @@ def test_a_sweep_and_what_was_measured_are_in_the_report() -> None:
         checked(app.run())
     now = app.session_state["takeaway"]
     assert (
-        "sweep" not in now.tables and f"{now.tables['faithful'][0]['deletion']:.4g}" in parsed(now.report_html()).text
+        "sweep" not in now.shown.tables
+        and f"{now.shown.tables['faithful'][0]['deletion']:.4g}" in parsed(now.report_html()).text
     )
 
 
 def test_a_click_in_the_middle_of_a_run_gives_the_page_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page("app.py", size="96")
-    whole = app.session_state["takeaway"].drawn
+    whole = app.session_state["takeaway"].shown
     seen = []
 
-    def look(*_: object) -> None:
-        now = app_state["takeaway"]
-        seen.append((now.drawn is whole, len(now.drawn.pictures), len(now.drawing.pictures)))
+    def look(view: scene.Scene) -> str:
+        given = app_state["takeaway"].shown
+        seen.append((given is whole, len(given.pictures), len(view.shown.pictures)))
+        return ""
 
     app_state = app.session_state
-    monkeypatch.setattr(scene.Scene, "hypothetical", property(lambda self: look() or ""))
+    monkeypatch.setattr(scene.Scene, "hypothetical", property(look))
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
-    assert seen[0][1] == 17 and 0 < seen[0][2] < 17
-    assert app.session_state["takeaway"].drawn is not whole
+    assert seen[0][:2] == (True, 17) and 0 < seen[0][2] < 17
+    assert app.session_state["takeaway"].shown is not whole
 
 
 def test_a_wide_table_comes_in_parts() -> None:

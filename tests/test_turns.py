@@ -7,12 +7,17 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from simam_viz.app.server import turns
-from simam_viz.app.server.turns import Busy, Turns
+from simam_viz.app.server.turns import Turns
 
 from .conftest import ROOT
+
+
+def nobody(ahead: int) -> None:
+    """Tell nobody how many are ahead."""
 
 
 class Gone(BaseException):
@@ -42,11 +47,9 @@ def waiter(queue: Turns, name: int, log: list, release: threading.Event | None =
 
 def test_first_come_first_served() -> None:
     queue, log = Turns(1), []
-    with queue.at_once_or_busy():
+    with queue.after_waiting(nobody):
         threads = [waiter(queue, number, log) for number in range(5)]
         assert queue.waiting == 5 and queue.taken == 1
-        with pytest.raises(Busy), queue.at_once_or_busy():
-            pass
         until(lambda: len({name for name, _ in log}) == 5)
         assert [next(ahead for name, ahead in log if name == number) for number in range(5)] == [1, 2, 3, 4, 5]
     for thread in threads:
@@ -94,7 +97,7 @@ def test_who_leaves_while_waiting_or_working_leaves_nothing_behind() -> None:
     release.set()
     first.join(20)
     behind.join(20)
-    with pytest.raises(Gone), queue.at_once_or_busy():
+    with pytest.raises(Gone), queue.after_waiting(nobody):
         raise Gone
     with pytest.raises(Gone), queue.after_waiting(lambda _: None):
         raise Gone
@@ -111,16 +114,16 @@ def one_turn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
 
 
 def test_a_page_waits_for_its_turn_and_says_so(one_turn: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
-    tell = turns.tell
-    monkeypatch.setattr(turns, "tell", lambda place, ahead: (told.append(ahead), tell(place, ahead)))
+    told: list[str] = []
+    say = DeltaGenerator.info
+    monkeypatch.setattr(DeltaGenerator, "info", lambda place, text, **how: (told.append(text), say(place, text, **how)))
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.query_params["lambda"] = "0.0123"  # nothing that another test has left in a cache
-    with one_turn.at_once_or_busy():
+    with one_turn.after_waiting(nobody):
         thread = threading.Thread(target=app.run)
         thread.start()
         until(lambda: len(told) >= 2)
-        assert set(told) == {1} and one_turn.waiting == 1
+        assert set(told) == {"1 person is ahead of you. Your turn comes by itself."} and one_turn.waiting == 1
     thread.join(60)
     assert not app.exception and any("The network says" in text.value for text in app.markdown)
     assert not app.info, "the note goes when the turn comes"
@@ -128,6 +131,6 @@ def test_a_page_waits_for_its_turn_and_says_so(one_turn: Turns, monkeypatch: pyt
 
 def test_what_a_session_has_cached_needs_no_turn(one_turn: Turns) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    with one_turn.at_once_or_busy():
+    with one_turn.after_waiting(nobody):
         app.run()  # would wait for ever
     assert not app.exception

@@ -1,21 +1,15 @@
-"""The frame around every page: navigation, the shared sidebar, and the analysis they lead to."""
+"""What a page looks at, and the analyses that this leads to."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
-import torch
 from PIL import Image
-from streamlit.delta_generator import DeltaGenerator
-from streamlit.errors import StreamlitPageNotFoundError
 
-from .. import quiet
-from ..checkpoints.loading import CheckpointError, LoadedCheckpoint
+from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import variants
 from ..explain.analysis import (
     Analysis,
@@ -29,49 +23,44 @@ from ..explain.analysis import (
 )
 from ..explain.variants import Column
 from ..networks.architectures import weights_memory
-from ..paths import ASSETS
 from ..photos.images import enlargement
-from . import absent, sidebar, state, zoo
+from . import zoo
 from .server import forgetting, turns
 from .server.kept import Kept
 from .sidebar import Photo
-from .widgets import takeaway
-
-PAGES = {
-    "app.py": ("Overview", ":material/visibility:"),
-    "pages/energy_function.py": ("Energy function", ":material/function:"),
-    "pages/attention_maps.py": ("Attention maps", ":material/grid_view:"),
-    "pages/energy_histograms.py": ("Energy histograms", ":material/bar_chart:"),
-    "pages/gradcam_comparison.py": ("Grad-CAM comparison", ":material/compare:"),
-    "pages/lambda_sweep.py": ("λ sweep", ":material/linear_scale:"),
-    "pages/models.py": ("Models", ":material/deployed_code:"),
-}
+from .widgets.takeaway import Shown
 
 _ANALYSES = "analyses"
 _KEPT_ANALYSES, _KEPT_BYTES = 6, 128 * 2**20
 
-ICON = ASSETS / "icon.png"
-STYLE = Path(__file__).with_name("style.css")
-# On a phone the sidebar covers the page, and Streamlit shuts it after its own navigation only.
-LEAVE_SIDEBAR = """<script>
-(() => {
-    const sidebar = document.querySelector('[data-testid="stSidebar"]');
-    if (sidebar && window.innerWidth < 768 && sidebar.getBoundingClientRect().right > 0)
-        sidebar.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
-})();
-</script>"""
-
 
 @dataclass(frozen=True)
-class Scene:
-    """What a page shows: a photo, a network, and the settings of the sidebar."""
+class Subject:
+    """What a page is about, whatever λ is: a photo, a network, and the settings of the sidebar."""
 
     photo: Photo
     loaded: LoadedCheckpoint
-    e_lambda: float | None
-    """Of all SimAM modules; ``None`` leaves each its own."""
     target: int | None
     input_size: int
+
+    @property
+    def photo_notices(self) -> tuple[str, ...]:
+        """What was done to the photo on its way into the network, a sentence each."""
+        return tuple(filter(None, (*self.photo.notices, enlargement(self.photo.image, self.input_size))))
+
+    def at(self, e_lambda: float | None, shown: Shown) -> Scene:
+        """The same at one λ; what is drawn of it is kept in ``shown``."""
+        return Scene(self.photo, self.loaded, self.target, self.input_size, e_lambda, shown)
+
+
+@dataclass(frozen=True)
+class Scene(Subject):
+    """A subject at one λ: what the part of a page that follows λ shows."""
+
+    e_lambda: float | None
+    """Of all SimAM modules; ``None`` leaves each its own."""
+    shown: Shown
+    """Where whatever is drawn is kept, to be taken home."""
 
     @property
     def twin(self) -> LoadedCheckpoint | None:
@@ -116,11 +105,6 @@ class Scene:
         return dataclasses.replace(self, e_lambda=e_lambda)
 
     @property
-    def photo_notices(self) -> tuple[str, ...]:
-        """What was done to the photo on its way into the network, a sentence each."""
-        return tuple(filter(None, (*self.photo.notices, enlargement(self.photo.image, self.input_size))))
-
-    @property
     def lambda_text(self) -> str:
         """“λ = 0.1”, or “each block's own λ”."""
         return lambda_text(self.e_lambda)
@@ -145,131 +129,6 @@ class Scene:
         return told + (" Where SimAM stands in it is assumed." if "simam_at" in self.loaded.assumed else "")
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page whose title and sidebar stand, all but λ."""
-
-    _title: str
-    _photo: forgetting.Held[Photo]
-    loaded: LoadedCheckpoint
-    target: int | None
-    input_size: int
-    _navigation: DeltaGenerator
-    _lambda: DeltaGenerator
-    _notices: DeltaGenerator
-    _takeaway: DeltaGenerator
-
-    def live(self, part: Callable[[Scene], None]) -> None:
-        """Draw λ and the ``part`` of the page that depends on it, as one fragment.
-
-        A move of λ, or of a control in ``part``, then runs that much again and not the whole page. Every page calls this
-        once.
-        """
-        ignored = state.ignored()
-
-        @st.fragment
-        def fragment() -> None:
-            if not self._photo.here:
-                st.rerun()
-            state.settle(ignored)
-            with self._lambda:
-                e_lambda = sidebar.choose_lambda(self.loaded)
-            with self._navigation:
-                _navigation()
-            with self._notices:
-                notices = st.container()  # in every run: no fragment may begin to write outside itself
-            view = Scene(self._photo(), self.loaded, e_lambda, self.target, self.input_size)
-            takeaway.shows(self._title, view)
-            part(view)
-            for sentence in state.ignored():
-                notices.caption(f":material/link_off: {sentence}")
-            # In a container of the fragment's own: within another's, Streamlit takes all download buttons for one.
-            with self._takeaway, st.container():
-                takeaway.offer()
-
-        fragment()
-        zoo.clear_up()
-
-
-def page(path: str) -> Page:
-    """Open a page whole: title, navigation, sidebar. To be called once, first thing, by every page.
-
-    Every page file stands alone (Streamlit's ``pages/`` scheme): a deep link to a fresh server runs that file and
-    nothing else, so whatever pages share is drawn here.
-    """
-    title, _ = PAGES[path]
-    st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ICON), layout="wide")
-    st.html(STYLE)
-    moved = state.begin(path)
-    if moved:
-        sidebar.forget_upload_error()
-        zoo.forget_error()
-    with st.container(gap=None):  # always there, so that what follows keeps its place on the page
-        if moved:
-            # The page's name makes it another piece of HTML, which runs anew.
-            st.html(f'<span hidden data-page="{path}"></span>{LEAVE_SIDEBAR}', unsafe_allow_javascript=True)
-    forgetting.seen()
-    _prepare_process()
-    with st.sidebar:
-        st.markdown("### SimAM Viz")
-        navigation = st.container()
-        st.divider()
-        photo = sidebar.choose_photo()
-        loaded = None
-        try:
-            loaded = sidebar.choose_checkpoint()
-        except (CheckpointError, OSError) as error:
-            trouble = str(error)
-        place_of_lambda = st.container()
-        if loaded is not None:
-            target = sidebar.choose_class(loaded)
-            size = sidebar.choose_input_size(loaded)
-            sidebar.say_enlarged(photo, size)
-            takeaway.begin()
-            files = st.popover("Take it home", icon=":material/download:", width="stretch")
-    st.title(title)
-    absent.photo(photo)
-    if loaded is None:  # the sidebar stands, so that another network can be chosen
-        with navigation:
-            _navigation()
-        st.error(f"The network cannot be loaded. {trouble}")
-        st.stop()
-    absent.checkpoint(loaded)
-    # Streamlit remembers fragments, and they must not hold on to the photo.
-    held = forgetting.Held(photo)
-    forgetting.keeps("photo", held)
-    return Page(title, held, loaded, target, size, navigation, place_of_lambda, st.container(), files)
-
-
-def leap(path: str, label: str, **changes: str) -> None:
-    """A button that changes some entries of the view and opens another page."""
-
-    def change() -> None:
-        for name, text in changes.items():
-            state.put(name, text)
-
-    if st.button(label, icon=PAGES[path][1], on_click=change, key=f"leap-{path}"):
-        # Without them the new page would take its empty address for a view that is asked for.
-        st.switch_page(path, query_params=state.current())
-
-
-def _navigation() -> None:
-    # A page that is run as an app of its own (as tests do) has no other pages to lead to.
-    with contextlib.suppress(StreamlitPageNotFoundError):
-        for path, (label, symbol) in PAGES.items():
-            st.page_link(path, label=label, icon=symbol, query_params=state.current())
-
-
-@st.cache_resource(show_spinner=False)
-def _prepare_process() -> None:
-    # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
-    # times what they gain, and one photo needs no more than half of the cores.
-    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-    quiet.quieten()
-    forgetting.begin()
-
-
-@turns.in_turn
 def _analyse(
     scene: Scene, columns: Sequence[Column], fixed_mean: bool, target: int | None, against: int | None
 ) -> dict[Column, Analysis]:
@@ -304,3 +163,9 @@ def _prepare(
     _loaded: LoadedCheckpoint, _image: Image.Image, photo_name: str, weights: tuple[str, int], input_size: int
 ) -> Prepared:
     return prepare(_loaded, _image, input_size)
+
+
+Part = Callable[[Scene], None]
+"""Draws what follows λ."""
+Screen = Callable[[Subject], Iterator[Part]]
+"""Draws a page, and yields its :data:`Part` where that is to stand, once."""

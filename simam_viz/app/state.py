@@ -18,9 +18,9 @@ import streamlit as st
 NAMES = (
     *("photo", "checkpoint", "size", "lambda", "class"),
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
-    *("level", "sort", "least", "against", "other"),
+    *("level", "sort", "least", "compare", "other"),
     *("neuron", "toy", "at", "edits"),
-    *("look", "method", "contrast", "scale", "first", "second", "over", "methods", "photos"),
+    *("look", "method", "against", "fixed-mean", "first", "second", "over", "methods", "photos"),
 )
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ def begin(page: str) -> bool:
 
     Returns whether the page was changed.
     """
-    parameters = {name: st.query_params.get_all(name) for name in st.query_params}
+    parameters = renamed({name: st.query_params.get_all(name) for name in st.query_params}, page)
     asked, ignored = sifted(parameters)
     session = st.session_state
     session[_IGNORED] = ignored
@@ -80,6 +80,23 @@ def begin(page: str) -> bool:
         left_out = parameters.keys() & set(NAMES) - asked.keys()
         gone().update({name: parameters[name][-1] for name in left_out if parameters[name]})
     return moved
+
+
+def renamed(parameters: Mapping[str, list[str]], page: str) -> dict[str, list[str]]:
+    """An address from before 0.3, in today's words; one of today's as it is.
+
+    ``against`` was what histograms are compared with, and ``contrast`` the class that is now called ``against``, as in the API.
+    ``scale`` said whether λ keeps the mean weight fixed.
+    """
+    now = dict(parameters)
+    compared = "histograms" in page and now.get("against", [""])[-1] in ("nothing", "another", "trained")
+    if "against" in now and ("contrast" in now or (compared and "compare" not in now)):
+        now["compare"] = now.pop("against")
+    if "contrast" in now:
+        now["against"] = now.pop("contrast")
+    if "scale" in now:
+        now["fixed-mean"] = [{"fixed": "yes", "free": "no"}.get(text, text) for text in now.pop("scale")]
+    return now
 
 
 def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[str]]:

@@ -45,6 +45,7 @@ class Choice:
 
     @property
     def card(self) -> Card:
+        """What is known of it without reading its tensors."""
         return self.info.card if self.info else self.own.card
 
     @property

@@ -1,8 +1,9 @@
-"""The parts of the λ sweep page: running it piece by piece, and showing what it found."""
+"""λ sweep: what the network says, how its weights vary and where Grad-CAM looks, as λ runs from 1e-6 to 10."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
 
 import streamlit as st
@@ -12,17 +13,35 @@ from ...draw import charts, render
 from ...explain.analysis import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
 from .. import zoo
-from ..scene import Scene
+from ..scene import Part, Scene, Subject
 from ..server import long_task
 from ..sidebar import lambda_stops
-from ..widgets import choose, pictures, takeaway
+from ..widgets import choose, pictures
 from ..widgets.glossary import explain
 
 # Values of λ in one pass: more gain little, and keep whoever presses Stop waiting.
 _AT_ONCE = 4
 
 
-def run(view: Scene) -> list[Point]:
+def page(subject: Subject) -> Iterator[Part]:
+    """The whole page follows λ, which is marked in the charts."""
+    yield _sweep
+
+
+def _sweep(view: Scene) -> None:
+    st.markdown(
+        "λ is a soft threshold on the channels' variances. Far below them it does nothing. Far above them every weight sinks to "
+        "the floor 0.622: selection goes, and batch norm sees another scale than in training, which alone can change the answer."
+    )
+    if not view.analysis().attends:
+        st.info("This network has no SimAM: no λ changes what it does. Choose a checkpoint with SimAM in the sidebar.")
+        return
+    points = _run(view)
+    if points:
+        _results(view, points)
+
+
+def _run(view: Scene) -> list[Point]:
     """Draw the controls, carry a running sweep on by one piece, and return the points there are, in order of λ."""
     own = view.loaded.e_lambda
     # One class for all λ: the target, or what the network predicts at its own.
@@ -43,7 +62,7 @@ def run(view: Scene) -> list[Point]:
     )
 
 
-def results(view: Scene, points: list[Point]) -> None:
+def _results(view: Scene, points: list[Point]) -> None:
     """Two charts, the heat maps, and a table, with where the prediction flips in words."""
     names = [short_name(category) for category in view.loaded.categories]
     lambdas = [point.e_lambda for point in points]
@@ -77,6 +96,7 @@ def results(view: Scene, points: list[Point]) -> None:
         classes = leading_classes(points, at_own)
         lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
         pictures.chart(
+            view.shown,
             charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
             height=380,
             key="sweep-probabilities",
@@ -86,7 +106,7 @@ def results(view: Scene, points: list[Point]) -> None:
         st.caption(f"The five most probable classes at {own_words}, and every class that is predicted at some λ.")
     with right:
         st.subheader("Contrast of the weights", help=explain("contrast"))
-        pictures.chart(
+        pictures.chart(view.shown, 
             charts.along_lambda(
                 {name: [point.contrasts[name] for point in points] for name in points[0].contrasts},
                 lambdas, "standard deviation of the weights", marks,
@@ -111,6 +131,7 @@ def results(view: Scene, points: list[Point]) -> None:
             empty = "" if float(cam.max()) > 0 else f" All zero: no position speaks for {target}."
             note = f" ({word})" if own is not None and point.e_lambda == own else ""
             pictures.picture(
+                view.shown,
                 "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",
                 partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
                 320,
@@ -127,7 +148,7 @@ def results(view: Scene, points: list[Point]) -> None:
 
     st.subheader("All values")
     rows = table(points, names, classes)
-    takeaway.keep_table("sweep", "The λ sweep", rows)
+    view.shown.keep_table("sweep", "The λ sweep", rows)
     percents = ["probability", *(f"p({names[k]})" for k in classes)]
     st.dataframe(
         rows,

@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 class Emptied(Protocol):
     """Holds something of a person's, and can be made to hold it no more."""
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Hold it no more."""
 
 
 class Held(Generic[T]):
@@ -53,6 +54,7 @@ class Held(Generic[T]):
         return self._thing
 
     def clear(self) -> None:
+        """Let go of the thing."""
         self._thing = None
 
 

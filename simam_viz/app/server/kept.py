@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, Protocol, TypeVar
+
+import streamlit as st
 
 
 class Sized(Protocol):
     """Knows how much memory it takes now."""
 
     @property
-    def nbytes(self) -> int: ...
+    def nbytes(self) -> int:
+        """Bytes."""
 
 
 T = TypeVar("T", bound=Sized)
+Result = TypeVar("Result")
 
 
 class Kept(Generic[T]):
@@ -49,3 +53,16 @@ class Kept(Generic[T]):
 
     def _total(self) -> int:
         return sum(result.nbytes for result in self._results.values())
+
+
+def once(name: str, key: Hashable, make: Callable[[], Result], entries: int = 4) -> Result:
+    """A small result that the session keeps under ``key`` in the list ``name``, made where it is not there.
+
+    Unlike in a function that Streamlit caches, ``make`` may draw: what it draws is not drawn again with the result.
+    """
+    results: dict[Hashable, Any] = st.session_state.setdefault(f"kept-{name}", {})
+    if key not in results:
+        results[key] = make()
+        for oldest in list(results)[:-entries]:
+            del results[oldest]
+    return results[key]

@@ -89,7 +89,7 @@ def in_pieces(
             end = time.monotonic() + _PIECE_SECONDS
             try:
                 while not task.complete and time.monotonic() < end:
-                    with turns.waited_for(lambda ahead: turns.tell(queue, ahead)):
+                    with turns.turn(queue):
                         task.results.append(next(task.work))
             except Exception:
                 task.running, task.work = False, None  # work that failed cannot go on; it can begin anew

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
 
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _LOOK_SECONDS = 0.3
 """How often someone who waits is told their place, and noticed to have gone."""
-
-
-class Busy(Exception):
-    """All turns are taken."""
 
 
 class Turns:
@@ -43,16 +34,6 @@ class Turns:
     def waiting(self) -> int:
         """How many wait for a turn."""
         return len(self._waiting)
-
-    @contextlib.contextmanager
-    def at_once_or_busy(self) -> Iterator[None]:
-        """A turn now; raises :class:`Busy` where none is free, or somebody waits already."""
-        with self._changed:
-            if self._waiting or self._running >= self.at_once:
-                raise Busy
-            self._running += 1
-        with self._leaving():
-            yield
 
     @contextlib.contextmanager
     def after_waiting(self, tell: Callable[[int], None]) -> Iterator[None]:
@@ -78,11 +59,6 @@ class Turns:
             with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
-        with self._leaving():
-            yield
-
-    @contextlib.contextmanager
-    def _leaving(self) -> Iterator[None]:
         try:
             yield
         finally:
@@ -99,51 +75,27 @@ def _at_once() -> int:
 
 
 TURNS = Turns(_at_once())
-_own = threading.local()
 
 
 @contextlib.contextmanager
-def turn() -> Iterator[None]:
-    """Around an analysis, within a function that is :func:`in_turn`."""
-    if getattr(_own, "turn", False):
-        yield
-    else:
-        with TURNS.at_once_or_busy():
-            yield
+def turn(place: DeltaGenerator | None = None) -> Iterator[None]:
+    """A turn for whatever is done within, as soon as one is free. Until then, ``place`` or a line here says how many are ahead."""
+    told = None
 
+    def tell(ahead: int) -> None:
+        nonlocal told
+        told = told or place or st.empty()
+        people = "1 person is" if ahead == 1 else f"{ahead} people are"
+        told.info(f"{people} ahead of you. Your turn comes by itself.", icon=":material/hourglass_top:")
 
-def in_turn(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that wraps its work in :func:`turn`: where no turn is free, the page says so until one is.
-
-    The function may be cached. What the cache holds needs no turn, and nothing is drawn within it, since Streamlit would
-    draw that again whenever the cache answers.
-    """
-
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return function(*args, **kwargs)
-        except Busy:
-            place = st.empty()
-        with waited_for(lambda ahead: tell(place, ahead)):
-            place.empty()
-            return function(*args, **kwargs)
-
-    return wrapper
-
-
-@contextlib.contextmanager
-def waited_for(tell: Callable[[int], None] = lambda ahead: None) -> Iterator[None]:
-    """A turn for whatever is done within, as soon as one is free; ``tell`` hears how many are ahead."""
     with TURNS.after_waiting(tell):
-        _own.turn = True
-        try:
-            yield
-        finally:
-            _own.turn = False
+        if told is not None:
+            told.empty()
+        yield
 
 
-def tell(place: DeltaGenerator, ahead: int) -> None:
-    """Say in ``place`` how many are ahead."""
-    people = "1 person is" if ahead == 1 else f"{ahead} people are"
-    place.info(f"{people} ahead of you. Your turn comes by itself.", icon=":material/hourglass_top:")
+@contextlib.contextmanager
+def turn_unseen() -> Iterator[None]:
+    """The same where nothing can be said, since no page is being drawn."""
+    with TURNS.after_waiting(lambda ahead: None):
+        yield

@@ -13,7 +13,7 @@ from ...draw import charts, render
 from ...draw.render import Scale, percent
 from ...export.files import Row
 from . import takeaway
-from .takeaway import Draw
+from .takeaway import Draw, Shown
 
 __all__ = ["chart", "colour_scale", "percent", "picture", "span", "table", "tiles"]
 
@@ -28,6 +28,7 @@ def span(low: float, high: float) -> tuple[str, str]:
 
 
 def picture(
+    shown: Shown,
     name: str,
     draw: Draw,
     size: int,
@@ -37,12 +38,12 @@ def picture(
     scale: Scale | None = None,
     smooth: bool = False,
 ) -> None:
-    """One picture, drawn in ``size``, with its colour scale and caption; it can be taken home in a bigger one.
+    """One picture, drawn in ``size``, with its colour scale and caption; kept in ``shown``, to be taken home in a bigger one.
 
     ``name`` identifies it on the page (CSS class ``st-key-…``). A ``smooth`` picture, with no edges between neurons that
     would blur, travels as JPEG.
     """
-    takeaway.keep(name, draw, size)
+    shown.keep(name, draw, size)
     with st.container(key=f"picture-{name.replace('.', '-')}", gap="xsmall"):
         # Within the page and not beside it: the browser need not come back to ask for each picture, and the server keeps
         # none of a person's photo.
@@ -56,6 +57,7 @@ def picture(
 
 
 def chart(
+    shown: Shown | None,
     spec: charts.ChartSpec,
     *,
     key: str,
@@ -64,18 +66,22 @@ def chart(
     name: str | None = None,
     on_select: Callable[[], None] | Literal["ignore"] = "ignore",
 ) -> None:
-    """A chart with a button in its corner that saves it as PNG, in a file called ``name`` (or else as the chart's ``key``)."""
-    saved = charts.with_save_button(spec, takeaway.file_name(name or key))
+    """A chart with a button in its corner that saves it as PNG, in a file called ``name`` (or else as the chart's ``key``).
+
+    ``shown`` is ``None`` for a chart that is not of the photo on screen.
+    """
+    saved = charts.with_save_button(spec, takeaway.file_name(name or key, shown))
     st.echarts_chart(saved, height=height, key=key, alt=alt, on_select=on_select)
 
 
-def table(name: str, title: str, rows: list[Row], place: DeltaGenerator | None = None) -> None:
+def table(shown: Shown, name: str, title: str, rows: list[Row], place: DeltaGenerator | None = None) -> None:
     """A small table, drawn into ``place`` if there is one; it can be taken home under this name and title."""
-    takeaway.keep_table(name, title, rows)
+    shown.keep_table(name, title, rows)
     (place or st).table(rows)
 
 
 def tiles(
+    shown: Shown,
     name: str,
     draw: Draw,
     size: int,
@@ -97,7 +103,7 @@ def tiles(
             pick(series["data_indices"][-1])
 
     with st.container(key=f"tiles-{name}"):
-        picture(name, draw, size, alt=alt)
+        picture(shown, name, draw, size, alt=alt)
         st.echarts_chart(charts.cells(labels, columns), height="stretch", key=key, on_select=clicked, alt=alt)
     st.caption(caption)
 

@@ -1,1 +1,40 @@
-"""The page that leads from the network to a neuron."""
+"""Attention maps: from the whole network to a block, a channel and a single neuron, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from ... import state
+from ...scene import Part, Scene, Subject
+from ...widgets import choose
+from .block import one_block
+from .channel import all_channels, one_channel
+from .network import network
+
+LEVELS = {"network": "The network", "block": "One block", "channel": "Channels and neurons"}
+
+
+def page(subject: Subject) -> Iterator[Part]:
+    """The whole page follows λ."""
+    yield _maps
+
+
+def _maps(view: Scene) -> None:
+    level = state.control(
+        st.segmented_control, "Look at", list(LEVELS), name="level", default="channel", required=True,
+        parse=state.one_of({name: name for name in LEVELS}), format_func=LEVELS.__getitem__,
+    )  # fmt: skip
+    if level == "network":
+        network(view)
+        return
+    with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
+        block = choose.block(view)
+        if level == "channel":
+            channel, quantity, own = choose.channel(block), choose.quantity(), choose.own_range()
+    if level == "block":
+        one_block(view, block)
+    else:
+        all_channels(view, block, channel, quantity, own)
+        one_channel(view, block, channel, quantity, own)

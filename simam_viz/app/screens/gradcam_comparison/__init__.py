@@ -1,1 +1,38 @@
-"""The page that compares heat maps."""
+"""Grad-CAM comparison: the same weights with SimAM on, uniform and off, and the twin; and whether a heat map is faithful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from ... import state
+from ...scene import Part, Scene, Subject
+from . import ablation, columns, faithful, figure
+
+PARTS = {
+    "maps": ("Heat maps", columns.heat_maps),
+    "blocks": ("Every block", columns.every_block),
+    "ablation": ("Ablation by block", ablation.ablation),
+    "faithful": ("Faithfulness", faithful.faithfulness),
+    "figure": ("Figure", figure.figure),
+}
+
+
+def page(subject: Subject) -> Iterator[Part]:
+    """The whole page follows λ."""
+    yield _comparison
+
+
+def _comparison(view: Scene) -> None:
+    part = state.control(
+        st.segmented_control, "Show", list(PARTS), name="look", default="maps", required=True,
+        parse=state.one_of({name: name for name in PARTS}), format_func=lambda name: PARTS[name][0],
+    )  # fmt: skip
+    asked = columns.controls(
+        view,
+        methods=part != "ablation",
+        blocks=part in ("maps", "faithful", "figure"),
+        together=part in ("maps", "blocks"),
+    )
+    PARTS[part][1](asked)

@@ -9,15 +9,14 @@ from functools import cached_property, partial
 import streamlit as st
 
 from ....checkpoints.loading import LoadedCheckpoint, short_name
-from ....draw import charts, render
+from ....draw import render
 from ....explain import cam, variants
 from ....explain.analysis import OWN_LAMBDAS, Analysis
-from ....explain.variants import Ablation, Column
+from ....explain.variants import Column
 from ....export.files import Row
 from ... import sidebar, state, zoo
 from ...scene import Scene
-from ...server import turns
-from ...widgets import choose, pictures, takeaway
+from ...widgets import choose, pictures
 from ...widgets.glossary import explain
 
 NOTES: dict[Column, str] = {
@@ -57,6 +56,7 @@ class Comparison:
 
     @property
     def titles(self) -> dict[Column, str]:
+        """What each column is called."""
         if self.plain:
             return {"on": "This network, without SimAM", "twin": "The twin, with SimAM"}
         on = "Attention on, mean weight fixed" if self.fixed_mean else "Attention on"
@@ -64,12 +64,14 @@ class Comparison:
 
     @property
     def notes(self) -> dict[Column, str]:
+        """What is said below each column."""
         if self.plain:
             return _PLAIN_NOTES
         return NOTES | {"on": _FIXED_NOTE} if self.fixed_mean else NOTES
 
     @property
     def target(self) -> int:
+        """The class that all heat maps explain."""
         return self.view.analysis().target
 
     def name(self, index: int) -> str:
@@ -84,6 +86,7 @@ class Comparison:
 
     @property
     def scale(self) -> render.Scale:
+        """Of the heat maps."""
         return dataclasses.replace(render.CAM_SCALE, label=f"{self.method}, over its own maximum")
 
     def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
@@ -119,7 +122,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
         together: whether it shows this photo through every network.
     """
     columns = variants.columns(view.loaded, view.twin)
-    if together and state.get("contrast") is None and state.get("scale") is None:
+    if together and state.get("against") is None and state.get("fixed-mean") is None:
         view.analyses(columns)  # the prediction, which comes next, and all the part below needs, in one batch
     target = view.analysis().target
     method, against, fixed = "Grad-CAM", None, False
@@ -134,12 +137,12 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
             block = choose.block(view).name
         if methods and len(view.analysis().logits) > 1:  # yes is the opposite of no already
             against = sidebar.class_menu(
-                view.loaded, "Contrast with", "contrast", "No other class", explain("contrast of classes")
+                view.loaded, "Contrast with", "against", "No other class", explain("contrast of classes")
             )
     if "off" in columns:
         fixed = state.control(
-            st.toggle, "λ at a fixed mean weight", name="scale", default=False,
-            parse=state.one_of({"fixed": True, "free": False}), text=lambda on: "fixed" if on else None,
+            st.toggle, "λ at a fixed mean weight", name="fixed-mean", default=False,
+            parse=state.one_of({"yes": True, "no": False}), text=lambda on: "yes" if on else None,
             help=explain("fixed mean weight"),
         )  # fmt: skip
     if against == target:
@@ -189,6 +192,7 @@ def _card(asked: Comparison, key: str, column: Column, block: str, size: int, ca
     trouble = asked.trouble(analysis, block)
     heat = analysis.block(block).heat_map(asked.method)
     pictures.picture(
+        asked.view.shown,
         key,
         partial(render.grey_photo, analysis.view)
         if trouble
@@ -220,7 +224,7 @@ def _keep_answers(asked: Comparison) -> None:
                 analysis.logits[asked.target] - analysis.logits[against]
             )
         rows.append(row)
-    takeaway.keep_table("comparison", f"{asked.method} of {asked.explained}: what each network says", rows)
+    asked.view.shown.keep_table("comparison", f"{asked.method} of {asked.explained}: what each network says", rows)
 
 
 def _difference(asked: Comparison) -> None:
@@ -249,6 +253,7 @@ def _difference(asked: Comparison) -> None:
     picture, words = st.columns([1, 2], gap="large")
     with picture:
         pictures.picture(
+            asked.view.shown,
             "difference",
             partial(render.difference, one.view, a, b, scale),
             480,
@@ -261,7 +266,7 @@ def _difference(asked: Comparison) -> None:
             f":red[**Red**]: {asked.titles[first]} looks more there. :blue[**Blue**]: {asked.titles[second]} does. White: both alike."
         )
         related, apart = cam.correlation(a, b), float((a - b).abs().mean())
-        takeaway.keep_table(
+        asked.view.shown.keep_table(
             "difference",
             f"Where two heat maps differ at {asked.block}",
             [
@@ -302,6 +307,7 @@ def every_block(asked: Comparison) -> None:
             for block in analysis.blocks:
                 empty = block.heat_map(asked.method).empty
                 pictures.picture(
+                    asked.view.shown,
                     f"strip-{column}-{block.name}",
                     partial(render.grey_photo, analysis.view)
                     if empty
@@ -314,74 +320,3 @@ def every_block(asked: Comparison) -> None:
                 )
     pictures.colour_scale(asked.scale)
     st.caption("Each map over its own maximum, mixed with the photo in grey.")
-
-
-def ablation(asked: Comparison) -> None:
-    """Bars: SimAM made uniform, or taken away, in one block at a time."""
-    if asked.plain:
-        st.info("This network has no SimAM that could be taken out of a block.")
-        return
-    view, target = asked.view, asked.target
-    found = _ablate(
-        view, view.photo.name, view.loaded.identity, view.e_lambda, target, view.input_size, asked.fixed_mean
-    )
-    name, on = asked.name(target), pictures.percent(found.on)
-    st.subheader(f"SimAM changed in one block at a time: what becomes of “{name}”")
-    st.markdown(f"With SimAM on in every block, {name} has a probability of **{on}**.")
-    blocks = list(found.off)
-    if found.impossible(len(view.loaded.categories)):
-        st.warning(
-            f"This network finds “{name}” impossible, and nothing done to one block lifts it to what guessing gives: bars would show "
-            "changes of next to nothing."
-        )
-    else:
-        st.markdown(
-            "A bar below zero: with SimAM changed in that block it is less probable, so the attention there speaks for it. "
-            + _most(found)
-        )
-        kinds = {"uniform in this block": found.uniform, "off in this block": found.off}
-        pictures.chart(
-            charts.ablation(blocks, {kind: [p - found.on for p in by.values()] for kind, by in kinds.items()}),
-            height=380,
-            key="ablation",
-            name=f"{name}-ablation",
-            alt=f"Change of the probability of {name} when SimAM is uniform or off in one block",
-        )
-    st.caption(
-        "Uniform changes where a block's weights lie and keeps each channel's mean weight. Off also changes the scale that the next "
-        "batch norm sees, so its bars mix both. Effects of several blocks do not add up."
-    )
-    rows: list[Row] = [
-        {"block": block, "uniform": found.uniform[block], "points when uniform": 100 * (found.uniform[block] - found.on),
-         "off": found.off[block], "points when off": 100 * (found.off[block] - found.on)}
-        for block in blocks
-    ]  # fmt: skip
-    takeaway.keep_table(
-        "ablation", f"Probability of {name} ({on}) with SimAM uniform, or off, in one block at a time", rows
-    )
-    st.dataframe(
-        rows,
-        hide_index=True,
-        key="ablation-table",
-        column_config={
-            "uniform": st.column_config.NumberColumn("probability when uniform", format="percent"),
-            "points when uniform": st.column_config.NumberColumn("change (points)", format="%+.2f"),
-            "off": st.column_config.NumberColumn("probability when off", format="percent"),
-            "points when off": st.column_config.NumberColumn("change (points) when off", format="%+.2f"),
-        },
-    )  # fmt: skip
-
-
-def _most(found: Ablation) -> str:
-    block = max(found.uniform, key=lambda name: abs(found.uniform[name] - found.on))
-    change = 100 * (found.uniform[block] - found.on)
-    return f"Where its weights lie matters most in **{block}**: made uniform there, {change:+.1f} percentage points."
-
-
-@turns.in_turn
-@st.cache_data(scope="session", max_entries=4, show_spinner=False)
-def _ablate(
-    _view: Scene, photo: str, checkpoint: str, e_lambda: float | None, target: int, size: int, fixed_mean: bool
-) -> Ablation:
-    with turns.turn():
-        return variants.ablate_blocks(_view.loaded, _view.photo.image, e_lambda, target, size, fixed_mean=fixed_mean)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import streamlit as st
 
-from ....draw import charts, figures, render
+from ....draw import charts
 from ....explain import cam, metrics, survey
-from ....explain.analysis import lambda_text
 from ....explain.survey import Finding, Subject
 from ....photos.samples import list_samples
 from ... import state
 from ...server import long_task
-from ...widgets import pictures, takeaway
+from ...widgets import pictures
 from ...widgets.glossary import explain
+from ...widgets.takeaway import Shown
 from .columns import Comparison
 
+T = TypeVar("T")
+
 _CONTROL_TITLES = {"random": "Random map", "centre": "Centre blob"}
-# Side of one photo in the figure, in pixels.
-_TILE = 320
 
 
 def faithfulness(asked: Comparison) -> None:
@@ -45,8 +44,8 @@ def faithfulness(asked: Comparison) -> None:
             parse=state.one_of({"all": True, "one": False}), text=lambda on: "all" if on else None,
         )  # fmt: skip
     methods = list(cam.METHODS) if every else [asked.method]
-    photos = [_this_photo(asked)] if over == "photo" else [_sample(asked, name) for name in _samples()]
-    found = _in_pieces(
+    photos = [this_photo(asked)] if over == "photo" else [sample(asked, name) for name in samples()]
+    found = in_pieces(
         asked, f"faithful-{over}", photos, len(photos) * len(asked.columns) * (len(methods) + len(metrics.CONTROLS)),
         lambda: survey.findings(
             asked.networks(), photos, asked.block, methods, asked.view.input_size, asked.against
@@ -59,15 +58,15 @@ def faithfulness(asked: Comparison) -> None:
     (_photo_results if over == "photo" else _sample_results)(asked, found)
 
 
-def _in_pieces(
+def in_pieces(
     asked: Comparison,
     name: str,
     photos: list[Subject],
     total: int,
-    work: Callable,
+    work: Callable[[], Iterator[T]],
     more: tuple[object, ...],
     **words: str,
-) -> list:
+) -> list[T]:
     view = asked.view
     subject = (
         tuple((photo.name, photo.target) for photo in photos), view.photo.name, view.loaded.identity, view.e_lambda,
@@ -88,7 +87,7 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
         for place, kind, label in ((left, "deletion", "% of the pixels greyed"), (right, "insertion", "% in focus")):
             with place:
                 st.markdown(f"**{kind.capitalize()}**, {asked.method}")
-                pictures.chart(
+                pictures.chart(asked.view.shown, 
                     charts.curves(
                         {name: getattr(m, f"{kind}_curve").tolist() for name, m in shown.items()},
                         fractions, label, tuple(_CONTROL_TITLES.values()),
@@ -100,6 +99,7 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
         if any(title in shown for title in _CONTROL_TITLES.values()):
             st.caption(f"The random map and the centre blob are put to: {first}.")
     _table(
+        asked.view.shown,
         "faithful",
         f"Faithfulness of the heat maps at {asked.block}, this photo",
         [
@@ -140,12 +140,18 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
             }
         rows.append(row)
     st.markdown("**Means over the samples**")
-    _table("faithful-means", f"Faithfulness of the heat maps at {asked.block}, means over the samples", rows)
+    _table(
+        asked.view.shown,
+        "faithful-means",
+        f"Faithfulness of the heat maps at {asked.block}, means over the samples",
+        rows,
+    )
     if len(asked.columns) > 1:
         st.markdown(
             f"**Does it look elsewhere?** Correlation of each network's {asked.method} with that of: {asked.titles['on']}"
         )
         _table(
+            asked.view.shown,
             "faithful-photos",
             f"Correlation of each network's {asked.method} with that of: {asked.titles['on']}",
             _correlations(asked, found),
@@ -234,9 +240,9 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
     st.caption(" ".join(remarks))
 
 
-def _table(key: str, title: str, rows: list[dict[str, object]]) -> None:
+def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) -> None:
     names = dict.fromkeys(name for row in rows for name in row)
-    takeaway.keep_table(key, title, [{name: row.get(name) for name in names} for row in rows])
+    shown.keep_table(key, title, [{name: row.get(name) for name in names} for row in rows])
     shares = ("probability", "drop", "average drop", "increase in confidence")
     st.dataframe(
         [{name: row.get(name) for name in names} for row in rows],
@@ -251,67 +257,15 @@ def _table(key: str, title: str, rows: list[dict[str, object]]) -> None:
     )
 
 
-def figure(asked: Comparison) -> None:
-    """Photos as rows, networks as columns, made on demand, as a PNG to keep."""
-    st.subheader("A figure for a slide")
-    titles = _samples()
-    own = asked.view.photo
-    if own.name not in titles:
-        titles = {own.name: "Your photo", **titles}
-    begin = [own.name, *(name for name in titles if name != own.name)][:4]
-
-    def parse(text: str) -> list[str]:
-        names = text.split(",")
-        if not set(names) <= set(titles) or len(set(names)) != len(names):
-            raise ValueError(text)
-        return names
-
-    chosen = state.control(
-        st.multiselect, "Photos", list(titles), name="photos", default=begin, parse=parse,
-        text=lambda names: ",".join(names) or None, format_func=titles.__getitem__,
-    )  # fmt: skip
-    photos = [_sample(asked, name) if name in _samples() else _this_photo(asked) for name in chosen]
-    found = _in_pieces(
-        asked, "figure", photos, len(photos) * len(asked.columns),
-        lambda: figures.cells(
-            asked.networks(), photos, asked.block, asked.method, asked.view.input_size, asked.against
-        ),
-        (asked.method,), start="Make the figure", unit="heat maps",
-    )  # fmt: skip
-    if len(found) < len(photos) * len(asked.columns):
-        return
-    count = len(asked.columns)
-    loaded = asked.view.loaded
-    rather = "" if asked.against is None else f" of each class rather than “{asked.name(asked.against)}”"
-    caption = (
-        f"{asked.method}{rather} at {asked.block}, each map over its own maximum. "
-        f"{loaded.card.get('title', loaded.name)}, {lambda_text(asked.view.e_lambda)}."
-    )
-    rows = [found[i : i + count] for i in range(0, len(found), count)]
-    draw = functools.cache(partial(figures.comparison_figure, rows, caption, asked.scale))
-    pictures.picture(
-        "figure", draw, _TILE, alt=f"{asked.method} of {len(photos)} photos through {count} networks, side by side"
-    )
-    st.download_button(
-        "Download as PNG", lambda: render.png(draw(_TILE)), file_name="simam-comparison.png", mime="image/png",
-        icon=":material/download:", key="figure-download",
-    )  # fmt: skip
-    height, width, _ = draw(_TILE).shape
-    st.caption(
-        f"{width} × {height} pixels. Below each map the probability of the class it explains, and what that network says. Each sample is "
-        "explained for the class it shows, or for the class chosen in the sidebar."
-    )
-
-
-def _samples() -> dict[str, str]:
+def samples() -> dict[str, str]:
     return {sample.name: sample.title for sample in list_samples()}
 
 
-def _this_photo(asked: Comparison) -> Subject:
-    return Subject(_samples().get(asked.view.photo.name, "Your photo"), asked.view.photo.image, asked.target)
+def this_photo(asked: Comparison) -> Subject:
+    return Subject(samples().get(asked.view.photo.name, "Your photo"), asked.view.photo.image, asked.target)
 
 
-def _sample(asked: Comparison, name: str) -> Subject:
+def sample(asked: Comparison, name: str) -> Subject:
     """A sample and its own class, unless the sidebar asks for another."""
     sample = next(sample for sample in list_samples() if sample.name == name)
     known = [asked.view.loaded.categories.index(c) for c in sample.classes if c in asked.view.loaded.categories]

@@ -9,10 +9,11 @@ from ....checkpoints.loading import LoadedCheckpoint
 from ....draw import charts
 from ....explain.analysis import lambda_text
 from ... import state
-from ...widgets import pictures, takeaway
+from ...widgets import pictures
+from ...widgets.takeaway import Shown
 
 
-def classes_known(loaded: LoadedCheckpoint) -> None:
+def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
     """What the network was trained on, how good it is, and every class it can name."""
     card = loaded.card
     with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
@@ -29,26 +30,27 @@ def classes_known(loaded: LoadedCheckpoint) -> None:
         for sentence in filter(None, sentences):
             st.markdown(sentence)
         if "forward_pass" in loaded.assumed:
-            st.markdown(FORWARD_PASS_ASSUMED)
-        measured(loaded)
+            st.markdown(ASSUMED_FORWARD)
+        measured(shown, loaded)
         st.markdown(
             "It can only answer with one of these: " + "; ".join(sorted(loaded.categories, key=str.lower)) + "."
         )
 
 
-FORWARD_PASS_ASSUMED = (
+ASSUMED_FORWARD = (
     "**Forward pass assumed to be torchvision's**: only names and shapes of the tensors are known, and those of some variants "
     "(ResNets with blurred downsampling, with the stride in another convolution, with other activations) are the same. If its "
     "answers are worse than they should be, that may be why."
 )
 
 
-def measured(loaded: LoadedCheckpoint) -> None:
+def measured(shown: Shown, loaded: LoadedCheckpoint) -> None:
     """The tables and curves of the card, as far as it has them."""
     card = loaded.card
     if card.curves:
         st.markdown("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss.")
         pictures.chart(
+            shown,
             charts.learning_curves(card["curves"]),
             height=280,
             alt="Top-1, top-5 and training loss over the epochs",
@@ -57,13 +59,16 @@ def measured(loaded: LoadedCheckpoint) -> None:
         )
     by_size = card.accuracy_by_input_size and card.accuracy_by_input_size.how
     on = f", on {state.plain(by_size)}" if by_size else ""
-    _table("card-sizes", f"**Accuracy by input size**{on}.", cards.size_rows(card))
+    _table(shown, "card-sizes", f"**Accuracy by input size**{on}.", cards.size_rows(card))
     _table(
+        shown,
         "card-classes",
         "**The five best and the five worst classes**, on the validation images.",
         cards.class_rows(card, best=5),
     )
-    _table("card-mistakes", "**The most frequent mistakes**, on the validation images.", cards.confused_rows(card))
+    _table(
+        shown, "card-mistakes", "**The most frequent mistakes**, on the validation images.", cards.confused_rows(card)
+    )
     if facts := cards.fact_rows(card):
         st.markdown("**How it was made**\n\n" + "\n".join(map(_fact, facts)))
 
@@ -73,9 +78,9 @@ def _fact(row: cards.Row) -> str:
     return f"- {row['fact']}: " + (f"`{row['value']}`" if code else state.plain(row["value"]))
 
 
-def _table(name: str, title: str, rows: list[cards.Row]) -> None:
+def _table(shown: Shown, name: str, title: str, rows: list[cards.Row]) -> None:
     if rows:
-        takeaway.keep_table(name, title.replace("**", ""), rows)
+        shown.keep_table(name, title.replace("**", ""), rows)
         st.markdown(title)
         shares = {name: st.column_config.NumberColumn(format="%.1f") for name in rows[0] if "%" in name}
         st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=shares)

@@ -1,0 +1,109 @@
+"""The frame around every page: navigation, the sidebar, what a link asked for, and the part of the page that follows λ.
+
+A screen is a function of what is looked at (:class:`~simam_viz.app.scene.Subject`) that draws what λ does not reach, yields
+the part that follows λ, and draws what stands below it. The frame runs that part, as one fragment: a move of λ, or of a
+control in it, then runs that much again and not the whole page.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from .. import quiet
+from ..checkpoints.loading import CheckpointError
+from ..paths import ASSETS
+from . import absent, pages, sidebar, state, zoo
+from .scene import Subject
+from .screens import SCREENS
+from .server import forgetting
+from .style import ARRIVE, STYLE
+from .widgets import takeaway
+from .widgets.takeaway import Shown
+
+
+def run(file: str) -> None:
+    """Draw the page that the address names; ``file`` is the one that runs: ``app.py``, or one of ``pages/``."""
+    page = pages.asked_for(file)
+    title, _ = pages.PAGES[page]
+    st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ASSETS / "icon.png"), layout="wide")
+    st.html(STYLE)
+    moved = state.begin(page)
+    if moved:
+        sidebar.forget_upload_error()
+        zoo.forget_error()
+    with st.container(gap=None):  # always there, so that what follows keeps its place on the page
+        if moved:
+            # The page's name makes it another piece of HTML, which runs anew.
+            st.html(f'<span hidden data-page="{page}"></span>{ARRIVE}', unsafe_allow_javascript=True)
+    forgetting.seen()
+    _prepare_process()
+    with st.sidebar:
+        st.markdown("### SimAM Viz")
+        navigation = st.container()
+        st.divider()
+        photo = sidebar.choose_photo()
+        loaded = None
+        try:
+            loaded = sidebar.choose_checkpoint()
+        except (CheckpointError, OSError) as error:
+            trouble = str(error)
+        place_of_lambda = st.container()
+        if loaded is not None:
+            target = sidebar.choose_class(loaded)
+            size = sidebar.choose_input_size(loaded)
+            sidebar.say_enlarged(photo, size)
+            place_of_files = st.popover("Take it home", icon=":material/download:", width="stretch")
+    st.title(title)
+    absent.photo(photo)
+    if loaded is None:  # the sidebar stands, so that another network can be chosen
+        with navigation:
+            pages.links()
+        st.error(f"The network cannot be loaded. {trouble}")
+        st.stop()
+    absent.checkpoint(loaded)
+    files = takeaway.begin()
+    place_of_notices = st.container()
+    subject = Subject(photo, loaded, target, size)
+    screen = SCREENS[page](subject)
+    part = next(screen)
+    # Streamlit remembers fragments, and they must not hold on to the photo.
+    held = forgetting.Held(subject)
+    forgetting.keeps("subject", held)
+    del photo, subject
+    ignored = state.ignored()
+
+    @st.fragment(key="part")
+    def follow() -> None:
+        if not held.here:
+            st.rerun()
+        state.settle(ignored)
+        subject = held()
+        with place_of_lambda:
+            e_lambda = sidebar.choose_lambda(subject.loaded)
+        with navigation:
+            pages.links()
+        with place_of_notices:
+            notices = st.container()  # in every run: no fragment may begin to write outside itself
+        shown = Shown(title, subject.photo, subject.loaded, subject.photo_notices, state.settings())
+        view = subject.at(e_lambda, shown)
+        part(view)
+        for sentence in state.ignored():
+            notices.caption(f":material/link_off: {sentence}")
+        # In a container of the fragment's own: within another's, Streamlit takes all download buttons for one.
+        with place_of_files, st.container():
+            files.offer(shown, view.fresh_analysis)
+
+    follow()
+    for _ in screen:
+        raise RuntimeError("A screen yields one part.")
+    zoo.clear_up()
+
+
+@st.cache_resource(show_spinner=False)
+def _prepare_process() -> None:
+    # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
+    # times what they gain, and one photo needs no more than half of the cores.
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    quiet.quieten()
+    forgetting.begin()

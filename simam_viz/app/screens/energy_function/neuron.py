@@ -1,0 +1,145 @@
+"""The neuron that is followed through the derivation: of the small channel, or of the photo."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ....checkpoints.loading import DEFAULT_E_LAMBDA
+from ....draw import render
+from ....lesson import derivation as lesson
+from ....lesson.derivation import PRESETS, SIDE, Derivation
+from ....modules.formulas import ATTENTION_FLOOR
+from ... import state
+from ...scene import Scene
+from ...widgets import choose
+from ...widgets.neuron_map import Place, clickable_map, pick_neuron
+from ...widgets.takeaway import Shown
+
+
+def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
+    """A neuron of the small channel, as the person has set it; draws the controls.
+
+    The small channel is in no block: where every block keeps a λ of its own, it has the one that most networks have.
+    """
+    with st.grid(2, min_column_width=150, vertical_alignment="bottom"):
+        name = state.control(
+            st.selectbox,
+            "Channel",
+            list(PRESETS),
+            name="toy",
+            default="spike",
+            parse=state.one_of({name: name for name in PRESETS}),
+            on_change=_forget_edits,
+            format_func=lambda name: PRESETS[name].title,
+        )
+        edits = state.parsed("edits", parse_edits, {})
+        place = state.parsed("at", parse_place, PRESETS[name].target)
+        channel = lesson.preset_channel(name, edits)
+
+        def set_value() -> None:
+            if not state.moved_by_hand("toy-value"):
+                return
+            changed = {**state.parsed("edits", parse_edits, {}), place: st.session_state["toy-value"]}
+            state.put("edits", ";".join(f"{row},{column},{value:g}" for (row, column), value in changed.items()))
+
+        value = float(channel[place])
+        state.show("toy-value", value)
+        st.slider("Value of the target", -5.0, 5.0, value, step=0.1, key="toy-value", on_change=set_value)
+    clickable_map(
+        shown,
+        f"toy-{name}",
+        channel,
+        render.scale_for("feature", channel),
+        place,
+        lambda chosen: state.put("at", "{},{}".format(*chosen)),
+        written=True,
+    )
+    st.caption("The channel: 9 × 9 values, blue below 0, red above. Click a neuron to make it the target.")
+    if edits:
+        st.button("Undo all changes of values", on_click=state.put, args=("edits", None), key="toy-reset")
+    state.write_url()
+    return Derivation(channel, *place, DEFAULT_E_LAMBDA if e_lambda is None else e_lambda)
+
+
+def photo_neuron(view: Scene) -> Derivation | None:
+    """A neuron of the current analysis; draws the controls. ``None`` where the block's maps have one neuron only."""
+    with st.grid(2, min_column_width=150):
+        block = choose.block(view)
+        channel = choose.channel(block)
+    if block.features[0].numel() < 2:
+        st.info(
+            f"In {block.name} a channel is one single neuron: there are no others to tell it from, and its weight is "
+            f"{ATTENTION_FLOOR:.3f}. Choose another block; until then, here is the small channel."
+        )
+        return None
+    place = pick_neuron(view.shown, f"photo-{block.name}-{channel}", block, channel, "feature")
+    st.caption(
+        f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target. "
+        "Point at one to read its value; all values are among the tensors of *Take it home*." + view.hypothetical
+    )
+    return Derivation(block.features[channel], *place, block.e_lambda)
+
+
+def whose_lambda(view: Scene, source: str, neuron: Derivation) -> None:
+    """At which λ the neuron's numbers are, and whose it is where the network's blocks keep different ones."""
+    whose = ""
+    if view.e_lambda is None:
+        of = "this block's own" if source == "photo" else "every block has its own; the small channel is in none"
+        whose = f" ({of})"
+    st.caption(f"At λ = {neuron.e_lambda:g}{whose}: the slider in the sidebar changes it.")
+
+
+def results(shown: Shown, d: Derivation) -> None:
+    """What comes out, in six numbers."""
+    side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
+    shown.keep_table(
+        "neuron",
+        "The neuron in hand",
+        [
+            {
+                "row": d.row, "column": d.column, "t": d.t, "μ": d.mean, "σ²": d.variance, "z": d.z, "energy": d.energy,
+                "energy of the best line": d.closed_form.energy, "importance": d.importance, "weight": d.weight,
+                "rank in channel": d.rank, "neurons": d.neurons,
+            }
+        ],
+    )  # fmt: skip
+    with st.grid(3, min_column_width=110):
+        st.metric("Target t", f"{d.t:.4g}", help=f"Row {d.row}, column {d.column}; it lies {side} its channel's mean.")
+        st.metric(
+            "z = (t − μ)/σ",
+            f"{d.z:.3g}",
+            help=f"How many standard deviations σ = √σ² = {d.variance**0.5:.4g} the target lies from the channel's mean "
+            f"μ = {d.mean:.4g}.",
+        )
+        st.metric(
+            "Energy e*",
+            f"{d.energy:.4g}",
+            help=f"What SimAM computes, by Eq. 5. The best line itself has {d.closed_form.energy:.4g}: Eq. 5 takes the whole "
+            "channel's mean and variance for those of the others.",
+        )
+        st.metric("Importance 1/e*", f"{d.importance:.4g}")
+        st.metric("Weight", f"{d.weight:.5f}", help="sigmoid(1/e*): what the neuron is multiplied by.")
+        st.metric("Rank in the channel", f"{d.rank} of {d.neurons}", help="By weight; 1 has the lowest energy.")
+
+
+def _forget_edits() -> None:
+    state.put("edits", None)
+    state.put("at", None)
+
+
+def parse_place(text: str) -> Place:
+    row, column = (int(part) for part in text.split(","))
+    if not (0 <= row < SIDE and 0 <= column < SIDE):
+        raise ValueError(text)
+    return row, column
+
+
+def parse_edits(text: str) -> dict[Place, float]:
+    edits = {}
+    for entry in text.split(";"):
+        row, column, value = entry.split(",")
+        number = float(value)
+        if not -5 <= number <= 5:
+            raise ValueError(text)
+        edits[parse_place(f"{row},{column}")] = number
+    return edits

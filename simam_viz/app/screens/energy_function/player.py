@@ -1,0 +1,48 @@
+"""The small channel's weights while λ runs by itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from ....draw import render
+from ....lesson import derivation as lesson
+from ....lesson.derivation import Derivation
+from ....modules.formulas import MEAN_ATTENTION_CEILING
+from ... import state
+from ...sidebar import lambda_stops
+from ...widgets import pictures
+from ...widgets.takeaway import Shown
+
+
+def lambda_player(shown: Shown, d: Derivation) -> None:
+    """The channel's weights as λ runs from 1e-6 to 10."""
+    stops = lambda_stops()
+    playing = st.toggle("Play", key="lesson-playing", help="λ runs from 1e-6 to 10, again and again.")
+
+    @st.fragment(run_every=0.5 if playing else None)
+    def frame() -> None:
+        now = st.session_state.get("lesson-lambda", 0.1)
+        if playing:
+            now = stops[(stops.index(now) + 1) % len(stops)]
+        state.show("lesson-lambda", now)
+        st.select_slider(
+            "λ of this picture", stops, now, key="lesson-lambda", format_func=lambda value: f"{value:g}",
+            on_change=state.moved_by_hand, args=("lesson-lambda",),
+        )  # fmt: skip
+        at_now = Derivation(d.channel, d.row, d.column, now)
+        weights = at_now.weights
+        scale = render.scale_for("attention weight", weights)
+        pictures.picture(
+            shown,
+            "lambda-weights",
+            partial(render.heat_map, weights, scale),
+            360,
+            alt=f"The weights of the channel at λ = {now:g}",
+            caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (below "
+            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {lesson.ratio(at_now.lambda_share)}.",
+            scale=scale,
+        )
+
+    frame()

@@ -1,0 +1,65 @@
+"""The energy of every line for one neuron, as a landscape."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from ....draw import charts, render
+from ....lesson.derivation import Derivation
+from ...widgets import pictures
+from ...widgets.takeaway import Shown
+
+SURFACE_WIDTH = 640
+
+
+def surface(shown: Shown, d: Derivation) -> None:
+    """Eq. 2 over (w, b), its minimum found both ways, and the line that belongs to it."""
+    contours, bowl = st.columns(2, gap="large", vertical_alignment="center")
+    with contours:
+        pictures.chart(
+            shown,
+            charts.energy_contours(d),
+            height=400,
+            key="contours",
+            name="energy-contours",
+            alt="Lines of equal energy over slope and offset, with the three points marked",
+        )
+    with bowl:
+        pictures.picture(
+            shown,
+            "surface",
+            partial(_surface, d),
+            SURFACE_WIDTH,
+            alt="The energy of Eq. 2 over slope and offset as a bowl in three dimensions, with the three points marked",
+        )
+    st.caption(
+        "The energy of every line w·x + b for this neuron, colours from low (dark blue) to high (yellow). The closed form "
+        "(red circle) and a search that knows nothing but Eq. 2 (black) meet at the bottom of the bowl. "
+        + (
+            "The sign that the paper prints (orange triangle) leads up the wall: a worse energy than that of the flat line "
+            "w = b = 0, which is "
+            f"{d.energy_of(0.0, 0.0):g}."
+            if d.as_printed.energy > d.closed_form.energy + 1e-9
+            else "This neuron equals the mean of the others, so w* is 0 and its sign does not matter."
+        )
+    )
+    points = {"closed form": d.closed_form, "numerical search": d.numerical, "sign as printed": d.as_printed}
+    pictures.table(
+        shown,
+        "lines",
+        "The points on the energy surface",
+        [
+            {"point": name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", "energy": f"{line.energy:.6g}"}
+            for name, line in points.items()
+        ],
+    )
+    st.caption(
+        f"This least energy, {d.closed_form.energy:.4g}, is exact: μ_t and σ_t² are those of the others. With one μ and σ² for the "
+        f"whole channel (Eq. 5) SimAM computes {d.energy:.4g} instead."
+    )
+
+
+def _surface(d: Derivation, width: int) -> render.Pixels:
+    return charts.figure_pixels(charts.energy_surface(d), width)

@@ -1,0 +1,132 @@
+"""Energy histograms: how energy, importance and weight are distributed, what they can be compared with, and λ's threshold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import streamlit as st
+
+from ...draw import charts
+from ...explain import inspection
+from ...explain.analysis import Block
+from ...export import files
+from ...modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
+from .. import state, zoo
+from ..scene import Part, Scene, Subject
+from ..widgets import choose, pictures
+from ..widgets.glossary import explain
+
+NOTHING = "nothing"
+
+
+def page(subject: Subject) -> Iterator[Part]:
+    """The whole page follows λ."""
+    yield _histograms
+
+
+def _histograms(view: Scene) -> None:
+    with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
+        block = choose.block(view)
+        whole = state.control(
+            st.segmented_control, "Neurons of", ["block", "channel"], name="of", default="block", required=True,
+            parse=state.one_of({"block": "block", "channel": "channel"}),
+            on_change=lambda: state.put("other", None),
+        ) == "block"  # fmt: skip
+        channel = None if whole else choose.channel(block)
+        log_counts = state.control(
+            st.toggle, "Counts on a log axis", name="counts", default=True,
+            parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
+        )  # fmt: skip
+    at_own = f"λ = {view.own_lambda(block):g} ({zoo.lambda_word(view.loaded)})"
+    against = state.control(
+        st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="compare", default=NOTHING, required=True,
+        parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
+        format_func={NOTHING: "nothing", "another": "another block" if whole else "another channel",
+                     "trained": at_own}.__getitem__,
+    )  # fmt: skip
+    other = None
+    if against == "another":
+        with st.grid(4, min_column_width=150):
+            other = (choose.other_block(view, block), None) if whole else (block, choose.other_channel(block))
+    elif against == "trained":
+        other = (view.at_lambda(view.loaded.e_lambda).analysis().block(block.name), channel)
+
+    part = slice(None) if channel is None else channel
+    here = f"λ = {block.e_lambda:g}" if against == "trained" else _name(block, channel)
+    there = at_own if against == "trained" else _name(*other) if other else ""
+    weights = block.attention[part]
+    variances = block.variances[part]
+    view.shown.keep_table("distribution", f"Neurons of {_name(block, channel)}", files.distribution(block, channel))
+    with st.grid(4, min_column_width=150):
+        st.metric("Neurons", f"{weights.numel():,}")
+        st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
+        st.metric("Highest weight", f"{weights.max():.4f}")
+        st.metric(
+            "Variance over λ" if channel is not None else "Median variance over λ",
+            f"{variances.median() / block.e_lambda:.3g}",
+            help="Far above 1, λ does nothing; far below, it flattens the channel.",
+        )
+    if other == (block, channel):
+        other = None
+        st.info("Both are the same: choose another one, or move λ, to see a difference.")
+
+    notes = {
+        "energy": "e*, between 0 and 2. Low energy: a neuron that stands apart. 2: one at its channel's mean.",
+        "importance": "1/e*, from its floor ½ upwards. The axis ends at the greatest value here, or at 1.",
+        "attention weight": f"sigmoid(1/e*), from its floor {ATTENTION_FLOOR:.3f} to 1: what SimAM multiplies a neuron by.",
+    }
+    with st.grid(3, min_column_width=260):
+        for quantity, note in notes.items():
+            parts = {here: block.quantity(quantity)[part]}
+            if other:
+                parts[there] = other[0].quantity(quantity)[slice(None) if other[1] is None else other[1]]
+            greatest = max(float(values.max()) for values in parts.values())
+            low, high = {"energy": (0.0, 2.0), "importance": (IMPORTANCE_FLOOR, max(greatest, 1.0))}.get(
+                quantity, (0.62, 1.0)
+            )
+            with st.container():
+                st.subheader(quantity.capitalize(), help=explain(quantity))
+                pictures.chart(
+                    view.shown,
+                    charts.histogram(parts, quantity, low, high, log_counts),
+                    height=300,
+                    alt=f"Histogram of {quantity}: {' against '.join(parts)}",
+                    key=f"histogram-{quantity.replace(' ', '-')}",
+                    name=f"{_name(block, channel)}-{quantity}-histogram",
+                )
+                st.caption(note)
+    st.caption(
+        f"Neurons of {_name(block, channel)} at λ = {block.e_lambda:g}"
+        + (f", compared with {there}: shares of each, since they may differ in number." if other else ".")
+        + view.hypothetical
+    )
+    _variances(view, block)
+
+
+def _variances(view: Scene, block: Block) -> None:
+    flat = inspection.flattened(block)
+    st.subheader("The channels' variances and λ", help=explain("flat"))
+    logs = block.variances.double().clamp_min(1e-12).log10()
+    own = view.own_lambda(block)
+    marks = {"λ": block.e_lambda} | ({} if block.e_lambda == own else {f"{zoo.lambda_word(view.loaded)} λ": own})
+    low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
+    pictures.chart(
+        view.shown,
+        charts.variances(block.variances, flat, marks, low, high),
+        height=300,
+        key="variances",
+        name=f"{block.name}-variances",
+        alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
+    )
+    below = int((block.variances < block.e_lambda).sum())
+    view.shown.keep_table("variances", f"The channels of {block.name} and λ", files.variances(block))
+    st.markdown(
+        f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
+        f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "
+        f"may still pass.{view.hypothetical}"
+    )
+
+
+def _name(block: Block, channel: int | None) -> str:
+    return block.name if channel is None else f"channel {channel} of {block.name}"

@@ -1,0 +1,175 @@
+"""Asking for what a file does not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from ....checkpoints.loading import LoadedCheckpoint, default_categories, list_checkpoints
+from ....checkpoints.weights_file import CheckpointError
+from ....networks.architectures import usual_places
+from ... import state, zoo
+from ...sidebar import EACH_ITS_OWN
+from ...zoo import Choice
+from . import shown_card
+
+_SAVED = "card-saved"
+
+_ANSWERS = {"Yes": True, "No": False, "Not known": None}
+
+_FORWARD_PASSES = {"not known, assumed to be torchvision's": None, "torchvision's": "torchvision's"}
+
+
+def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
+    """Ask for what no tensor tells, with what is assumed filled in."""
+    words = {
+        "attention": "where SimAM runs",
+        "trained_with_simam": "whether it was trained with SimAM",
+        "simam_at": "where SimAM stood",
+        "forward_pass": "the forward pass",
+        "e_lambda": "λ",
+        "input_size": "the input size",
+        "normalisation": "the normalisation",
+        "categories": "the class names",
+    }
+    assumed = [words[entry] for entry in loaded.assumed]
+    if st.session_state.pop(_SAVED, None) == loaded.name:
+        st.success(
+            "The card is saved." if choice.info else "The card is kept for this session. Download it to keep it longer."
+        )
+    with st.expander("What the file does not say", expanded=bool(assumed), icon=":material/edit_note:"):
+        if assumed:
+            st.markdown(f"Assumed until you say otherwise: {', '.join(assumed)}.")
+        if "forward_pass" in loaded.assumed:
+            st.markdown(shown_card.ASSUMED_FORWARD)
+        presets, places = _class_presets(loaded), _place_presets(loaded)
+        mark = loaded.identity  # the fields of another network are other fields
+        with st.form(f"describe-{mark}", border=False):
+            title = loaded.card.title or loaded.name
+            entries: dict[str, Any] = {"title": st.text_input("Name", title, key=f"describe-title-{mark}")}
+            with st.grid(3, min_column_width=220):
+                answers = list(_ANSWERS)
+                trained = st.selectbox(
+                    "Was it trained with SimAM?",
+                    answers,
+                    index=list(_ANSWERS.values()).index(loaded.trained_with_simam),
+                    key=f"describe-trained-{mark}",
+                )
+                attends = st.selectbox(
+                    "Run it",
+                    ["with SimAM in it", "without SimAM"],
+                    index=0 if loaded.attends else 1,
+                    key=f"describe-attention-{mark}",
+                    help="SimAM has no parameters, so both fit. Weights answer best as they were trained.",
+                )
+                place = st.selectbox(
+                    "SimAM stands",
+                    list(places),
+                    index=next(
+                        (i for i, at in enumerate(places.values()) if at == loaded.card.simam_at), len(places) - 1
+                    ),
+                    key=f"describe-places-{mark}",
+                    disabled=len(places) == 1,
+                    help="What the names of the tensors tell stands.",
+                )
+                passed = st.selectbox(
+                    "Its forward pass",
+                    list(_FORWARD_PASSES),
+                    index=int("forward_pass" not in loaded.assumed),
+                    key=f"describe-forward-{mark}",
+                )
+                e_lambda = st.number_input(
+                    "λ it was trained with", 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
+                    placeholder=EACH_ITS_OWN,
+                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR. Empty: every block keeps its own.",
+                )  # fmt: skip
+                if e_lambda is not None:
+                    entries["e_lambda"] = e_lambda
+                entries["input_size"] = st.number_input(
+                    "Input size in pixels", 32, 1024, loaded.transforms.input_size, key=f"describe-size-{mark}",
+                    help="These networks take any; 224 is what ImageNet is trained with.",
+                )  # fmt: skip
+                mean = st.text_input(
+                    "Mean of red, green, blue", _numbers_text(loaded.transforms.mean), key=f"describe-mean-{mark}"
+                )
+                std = st.text_input(
+                    "Their standard deviation", _numbers_text(loaded.transforms.std), key=f"describe-std-{mark}"
+                )
+            typed_places = st.text_area(
+                "Layers or blocks that SimAM stands behind, one name a line",
+                "\n".join(loaded.card.simam_at or ()),
+                height=100,
+                key=f"describe-typed-places-{mark}",
+                help="Counts where “behind the layers written below” is chosen. Names of the plain network, such as layer4.0.conv2.",
+            )
+            naming = st.selectbox("Class names", list(presets), key=f"describe-naming-{mark}")
+            typed = st.text_area(
+                "One name a line, in the order of the network's outputs",
+                "\n".join(loaded.categories),
+                height=160,
+                key=f"describe-names-{mark}",
+                help="Counts where “as written below” is chosen.",
+            )
+            if not st.form_submit_button("Save", icon=":material/save:"):
+                return
+        entries["trained_with_simam"] = _ANSWERS[trained]
+        entries["attention"] = "simam" if attends == "with SimAM in it" else "none"
+        if entries["attention"] == "simam":
+            entries["simam_at"] = list(places[place] or _lines(typed_places))
+        if stated := _FORWARD_PASSES[passed]:
+            entries["forward_pass"] = stated
+        entries["categories"] = list(presets[naming] or _lines(typed))
+        try:
+            entries["normalisation"] = {"mean": _numbers(mean), "std": _numbers(std)}
+            zoo.describe(choice, loaded, entries)
+        except CheckpointError as error:
+            st.error(state.plain(str(error)))
+        except OSError:
+            st.error("The card cannot be written beside the file: the folder does not allow it.")
+        else:
+            st.session_state[_SAVED] = loaded.name
+            zoo.choose(loaded.name)
+            st.rerun()
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _place_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
+    """Where SimAM may stand, in words; ``None`` takes what is typed."""
+    if loaded.match is not None and loaded.match.simam_at:
+        return {"where the names of the tensors show it": loaded.match.simam_at}
+    usual = usual_places(loaded.card.arch)
+    return {
+        "behind the second convolution of every block (its authors)": usual["convolution"],
+        "behind the last batch norm of every block, before the sum": usual["norm"],
+        "at the end of every block, behind the sum": usual["block"],
+        "behind the layers written below": None,
+    }
+
+
+def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
+    """Ways to name the classes; ``None`` takes what is typed."""
+    presets: dict[str, tuple[str, ...] | None] = {"as written below": None}
+    count = len(loaded.categories)
+    if count == 1000:
+        presets["ImageNet's 1,000"] = default_categories(1000)
+    tiny = list_checkpoints()[0].card
+    if count == len(tiny.wnids) == len(tiny.categories or ()):
+        by_id = sorted(zip(tiny.wnids, tiny.categories, strict=True))
+        presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tiny.categories
+        presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)
+    return presets
+
+
+def _numbers_text(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise CheckpointError("Mean and standard deviation take three numbers each, such as 0.5, 0.5, 0.5.") from None

@@ -1,0 +1,98 @@
+"""The network in use on the bundled photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from ....checkpoints.loading import LoadedCheckpoint, short_name
+from ....explain.analysis import analyze
+from ....explain.evidence import Evidence, training_evidence
+from ....photos.images import square_view
+from ....photos.samples import Sample, list_samples
+from ... import state
+from ...scene import Scene
+from ...server import long_task
+from ...widgets import pictures
+
+Answer = tuple[Sample, list[tuple[int, str, float]]]
+"""A sample and the five most probable classes: index, name, probability."""
+
+
+def samples(view: Scene) -> None:
+    """Run the bundled photos through the network: the top-5 of each, and what batch norm remembers of SimAM."""
+    loaded = view.loaded
+    subject = (loaded.identity, view.e_lambda, view.input_size)
+    st.markdown("Do weights, class names and preprocessing fit together? Then most of these photos are recognised.")
+    photos = list_samples()
+
+    def work() -> Iterator[Answer | Evidence]:
+        for sample in photos:
+            yield sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)
+        yield training_evidence(loaded, [sample.image() for sample in photos])
+
+    found = long_task.in_pieces(
+        "samples", subject, len(photos) + 1, work, start="Run the samples", again="Run them again", unit="steps"
+    )
+    answers = [step for step in found if not isinstance(step, Evidence)]
+    if answers:
+        _answers(loaded, answers, next((step for step in found if isinstance(step, Evidence)), None))
+
+
+def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence | None) -> None:
+    known = {_plain_name(category) for category in loaded.categories}
+    askable = [(sample, top) for sample, top in found if known & _names(sample)]
+    hits = sum(any(_plain_name(name) in _names(sample) for _, name, _ in top) for sample, top in askable)
+    if askable:
+        st.markdown(
+            f"**{hits} of {len(askable)}** photos of a class it knows have that class among the five most probable."
+        )
+    else:
+        st.markdown("By their names, none of this network's classes is on these photos.")
+    if evidence is not None:
+        st.markdown(evidence_sentence(loaded, evidence))
+    with st.grid(4, min_column_width=180):
+        for sample, top in found:
+            with st.container(border=True):
+                st.image(square_view(sample.image(), 320), alt=sample.alt, caption=sample.title, width="stretch")
+                lines = []
+                for _, name, probability in top:
+                    text = f"{state.plain(short_name(name))} {pictures.percent(probability)}"
+                    lines.append(f"1. **{text}**" if _plain_name(name) in _names(sample) else f"1. {text}")
+                st.markdown("\n".join(lines))
+    st.caption("The five most probable classes of each photo; the photo's own class is bold.")
+
+
+def evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
+    if evidence.untrained:
+        return (
+            "**These weights were never trained**: every batch norm is as it was made, with a mean of 0 and a variance of 1. So "
+            "nothing can be said of SimAM, and the answers above are chance."
+        )
+    if evidence.elsewhere:
+        return "Where SimAM stands here, batch norm does not tell whether the weights were trained with it."
+    verdict = {
+        True: "That fits weights trained **with SimAM there** better",
+        False: "That fits weights trained **without SimAM** there better",
+        None: "This does not tell whether they were trained with SimAM there",
+    }[evidence.verdict]
+    contradiction = (
+        " That is not what the card says."
+        if None not in (evidence.verdict, loaded.trained_with_simam) and evidence.verdict != loaded.trained_with_simam
+        else ""
+    )
+    return (
+        "Each batch norm remembers the variance of what reached it in training. On these photos, behind the second convolution it "
+        f"differs from that {2**evidence.with_simam:.2f}-fold with SimAM in between and {2**evidence.without:.2f}-fold without, beyond "
+        f"what the batch norm before it tells of the photos themselves. {verdict}.{contradiction} SimAM elsewhere, behind the second "
+        "batch norm or at the block's end, leaves no trace that this could see."
+    )
+
+
+def _names(sample: Sample) -> set[str]:
+    return {_plain_name(name) for name in sample.classes}
+
+
+def _plain_name(category: str) -> str:
+    return short_name(category).strip().lower()
