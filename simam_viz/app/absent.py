@@ -66,4 +66,5 @@ def _remember(entry: str, asked: str) -> None:
 
 def _recall(entry: str) -> str | None:
     """What the link asked for, once: the answer is said after what was brought in its place, and not again."""
-    return st.session_state.get(_ASKED, {}).pop(entry, None)
+    asked: dict[str, str] = st.session_state.get(_ASKED, {})
+    return asked.pop(entry, None)

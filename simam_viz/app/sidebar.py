@@ -225,25 +225,25 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
     value = state.control(
         st.select_slider,
         "λ, from 1e-6 to 10",
-        [own, *lambda_stops(*asked)] if own == EACH_ITS_OWN else lambda_stops(own, *asked),
+        [own, *lambda_stops(*asked)] if isinstance(own, str) else lambda_stops(own, *asked),
         name="lambda",
         default=own,
         parse=parse_lambda,
-        text=lambda value: None if value == EACH_ITS_OWN else state.number_text(value),
+        text=lambda value: None if isinstance(value, str) else state.number_text(value),
         format_func=lambda value: (
-            value if value == EACH_ITS_OWN else f"{value:g}" + (f" ({word})" if value == own else "")
+            value if isinstance(value, str) else f"{value:g}" + (f" ({word})" if value == own else "")
         ),
         help=explain("lambda"),
     )
     st.button(
-        f"Back to {OWN_LAMBDAS}" if own == EACH_ITS_OWN else f"Back to the {word} λ = {own:g}",
+        f"Back to {OWN_LAMBDAS}" if isinstance(own, str) else f"Back to the {word} λ = {own:g}",
         on_click=state.put,
         args=("lambda", None),
         disabled=value == own,
         width="stretch",
         key="trained-lambda",
     )
-    return None if value == EACH_ITS_OWN else value
+    return None if isinstance(value, str) else value
 
 
 def parse_lambda(text: str) -> float:

@@ -146,17 +146,23 @@ def ignored() -> list[str]:
 
 def settings() -> dict[str, str]:
     """What the controls of the fragment are set to, in the words of the screen; it fills as they are drawn."""
-    return st.session_state.setdefault(_SETTINGS, {})
+    found: dict[str, str] = st.session_state.setdefault(_SETTINGS, {})
+    return found
 
 
 def current() -> dict[str, str]:
     """The whole view, for links that keep it."""
-    return dict(st.session_state[_VIEW])
+    return _view().copy()
 
 
 def get(name: str) -> str | None:
     """The text of one entry, or ``None`` where the default holds."""
-    return st.session_state[_VIEW].get(name)
+    return _view().get(name)
+
+
+def _view() -> dict[str, str]:
+    view: dict[str, str] = st.session_state[_VIEW]
+    return view
 
 
 def put(name: str, text: str | None) -> None:
@@ -166,15 +172,16 @@ def put(name: str, text: str | None) -> None:
         session[_REPLACED] = [*session.get(_REPLACED, [])[-_REMEMBERED:], (time.monotonic(), current())]
         session[_CHANGED] = True
     if text is None:
-        session[_VIEW].pop(name, None)
+        _view().pop(name, None)
     else:
-        session[_VIEW][name] = text
+        _view()[name] = text
     gone().pop(name, None)
 
 
 def gone() -> dict[str, str]:
     """What the address asked for and was not there: its text, by entry, until that entry is set."""
-    return st.session_state.setdefault(_GONE, {})
+    entries: dict[str, str] = st.session_state.setdefault(_GONE, {})
+    return entries
 
 
 def recall() -> None:
@@ -194,7 +201,7 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
     try:
         return parse(text)
     except (ValueError, KeyError):
-        gone()[name] = st.session_state[_VIEW].pop(name)
+        gone()[name] = _view().pop(name)
         st.session_state.setdefault(_IGNORED, []).append(_does_not_exist(name, text))
         return default
 
@@ -321,7 +328,8 @@ def _address_is_old() -> bool:
 
 def _told() -> dict[str, tuple[float, Any]]:
     """When each widget of this page was last made to show another value, and what it had shown, by its key."""
-    return st.session_state.setdefault(_TOLD, {})
+    told: dict[str, tuple[float, Any]] = st.session_state.setdefault(_TOLD, {})
+    return told
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -39,19 +39,30 @@ class Choice:
     title: str
     where: str
     """Where it comes from, in words."""
-    info: CheckpointInfo | None
-    """Its file; ``None`` for an upload, which lives in its session only."""
-    own: LoadedCheckpoint | None = None
+    source: CheckpointInfo | LoadedCheckpoint
+    """Its file; or an upload itself, which lives in its session only."""
+
+    @property
+    def info(self) -> CheckpointInfo | None:
+        """Its file, if it is no upload."""
+        return self.source if isinstance(self.source, CheckpointInfo) else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its file."""
+        if isinstance(self.source, CheckpointInfo):
+            return self.source.path.stat().st_size
+        return self.source.size or 0
 
     @property
     def card(self) -> Card:
         """What is known of it without reading its tensors."""
-        return self.info.card if self.info else self.own.card
+        return self.source.card
 
     @property
     def trained_with_simam(self) -> bool | None:
         """What its card says of its training; ``None`` where it says nothing."""
-        return self.info.trained_with_simam if self.info else self.own.trained_with_simam
+        return self.source.trained_with_simam
 
     @property
     def changeable(self) -> bool:
@@ -69,7 +80,7 @@ def choices() -> dict[str, Choice]:
         where = "the command line" if here else "comes with the app" if info.bundled else "the weights folder"
         found[info.name] = Choice(info.name, info.title, where, info)
     for name, loaded in _own().items():
-        found[name] = Choice(name, loaded.card.title or name, "your upload, this session only", None, loaded)
+        found[name] = Choice(name, loaded.card.title or name, "your upload, this session only", loaded)
     first = next((name for name, choice in found.items() if choice.info and choice.info.path == asked), None)
     return {first: found[first]} | found if first else found
 
@@ -82,9 +93,9 @@ def asked_for() -> Path | None:
 
 def load(choice: Choice) -> LoadedCheckpoint:
     """The network of a choice; ``CheckpointError`` as :func:`simam_viz.load_checkpoint` raises it."""
-    if choice.own is not None:
-        return choice.own
-    return replace(_load(str(choice.info.path), choice.info.version), name=choice.name)
+    if isinstance(choice.source, LoadedCheckpoint):
+        return choice.source
+    return replace(_load(str(choice.source.path), choice.source.version), name=choice.name)
 
 
 def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
@@ -178,7 +189,7 @@ def _let_go(file: UploadedFile) -> None:
     """Give the memory of an uploaded file back now. Streamlit keeps the bytes of an uploader that is gone until the session ends."""
     context = get_script_run_ctx()
     remove = getattr(context and context.uploaded_file_mgr, "remove_file", None)  # not every manager of files has it
-    if remove is not None:
+    if context is not None and remove is not None:
         remove(session_id=context.session_id, file_id=file.file_id)
     file.close()
 
@@ -312,7 +323,8 @@ def mark(loaded: LoadedCheckpoint) -> None:
 
 
 def _own() -> dict[str, LoadedCheckpoint]:
-    return st.session_state.setdefault(_OWN, {})
+    own: dict[str, LoadedCheckpoint] = st.session_state.setdefault(_OWN, {})
+    return own
 
 
 # One lock for each file, never one for all: whoever chose another network does not wait.

@@ -45,7 +45,7 @@ def _histograms(view: Scene) -> None:
         format_func={NOTHING: "nothing", "another": "another block" if whole else "another channel",
                      "trained": at_own}.__getitem__,
     )  # fmt: skip
-    other = None
+    other: tuple[Block, int | None] | None = None
     if against == "another":
         with st.grid(4, min_column_width=150):
             other = (choose.other_block(view, block), None) if whole else (block, choose.other_channel(block))

@@ -65,12 +65,12 @@ def _run(view: Scene) -> list[Point]:
 def _results(view: Scene, points: list[Point]) -> None:
     """Two charts, the heat maps, and a table, with where the prediction flips in words."""
     names = [short_name(category) for category in view.loaded.categories]
-    lambdas = [point.e_lambda for point in points]
+    lambdas = [point.e_lambda for point in points if point.e_lambda is not None]
     own, word = view.loaded.e_lambda, zoo.lambda_word(view.loaded)
     if own is None:  # no point of the sweep is the network as it is
         at_own, own_words = reduced(view.at_lambda(None).analysis()), OWN_LAMBDAS
     else:
-        at_own, own_words = min(points, key=lambda point: abs(point.e_lambda - own)), f"the {word} λ"
+        at_own, own_words = points[lambdas.index(min(lambdas, key=lambda value: abs(value - own)))], f"the {word} λ"
     marks = {name: value for name, value in {"λ": view.e_lambda, word: own}.items() if value is not None}
     if view.e_lambda == own:
         marks.pop(word, None)
@@ -124,7 +124,7 @@ def _results(view: Scene, points: list[Point]) -> None:
     target = names[view.at_lambda(own).analysis().target]
     with st.grid(4, min_column_width=150):
         for point in [at_own, *points] if own is None else points:
-            if point is not at_own and not math.log10(point.e_lambda).is_integer():
+            if point is not at_own and point.e_lambda is not None and not math.log10(point.e_lambda).is_integer():
                 continue  # the decades are enough to see it move
             at = lambda_text(point.e_lambda)
             cam = point.cams[block.name]

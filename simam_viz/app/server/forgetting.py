@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import streamlit as st
 from streamlit import runtime
@@ -62,7 +62,7 @@ class Held(Generic[T]):
 class _Visitor:
     """Somebody who came, and what of theirs is to be emptied when they have left."""
 
-    session: weakref.ref | None
+    session: weakref.ref[Any] | None
     """Streamlit's session, if it can be had."""
     last_run: float
     left_at: float | None = None
@@ -177,7 +177,7 @@ def _again_and_again(server: Runtime) -> None:
 def _close(server: Runtime, session_id: str, visitor: _Visitor) -> None:
     """Close a session for good and empty it: the server's loop may hold on to the one that it served last."""
     server.clear_user_info_for_session(session_id)  # it can no longer be resumed, and is closed by the server's loop
-    session = visitor.session and visitor.session()
+    session = visitor.session() if visitor.session is not None else None
     if session is not None and not server.is_active_session(session_id):
         session.session_state.clear()
         session.flush_browser_queue()

@@ -65,4 +65,5 @@ def once(name: str, key: Hashable, make: Callable[[], Result], entries: int = 4)
         results[key] = make()
         for oldest in list(results)[:-entries]:
             del results[oldest]
-    return results[key]
+    found: Result = results[key]
+    return found

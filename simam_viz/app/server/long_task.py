@@ -88,7 +88,7 @@ def in_pieces(
             queue = st.empty()
             end = time.monotonic() + _PIECE_SECONDS
             try:
-                while not task.complete and time.monotonic() < end:
+                while task.work is not None and not task.complete and time.monotonic() < end:
                     with turns.turn(queue):
                         task.results.append(next(task.work))
             except Exception:

@@ -16,6 +16,9 @@ from ...widgets.neuron_map import Place, clickable_map, pick_neuron
 from ...widgets.takeaway import Shown
 
 
+NO_EDITS: dict[Place, float] = {}
+
+
 def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
     """A neuron of the small channel, as the person has set it; draws the controls.
 
@@ -32,14 +35,14 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
             on_change=_forget_edits,
             format_func=lambda name: PRESETS[name].title,
         )
-        edits = state.parsed("edits", parse_edits, {})
+        edits = state.parsed("edits", parse_edits, NO_EDITS)
         place = state.parsed("at", parse_place, PRESETS[name].target)
         channel = lesson.preset_channel(name, edits)
 
         def set_value() -> None:
             if not state.moved_by_hand("toy-value"):
                 return
-            changed = {**state.parsed("edits", parse_edits, {}), place: st.session_state["toy-value"]}
+            changed = {**state.parsed("edits", parse_edits, NO_EDITS), place: st.session_state["toy-value"]}
             state.put("edits", ";".join(f"{row},{column},{value:g}" for (row, column), value in changed.items()))
 
         value = float(channel[place])

@@ -21,6 +21,9 @@ def lambda_player(shown: Shown, d: Derivation) -> None:
     stops = lambda_stops()
     playing = st.toggle("Play", key="lesson-playing", help="λ runs from 1e-6 to 10, again and again.")
 
+    def moved() -> None:
+        state.moved_by_hand("lesson-lambda")
+
     @st.fragment(run_every=0.5 if playing else None)
     def frame() -> None:
         now = st.session_state.get("lesson-lambda", 0.1)
@@ -29,7 +32,7 @@ def lambda_player(shown: Shown, d: Derivation) -> None:
         state.show("lesson-lambda", now)
         st.select_slider(
             "λ of this picture", stops, now, key="lesson-lambda", format_func=lambda value: f"{value:g}",
-            on_change=state.moved_by_hand, args=("lesson-lambda",),
+            on_change=moved,
         )  # fmt: skip
         at_now = Derivation(d.channel, d.row, d.column, now)
         weights = at_now.weights

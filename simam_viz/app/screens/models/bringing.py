@@ -22,7 +22,7 @@ def own_file() -> None:
             width="stretch",
             key="problems",
         )
-    mine = [choice for choice in zoo.choices().values() if choice.own is not None]
+    mine = [choice for choice in zoo.choices().values() if choice.info is None]
     for choice in mine:
         st.button(
             f"Forget {choice.title}",
@@ -81,13 +81,15 @@ def torchvisions() -> None:
         # A click runs the page anew: this run ends at its next sign of progress, and what it had written goes with it.
         stop, bar = st.empty(), st.progress(0.0, "Connecting…")
         stop.button("Stop here", icon=":material/stop:", key="torchvision-stop")
+
+        def say(done: int, total: int) -> None:
+            bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
         try:
-            torchvision_weights.download(
-                weights,
-                progress=lambda done, total: bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"),
-            )
+            torchvision_weights.download(weights, progress=say)
         except CheckpointError as error:
-            stop.empty(), bar.empty()
+            stop.empty()
+            bar.empty()
             st.error(state.plain(str(error)))
         else:
             zoo.choose(name)
@@ -95,4 +97,5 @@ def torchvisions() -> None:
 
 
 def _published_title(weights: Published) -> str:
-    return f"{weights.card.title}, top-1 {weights.card.published_accuracy.top1:.1f} %"
+    accuracy = weights.card.published_accuracy
+    return f"{weights.card.title}" + (f", top-1 {accuracy.top1:.1f} %" if accuracy else "")

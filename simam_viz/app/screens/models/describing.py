@@ -141,6 +141,7 @@ def _place_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None
     """Where SimAM may stand, in words; ``None`` takes what is typed."""
     if loaded.match is not None and loaded.match.simam_at:
         return {"where the names of the tensors show it": loaded.match.simam_at}
+    assert loaded.card.arch is not None, "a network that is loaded has one"
     usual = usual_places(loaded.card.arch)
     return {
         "behind the second convolution of every block (its authors)": usual["convolution"],
@@ -157,7 +158,7 @@ def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None
     if count == 1000:
         presets["ImageNet's 1,000"] = default_categories(1000)
     tiny = list_checkpoints()[0].card
-    if count == len(tiny.wnids) == len(tiny.categories or ()):
+    if tiny.categories is not None and count == len(tiny.wnids) == len(tiny.categories):
         by_id = sorted(zip(tiny.wnids, tiny.categories, strict=True))
         presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tiny.categories
         presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)

@@ -41,7 +41,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
         card = view.loaded.card if name == view.loaded.name else choice.card
         trained = _TRAINED[view.loaded.trained_with_simam if name == view.loaded.name else choice.trained_with_simam]
         accuracy = card.accuracy or card.published_accuracy
-        size = choice.info.path.stat().st_size if choice.info else choice.own.size
+        size = choice.size
         rows.append(
             {
                 "network": choice.title,
@@ -79,7 +79,7 @@ def facts(view: Scene) -> None:
         st.metric("Parameters", f"{count_parameters(loaded.model) / 1e6:.2f} M", help="SimAM itself has none.")
         st.metric(
             f"Multiply–adds at {view.input_size} px",
-            f"{_multiply_adds(loaded, loaded.card.arch, loaded.card.num_classes, view.input_size) / 1e9:.3g} G",
+            f"{_multiply_adds(loaded, loaded.card.arch, len(loaded.categories), view.input_size) / 1e9:.3g} G",
             help="Convolutions and dense layers, for one photo. SimAM adds four for each neuron it weighs.",
         )
         st.metric("File", f"{(loaded.size or 0) / 1e6:.1f} MB")
@@ -114,7 +114,7 @@ def facts(view: Scene) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _multiply_adds(_loaded: LoadedCheckpoint, arch: str, num_classes: int, input_size: int) -> int:
+def _multiply_adds(_loaded: LoadedCheckpoint, arch: str | None, classes: int, input_size: int) -> int:
     return multiply_adds(_loaded.model, input_size)
 
 
