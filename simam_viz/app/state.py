@@ -1,8 +1,12 @@
 """What the person is looking at, kept in one place: a dict of short texts in the session, mirrored in the URL.
 
-Streamlit's own ``bind="query-params"`` keeps such values per page, and loses them when the page is changed before its
-first run has ended; a λ moved while a picture is still being computed must not be lost. So every control reads from
-and writes to this one dict, and the address bar always shows it.
+Why the mirror is ours, and not Streamlit's ``bind="query-params"``: that writes the labels of a widget and not our names, so a
+link would hold “224 × 224 px” and break with the next wording; it leaves a default out, which means something else on the next
+network; it knows the controls of the page that is open and no others; and going back leaves the page instead of undoing a
+control. Hidden inputs that are bound, one for each entry, keep the address whole, but after quick changes in the sidebar and
+the fragment one entry was missing from it now and then. So every control reads from and writes to this one dict, the address
+always shows it, and what is hard is here: the browser sends the address as it knew it when a person clicked, which may be older
+than the view (:func:`begin`), and it hears a round trip late what a widget was made to show (:func:`show`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from ...widgets import choose
 from ...widgets.neuron_map import Place, clickable_map, pick_neuron
 from ...widgets.takeaway import Shown
 
-
 NO_EDITS: dict[Place, float] = {}
 
 
@@ -131,6 +130,7 @@ def _forget_edits() -> None:
 
 
 def parse_place(text: str) -> Place:
+    """“row,column” of the small channel; ``ValueError`` for anything else."""
     row, column = (int(part) for part in text.split(","))
     if not (0 <= row < SIDE and 0 <= column < SIDE):
         raise ValueError(text)
@@ -138,6 +138,7 @@ def parse_place(text: str) -> Place:
 
 
 def parse_edits(text: str) -> dict[Place, float]:
+    """“row,column,value;…” of the small channel; ``ValueError`` for anything else."""
     edits = {}
     for entry in text.split(";"):
         row, column, value = entry.split(",")

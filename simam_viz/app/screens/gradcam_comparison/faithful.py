@@ -67,6 +67,7 @@ def in_pieces(
     more: tuple[object, ...],
     **words: str,
 ) -> list[T]:
+    """Work on some photos as :func:`long_task.in_pieces` carries it on; anew when anything it depends on changes."""
     view = asked.view
     subject = (
         tuple((photo.name, photo.target) for photo in photos), view.photo.name, view.loaded.identity, view.e_lambda,
@@ -258,10 +259,12 @@ def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) ->
 
 
 def samples() -> dict[str, str]:
+    """The bundled photos: their titles by name."""
     return {sample.name: sample.title for sample in list_samples()}
 
 
 def this_photo(asked: Comparison) -> Subject:
+    """The photo on screen, with the class that is explained."""
     return Subject(samples().get(asked.view.photo.name, "Your photo"), asked.view.photo.image, asked.target)
 
 

@@ -65,6 +65,7 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
 
 
 def evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
+    """What batch norm remembers of SimAM, in words."""
     if evidence.untrained:
         return (
             "**These weights were never trained**: every batch norm is as it was made, with a mean of 0 and a variance of 1. So "
