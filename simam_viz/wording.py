@@ -10,7 +10,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from gettext import NullTranslations
 
-_LANGUAGE: ContextVar[NullTranslations] = ContextVar("language", default=NullTranslations())
+_ENGLISH = NullTranslations()
+_LANGUAGE: ContextVar[NullTranslations] = ContextVar("language", default=_ENGLISH)
 
 
 def speak(language: NullTranslations) -> None:
