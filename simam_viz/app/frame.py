@@ -17,7 +17,7 @@ from . import absent, pages, sidebar, state, zoo
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
-from .style import ARRIVE, STYLE
+from .style import ARRIVE, STYLE, WITHOUT_OLD_PAGE
 from .widgets import takeaway
 from .widgets.takeaway import Shown
 
@@ -33,7 +33,9 @@ def run(file: str) -> None:
         sidebar.forget_upload_error()
         zoo.forget_error()
     with st.container(gap=None):  # always there, so that what follows keeps its place on the page
+        hidden = st.empty()
         if moved:
+            hidden.html(WITHOUT_OLD_PAGE)
             # The page's name makes it another piece of HTML, which runs anew.
             st.html(f'<span hidden data-page="{page}"></span>{ARRIVE}', unsafe_allow_javascript=True)
     forgetting.seen()
@@ -98,6 +100,7 @@ def run(file: str) -> None:
     for _ in screen:
         raise RuntimeError("A screen yields one part.")
     zoo.clear_up()
+    hidden.empty()
 
 
 @st.cache_resource(show_spinner=False)

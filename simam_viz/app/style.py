@@ -14,3 +14,6 @@ ARRIVE = """<script>
     document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 })();
 </script>"""
+
+# While a new page is drawn, nothing of the old one stands under its title.
+WITHOUT_OLD_PAGE = """<style>[data-testid="stMain"] [data-stale="true"] { display: none; }</style>"""
