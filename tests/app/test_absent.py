@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from simam_viz import create_model
-from simam_viz.app import zoo
 from simam_viz.app.scene import PAGES
 from simam_viz.photos.samples import list_samples
-from tests.app.screens.test_pages import checked, open_page
-from tests.browser.test_journey import App, app
-from tests.conftest import ROOT
 from tests.helpers.authors_networks import saved
 from tests.helpers.image_bombs import encoded
+from tests.helpers.pages import checked, open_page
+from tests.helpers.uploads import PHOTO, digest
 
-__all__ = ["app"]
-
-PHOTO = encoded(Image.new("RGB", (90, 90), "teal"), "PNG")
+pytestmark = pytest.mark.usefixtures("own_folder")
 OTHER = encoded(Image.new("RGB", (90, 90), "red"), "PNG")
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
-@pytest.fixture(autouse=True)
-def in_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path / "weights"))
-    (tmp_path / "weights").mkdir()
 
 
 @pytest.fixture(scope="module")
@@ -140,30 +123,3 @@ def test_a_damaged_checkpoint_is_told_of_where_its_pictures_would_be(tmp_path: P
     assert "“broken” cannot be used" in body(app)[0] and "damaged" in app.main.error[0].value
     checked(app.selectbox(key="control-size").select(128).run())
     assert "“broken” cannot be used" in body(app)[0]
-    zoo._load.clear()
-
-
-def test_what_a_move_finds_missing_is_said(app: App) -> None:
-    """The first to look for the other block is a fragment, which may not begin to write outside itself."""
-    app.open("energy_histograms?other=layer9.9")
-    app.settled("Energy histograms")
-    app.page.get_by_test_id("stMain").get_by_text("another block", exact=True).click()
-    expect(app.page.get_by_text("The link asks for other “layer9.9”, which does not exist here.")).to_be_visible(
-        timeout=20_000
-    )
-    app.idle()
-
-
-def test_on_a_phone_the_photo_is_asked_for_where_it_is_seen(app: App, tmp_path: Path) -> None:
-    app.page.set_viewport_size({"width": 390, "height": 844})
-    path = tmp_path / "mine.png"
-    path.write_bytes(PHOTO)
-    app.open(f"?photo=upload-{digest(PHOTO)}&lambda=1")
-    app.settled("Overview")
-    expect(app.page.get_by_text("Upload that photo")).to_be_in_viewport()
-    place = app.page.get_by_test_id("stMain").get_by_test_id("stFileUploader")
-    expect(place).to_be_in_viewport()
-    place.locator("input[type=file]").set_input_files(path)
-    expect(app.page.get_by_text("Upload that photo")).to_have_count(0, timeout=20_000)
-    app.idle()
-    assert app.parameters() == {"photo": f"upload-{digest(PHOTO)}", "lambda": "1"}

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from simam_viz.app.scene import PAGES
 from simam_viz.checkpoints import store
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 WEIGHTS = ROOT / "assets" / "weights"
 
@@ -20,7 +20,6 @@ WEIGHTS = ROOT / "assets" / "weights"
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Weights that a test may spoil."""
-    monkeypatch.chdir(ROOT)
     folder = tmp_path / "weights"
     shutil.copytree(WEIGHTS, folder)
     monkeypatch.setattr(store, "BUNDLED_FOLDER", folder)
@@ -63,8 +62,7 @@ def test_weights_missing_or_damaged_at_the_start(spoil: Callable[[Path], None], 
     assert not app.exception and not app.error
 
 
-def test_a_file_too_large_changes_nothing_on_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_a_file_too_large_changes_nothing_on_screen() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     before = [text.value for text in app.markdown]
     app.file_uploader(key="uploader").set_value(("huge.png", bytes(20 * 2**20 + 1), "image/png")).run()
@@ -72,8 +70,7 @@ def test_a_file_too_large_changes_nothing_on_screen(monkeypatch: pytest.MonkeyPa
     assert [text.value for text in app.markdown] == before
 
 
-def test_a_sweep_stopped_in_the_middle_keeps_what_it_has_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_a_sweep_stopped_in_the_middle_keeps_what_it_has_and_goes_on() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     app.query_params["size"] = "96"
     app.run().switch_page("pages/lambda_sweep.py").run().button(key="sweep-start").click().run()

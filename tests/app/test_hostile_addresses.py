@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.app import sidebar, state
+from simam_viz.app import state
 from simam_viz.app.scene import PAGES
-from simam_viz.app.screens.energy_function import steps as lesson_parts
-from simam_viz.app.widgets import choose
-from simam_viz.lesson.derivation import SIDE
-from tests.conftest import ROOT
-from tests.helpers.damage import DRAWN
-
-GARBAGE = {
-    "long": "x" * 10_000,
-    "control characters": "\x00\x1b[31m\u202e\n",
-    "markup": "<img src=x onerror=alert(1)><script>alert(2)</script>",
-    "Markdown": "![a](http://evil.example) :red[$x$]",
-    "digits": "9" * 900,
-    "nan": "nan",
-    "minus": "-1",
-    "huge": "1e99",
-    "empty": "",
-}
-
-
-@pytest.fixture(autouse=True)
-def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+from tests.helpers.damage import GARBAGE
+from tests.helpers.project import ROOT
 
 
 def opened(path: str, parameters: dict[str, str | list[str]]) -> AppTest:
@@ -84,49 +60,3 @@ def test_what_was_ignored_is_not_said_again_after_the_next_move() -> None:
     assert notices(app)
     app.select_slider(key="control-lambda").set_value(1.0).run()
     assert not notices(app)
-
-
-NAMED = st.one_of(st.sampled_from(state.NAMES), st.text(max_size=20))
-TEXTS = st.one_of(
-    st.text(max_size=50), st.sampled_from(sorted(GARBAGE.values())), st.floats().map(str), st.integers().map(str)
-)
-
-
-@DRAWN
-@given(st.dictionaries(NAMED, st.lists(TEXTS, max_size=3), max_size=8))
-def test_what_is_left_of_an_address_is_short_and_printable(parameters: dict[str, list[str]]) -> None:
-    view, sentences = state.sifted(parameters)
-    for name, text in view.items():
-        assert name in state.NAMES and text == parameters[name][-1] and text.isprintable() and len(text) <= 1000
-    left_out = {name for name, texts in parameters.items() if texts} - set(view)
-    assert bool(sentences) >= bool(left_out)
-    assert all(sentence.isprintable() and len(sentence) < 400 for sentence in sentences)
-
-
-@DRAWN
-@given(st.text(max_size=100))
-def test_plain_text_is_never_markdown(text: str) -> None:
-    assert not re.search(r"(?<!\\)(\\\\)*[!-/:-@\[\]^-`{-~]", state.plain(text))
-    assert state.plain(text).isprintable()
-
-
-@DRAWN
-@given(TEXTS)
-def test_parsers_give_a_value_in_range_or_a_value_error(text: str) -> None:
-    with contextlib.suppress(ValueError):
-        assert 1e-6 <= sidebar.parse_lambda(text) <= 10
-    with contextlib.suppress(ValueError):
-        assert math.isfinite(choose.finite(text))
-    with contextlib.suppress(ValueError):
-        assert 0 <= choose.below(7)(text) < 7
-
-
-@DRAWN
-@given(st.one_of(TEXTS, st.lists(st.integers(-1, 10).map(str), max_size=4).map(",".join),
-                 st.lists(st.floats(-6, 6).map(lambda value: f"1,2,{value}"), max_size=4).map(";".join)))  # fmt: skip
-def test_parsers_of_the_lesson(text: str) -> None:
-    with contextlib.suppress(ValueError):
-        assert all(0 <= index < SIDE for index in lesson_parts._parse_place(text))
-    with contextlib.suppress(ValueError):
-        for place, value in lesson_parts._parse_edits(text).items():
-            assert all(0 <= index < SIDE for index in place) and -5 <= value <= 5

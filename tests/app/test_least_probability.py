@@ -15,11 +15,10 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.explain import metrics, survey
 from simam_viz.explain.variants import VARIANTS, network
 from simam_viz.photos.samples import list_samples
-from tests.app.screens.test_comparison_page import PAGE, finished, text
-from tests.app.screens.test_pages import in_project, open_page
-from tests.explain.test_survey import measured, through
+from tests.helpers.findings import measured, through
+from tests.helpers.pages import finished, open_page, text
 
-__all__ = ["in_project"]
+PAGE = "pages/gradcam_comparison.py"
 WHY = "the network gives the class less than 10 %"
 CORAL = "coral-reef"  # with SimAM switched off, the bundled network gives it 7 %
 

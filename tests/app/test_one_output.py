@@ -22,10 +22,7 @@ from simam_viz.evaluation.accuracy import labelled_photos, places
 from simam_viz.explain import metrics, survey, sweep
 from simam_viz.export import files, report
 from simam_viz.networks import answers
-from tests.app.screens.test_comparison_page import finished, text
-from tests.app.screens.test_pages import checked, in_project, open_page
-
-__all__ = ["in_project"]
+from tests.helpers.pages import checked, finished, open_page, text
 
 
 def made(attention: str = "simam", outputs: int = 1) -> torch.nn.Module:

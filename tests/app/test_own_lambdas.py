@@ -23,10 +23,8 @@ from simam_viz.explain.analysis import OWN_LAMBDAS
 from simam_viz.explain.variants import with_attention
 from simam_viz.export import files, folder, report
 from simam_viz.networks.architectures import residual_blocks, shared_copy
-from tests.app.screens.test_comparison_page import finished, text
-from tests.app.screens.test_pages import checked, in_project, open_page
+from tests.helpers.pages import checked, finished, open_page, text
 
-__all__ = ["in_project"]
 LOW, HIGH = 1e-4, 10.0
 
 

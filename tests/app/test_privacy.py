@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 from simam_viz.app import scene, sidebar
 from simam_viz.app.scene import PAGES
 from simam_viz.photos.images import MAX_BYTES
-from tests.conftest import ROOT
 from tests.helpers.image_bombs import encoded
+from tests.helpers.project import ROOT
 
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
@@ -32,7 +32,6 @@ def test_the_server_is_set_up_for_a_classroom() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_uploader_promises_more_than_the_server_takes(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
     app = AppTest.from_file(str(ROOT / path), default_timeout=120).run()
     uploaders = app.get("file_uploader")
     assert uploaders
@@ -71,7 +70,6 @@ def test_only_what_is_the_same_for_everybody_is_cached_for_everybody() -> None:
 def test_nothing_about_a_photo_is_logged_or_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.chdir(ROOT)
     written = []
     opened = open
 
@@ -95,7 +93,6 @@ def test_nothing_about_a_photo_is_logged_or_written(
 
 
 def test_another_session_cannot_reach_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
     photo = encoded(Image.new("RGB", (90, 90), "teal"), "PNG")
     first = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     first.file_uploader(key="uploader").set_value(("mine.png", photo, "image/png")).run()

@@ -17,11 +17,9 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.explain import cam
 from simam_viz.photos.samples import list_samples
-from tests.browser.test_journey import App, alike, app, visiting
-from tests.conftest import running
+from tests.helpers.browser import App, alike, visiting
+from tests.helpers.server import running
 from tests.helpers.twins import TWIN, folder_with_twin, put_default
-
-__all__ = ["app"]
 
 
 def show(app: App, part: str) -> None:

@@ -15,16 +15,16 @@ import simam_viz
 from simam_viz.checkpoints.loading import with_card
 from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
-from tests.browser.test_journey import App, app  # noqa: F401
-from tests.checkpoints.test_checkpoints import NAN, changed
-from tests.conftest import running
 from tests.helpers.authors_networks import authors_checkpoint, authors_network, saved
+from tests.helpers.browser import App
 from tests.helpers.served_weights import EndlessHandler, serving
+from tests.helpers.server import running
+from tests.helpers.small_networks import NAN, changed
 
 BUNDLED = simam_viz.list_checkpoints()[0].card["title"]
 
 
-def uploaded_bytes(app: App) -> int:  # noqa: F811
+def uploaded_bytes(app: App) -> int:
     """What the server keeps of uploaded files, by its own account."""
     text = urllib.request.urlopen(f"{app.address}/_stcore/metrics", timeout=30).read().decode()
     return sum(int(float(line.split()[-1])) for line in text.splitlines() if "UploadedFileManager" in line)
@@ -54,7 +54,7 @@ def test_a_download_that_is_stopped_leaves_nothing(
     assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
 
 
-def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:  # noqa: F811
+def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     content = saved(authors_checkpoint(authors_network("resnet18", classes=5), "resnet18")).getvalue()
     (tmp_path / "checkpoint.pth.tar").write_bytes(content)
     torch.save(changed(layer1__0__bn1__bias=NAN), tmp_path / "broken.pth")

@@ -5,17 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import Locator
 
-from simam_viz.app import state
 from simam_viz.app.scene import PAGES
 from simam_viz.photos.samples import list_samples
-from tests.browser.test_journey import App, app
-
-__all__ = ["app"]
+from tests.helpers.browser import App
 
 TITLES = {
     path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _) in PAGES.items()
@@ -250,82 +246,3 @@ def test_steps_after_another_control_and_before_another_page(app: App) -> None:
             choose(app, "Input size", "128")
     app.go("Energy histograms")
     assert rests(app) == {"lambda": "0.01", "size": "128"} and LAMBDA.shown(app) == "0.01"
-
-
-class Address(dict):
-    """Stands for ``st.query_params``: what the browser sent, and what is written to it."""
-
-    def __init__(self, sent: dict[str, str]) -> None:
-        super().__init__(sent)
-        self.written: list[dict[str, str]] = []
-
-    def to_dict(self) -> dict[str, str]:
-        return dict(self)
-
-    def from_dict(self, view: dict[str, str]) -> None:
-        self.written.append(dict(view))
-
-
-@pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Stands for Streamlit: a session whose view is λ = 0.5, as its address says."""
-    here = SimpleNamespace(session_state={"view": {"lambda": "0.5"}, "view-written": {"lambda": "0.5"}},
-                           query_params=Address({"lambda": "0.5"}), now=100.0)  # fmt: skip
-    monkeypatch.setattr(state, "st", here)
-    monkeypatch.setattr(state, "time", SimpleNamespace(monotonic=lambda: here.now))
-    return here
-
-
-def test_the_address_is_written_where_the_browser_has_yet_to_hear_of_the_last(session: SimpleNamespace) -> None:
-    state.write_url()
-    assert session.query_params.written == []
-    session.session_state["view"]["lambda"] = "0.7"
-    state.write_url()
-    session.session_state["view"]["lambda"] = (
-        "0.5"  # back at once: what was sent along is the address from before both moves
-    )
-    state.write_url()
-    assert session.query_params.written == [{"lambda": "0.7"}, {"lambda": "0.5"}]
-
-
-def test_a_widget_is_told_what_it_does_not_show_and_nothing_else(session: SimpleNamespace) -> None:
-    assigned: list[float] = []
-
-    class Session(dict):
-        def __setitem__(self, key: str, value: object) -> None:
-            super().__setitem__(key, value)
-            if key == "widget":
-                assigned.append(value)
-
-    here = session.session_state = Session(session.session_state)
-    state.show("widget", 0.5)
-    session.now += 0.5 * state.TOLD_SECONDS
-    state.show("widget", 0.5)  # the first may have been lost
-    session.now += state.TOLD_SECONDS
-    state.show("widget", 0.5)
-    dict.__setitem__(here, "widget", 0.1 + 0.2)  # moved, as the browser counts
-    state.show("widget", 0.3)
-    assert assigned == [0.5, 0.5], "whoever is quick has moved it on"
-    state.show("widget", 0.7)
-    assert state.moved_by_hand("widget")
-    state.show("widget", 0.7)
-    assert assigned == [0.5, 0.5, 0.7]
-
-
-def test_what_the_browser_says_again_is_no_move(session: SimpleNamespace) -> None:
-    here = session.session_state
-    state.show("widget", 0.5)
-    session.now += 10
-    state.show("widget", 0.1)
-    here["widget"] = 0.5  # with another control's click, at once
-    assert not state.moved_by_hand("widget")
-    session.now += 10
-    assert state.moved_by_hand("widget"), "later, and from an address that is new, it is the person"
-    state.show("widget", 0.1)
-    here["view"] = {"lambda": "0.9"}
-    state.write_url()
-    session.now += 10
-    here["widget"] = 0.5
-    assert not state.moved_by_hand("widget"), "the address that it sent along is older than the change"
-    here["widget"] = 0.6
-    assert state.moved_by_hand("widget"), "that is neither the one nor the other"

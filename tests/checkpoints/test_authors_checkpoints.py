@@ -8,9 +8,7 @@ from PIL import Image
 from torchvision.models import ResNet18_Weights
 
 import simam_viz
-from tests.helpers.authors_networks import PublishedSimAM, authors_checkpoint, authors_network, saved
-
-ARCHITECTURES = ["resnet18", "resnet34", "resnet50", "resnet101", "resnext50_32x4d", "mobilenet_v2"]
+from tests.helpers.authors_networks import ARCHITECTURES, PublishedSimAM, authors_checkpoint, authors_network, saved
 
 
 @pytest.fixture(scope="module")

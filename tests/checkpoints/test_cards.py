@@ -5,32 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from simam_viz.checkpoints import sentences
 from simam_viz.checkpoints.card import Card
 from simam_viz.checkpoints.loading import list_checkpoints
 from simam_viz.draw import charts
-
-CARD = Card.of({
-    "accuracy": {"top1": 56.25, "top5": 79.0, "images": 10000, "input_size": 192},
-    "expected_calibration_error": 4.25,
-    "pointing_game": {"grad_cam": 61.5, "centre": 52.0, "images": 10000},
-    "twin_difference": {"first": "a", "second": "b", "difference": -1.5, "low": -2.25, "high": -0.75, "images": 10000,
-                        "input_sizes": {"a": 192, "b": 160}},
-    "accuracy_by_input_size": {"values": {"128": {"top1": 55.0, "top5": 78.0}, "96": {"top1": 50.0, "top5": 75.0}}},
-    "categories": ["one, uno", "two", "three", "four", "five"],
-    "class_accuracy": [10.0, 90.0, None, 50.0, 30.0],
-    "confused_pairs": [{"true": "one, uno", "predicted": "two", "images": 9}, {"true": "two", "predicted": "one, uno", "images": 4}],
-    "training_seconds": 9290,
-    "parameters": 11279112,
-    "seed": 0,
-    "curves": [
-        {"epoch": 1, "px": 64, "seconds": 9.0, "train_loss": 5.0, "top1": 5.0, "top5": 15.0},
-        {"epoch": 2, "px": 64, "seconds": 18.0, "train_loss": 4.5, "top1": 9.0, "top5": 25.0},
-        {"epoch": 3, "px": 96, "seconds": 30.0, "train_loss": 4.0, "top1": 15.0, "top5": 35.0},
-    ],
-})  # fmt: skip
+from tests.helpers.cards import CARD
 
 
 def test_sentences_tell_the_numbers() -> None:
@@ -94,23 +74,3 @@ def test_learning_curves_mark_where_the_size_changes() -> None:
     assert [series["data"][-1] for series in spec["series"]] == [[3, 15.0], [3, 35.0], [3, 4.0]]
     marks = spec["series"][0]["markLine"]["data"]
     assert [(mark["xAxis"], mark["label"]["formatter"]) for mark in marks] == [(0.5, "64 px"), (2.5, "96 px")]
-
-
-def test_the_card_is_on_screen() -> None:
-    def page(entries: dict) -> None:
-        import simam_viz
-        from simam_viz.app.screens.models import shown_card
-        from simam_viz.app.widgets import takeaway
-        from simam_viz.checkpoints.card import Card
-        from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
-
-        takeaway.begin()
-        card, model = Card.of(entries), simam_viz.create_model("resnet18", num_classes=5)
-        shown_card.classes_known(LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card))
-
-    app = AppTest.from_function(page, kwargs={"entries": dict(CARD)}, default_timeout=30).run()
-    assert not app.exception
-    text = " ".join(markdown.value for markdown in app.markdown)
-    for part in ("56.2 %", "Expected calibration error", "Pointing game", "−1.50 points", "2 h 35 min", "one, uno"):
-        assert part in text
-    assert [len(table.value) for table in app.dataframe] == [2, 4, 2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import hashlib
 import io
@@ -30,6 +29,7 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint, with_card
 from simam_viz.checkpoints.store import write_card
 from tests.helpers.authors_networks import saved
 from tests.helpers.served_weights import publish, serving
+from tests.helpers.small_networks import NAN, changed, small_weights
 
 
 def test_bundled_default_is_ready(loaded: LoadedCheckpoint) -> None:
@@ -110,25 +110,6 @@ def test_what_is_no_checkpoint_is_one_sentence(source, sentence: str) -> None:
     with pytest.raises(CheckpointError, match=sentence) as caught:
         load_checkpoint(source())
     assert "\n" not in str(caught.value)
-
-
-@functools.cache
-def small_weights() -> dict[str, torch.Tensor]:
-    """Every value is 0 or 1, so that tests may change one tensor of a copy of the dict."""
-    with torch.device("meta"):
-        model = create_model("resnet18", "simam", 3)
-    return {
-        name: torch.zeros(t.shape, dtype=t.dtype) + name.endswith("running_var")
-        for name, t in model.state_dict().items()
-    }
-
-
-def changed(**tensors: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    weights = small_weights() | {name.replace("__", "."): tensor for name, tensor in tensors.items()}
-    return {name: tensor for name, tensor in weights.items() if tensor is not None}
-
-
-NAN = torch.zeros(64).index_fill(0, torch.tensor([5, 9]), float("nan"))
 
 
 @pytest.mark.parametrize(

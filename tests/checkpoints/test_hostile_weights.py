@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simam_viz import CheckpointError, load_checkpoint
-from tests.conftest import ROOT
 from tests.helpers.damage import DRAWN, damaged
 from tests.helpers.hostile_weights import HOSTILE, TRACE, Trap, network, saved, small_files
+from tests.helpers.project import ROOT
 
 # Seconds to build; ``python -m tests.long weights`` tries all of them under limits of memory and time.
 SLOW = {"zip: storage of a gigabyte", "zip: a hundred million Nones", "safetensors: a header of 90 MB"}

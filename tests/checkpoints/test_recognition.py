@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import collections
 import datetime
-import functools
 import io
 import pathlib
 import pickle
@@ -26,25 +25,9 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint, with_card
 from simam_viz.checkpoints.store import write_card
 from simam_viz.networks.architectures import plain_state_dict, receptive_field, simam_lambdas, usual_places
 from tests.helpers.authors_networks import saved
+from tests.helpers.small_networks import network, other, weights
 
 X = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-
-
-@functools.cache
-def network(classes: int = 5) -> nn.Module:
-    """A plain ResNet-18 whose batch norms have seen something."""
-    torch.manual_seed(0)
-    model = resnet18(num_classes=classes)
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.running_mean.normal_(0, 0.1)
-                module.running_var.uniform_(0.5, 1.5)
-    return model.eval().requires_grad_(False)
-
-
-def weights() -> dict[str, Tensor]:
-    return dict(network().state_dict())
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
@@ -53,11 +36,6 @@ def prefixed(prefix: str, tensors: dict[str, Tensor] | None = None) -> dict[str,
 
 def renamed(old: str, new: str) -> dict[str, Tensor]:
     return {name.replace(old, new): tensor for name, tensor in weights().items()}
-
-
-def other() -> dict[str, Tensor]:
-    """The same network with other numbers, such as a teacher's."""
-    return {name: tensor * 1.5 if tensor.is_floating_point() else tensor for name, tensor in weights().items()}
 
 
 def is_the_network(loaded: LoadedCheckpoint) -> bool:

@@ -17,7 +17,7 @@ import simam_viz
 from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.photos.samples import list_samples
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 
 def test_analyze_writes_the_picture_the_weights_and_the_answer(tmp_path: Path, loaded: LoadedCheckpoint) -> None:

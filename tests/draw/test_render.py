@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from simam_viz.app.widgets import pictures
 from simam_viz.draw import charts, render
 from simam_viz.modules.formulas import ATTENTION_FLOOR
 from simam_viz.photos.images import centre_square
@@ -92,13 +91,6 @@ def test_photos_of_any_shape_have_bearable_proportions(size: tuple[int, int]) ->
     image = Image.new("RGB", size, "black")
     height, width, _ = render.framed_photo(image, centre_square(*size), 640).shape
     assert height <= 640 and width <= 640 and 0.39 <= height / width <= 1.34
-
-
-def test_ends_of_a_scale_are_told_apart() -> None:
-    assert pictures.span(0.622459, 1.0) == ("0.622", "1")
-    low, high = pictures.span(0.622459, 0.622481)
-    assert low != high
-    assert pictures.percent(0.0001) == "<0.1%" and pictures.percent(0.5) == "50.0%"
 
 
 def test_png_round_trip() -> None:

@@ -11,15 +11,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 import simam_viz
-from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
+from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.explain.variants import VARIANTS, with_attention
 from simam_viz.networks.architectures import residual_blocks, set_e_lambda, shared_copy
-
-
-def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
-    torch.manual_seed(0)
-    model = simam_viz.create_model(arch, attention, num_classes=6).eval()
-    return LoadedCheckpoint("small", model, Transforms(64), tuple("abcdef"), 0.1)
+from tests.helpers.small_networks import small
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])

@@ -17,7 +17,7 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint, list_checkpoints, lo
 from simam_viz.explain.variants import VARIANTS, ablate_blocks, columns, compare, lambda_of, network, with_attention
 from simam_viz.modules.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
 from simam_viz.networks.architectures import residual_blocks
-from tests.explain.test_analysis import small
+from tests.helpers.small_networks import small
 from tests.helpers.twins import TWIN, folder_with_twin
 
 

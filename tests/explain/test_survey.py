@@ -13,7 +13,8 @@ from PIL import Image
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import figures
-from simam_viz.explain import metrics, survey
+from simam_viz.explain import survey
+from tests.helpers.findings import through
 
 
 def test_a_class_is_not_contrasted_with_itself(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -34,23 +35,6 @@ def test_a_class_is_not_contrasted_with_itself(loaded: LoadedCheckpoint, photo: 
     torch.testing.assert_close(map_, rather, rtol=1e-3, atol=1e-3)
     drawn = list(figures.cells(networks, photos, "layer4.0", "LayerCAM", 64, 8))
     assert [cell.trouble for cell in drawn[:2]] == ["class contrasted with itself"] * 2
-
-
-def measured(score: float, probability: float, drop: float = 0.0) -> metrics.Faithfulness:
-    """Measures with this score (insertion − deletion), probability of the whole photo and drop."""
-    ends, level = torch.tensor([0.0, 1.0]), torch.full((2,), score)
-    return metrics.Faithfulness(ends, torch.zeros(2), level, probability, probability * (1 - drop))
-
-
-def through(
-    network: str, scores: list[float], probabilities: list[float], map_: torch.Tensor, drop: float = 0.0
-) -> list[survey.Finding]:
-    """Findings for Grad-CAM of these scores, and for controls that score nothing, for photos 0, 1, 2, …"""
-    return [
-        survey.Finding(str(photo), network, kind, map_, "", measured(score * (kind == "Grad-CAM"), probability, drop))
-        for photo, (score, probability) in enumerate(zip(scores, probabilities, strict=True))
-        for kind in ("Grad-CAM", *metrics.CONTROLS)
-    ]
 
 
 def test_only_photos_that_all_were_measured_on_are_compared() -> None:

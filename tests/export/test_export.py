@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +16,12 @@ from simam_viz import Analysis
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.export import files, report
+from tests.helpers.take_home import parsed, read
 
 
 @pytest.fixture(scope="module")
 def analysis(loaded: LoadedCheckpoint, photo: Image.Image) -> Analysis:
     return simam_viz.analyze(loaded, photo, e_lambda=0.3, input_size=96)
-
-
-def read(data: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
 def test_tables_hold_the_analysis(analysis: Analysis) -> None:
@@ -98,35 +92,6 @@ def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "a").read_bytes() == b"0"
     assert files.write({"a": b"1", "c/d": b"2"}, tmp_path) == [tmp_path / "a", tmp_path / "c/d"]
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a", "d"]
-
-
-class Page(HTMLParser):
-    """What a report refers to, and what stands in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.pictures: list[tuple[str, bytes]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        found = dict(attributes)
-        self.addresses += [found[name] for name in ("src", "href", "srcset", "data") if name in found]
-        if tag == "img":
-            kind, _, data = found["src"].partition(",")
-            assert kind == "data:image/png;base64"
-            self.pictures.append((found["alt"], base64.b64decode(data)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def parsed(html: bytes) -> Page:
-    page = Page()
-    page.feed(html.decode())
-    return page
 
 
 def test_the_report_is_complete_in_itself(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image) -> None:

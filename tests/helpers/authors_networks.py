@@ -179,3 +179,6 @@ def saved(content: object, **options: Any) -> io.BytesIO:
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return io.BytesIO(buffer.getvalue())
+
+
+ARCHITECTURES = ["resnet18", "resnet34", "resnet50", "resnet101", "resnext50_32x4d", "mobilenet_v2"]

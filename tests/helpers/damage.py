@@ -1,4 +1,4 @@
-"""Ways to build a file and to damage it, for tests that draw them at random (hypothesis)."""
+"""Ways to build a file and to damage it, for tests that draw them at random (hypothesis); and texts no address should hold."""
 
 from __future__ import annotations
 
@@ -108,3 +108,16 @@ def damaged(draw: st.DrawFn, files: st.SearchStrategy[bytes]) -> bytes:
             end = min(len(data), at + draw(st.integers(1, 200)))
             data[at:end] = bytes(end - at)
     return bytes(data)
+
+
+GARBAGE = {
+    "long": "x" * 10_000,
+    "control characters": "\x00\x1b[31m\u202e\n",
+    "markup": "<img src=x onerror=alert(1)><script>alert(2)</script>",
+    "Markdown": "![a](http://evil.example) :red[$x$]",
+    "digits": "9" * 900,
+    "nan": "nan",
+    "minus": "-1",
+    "huge": "1e99",
+    "empty": "",
+}

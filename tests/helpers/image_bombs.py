@@ -258,3 +258,7 @@ def _tiff_tile(side: int) -> bytes:
     tile = zlib.compress(bytes(side * side), 9)
     return tiff_of(8, 8, (259, 3, 1, 8), (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 200), (325, 4, 1, len(tile)),
                    tail=bytes(60) + tile)  # fmt: skip
+
+
+def ftyp(brand: bytes, *compatible: bytes) -> bytes:
+    return struct.pack(">I", 16 + 4 * len(compatible)) + b"ftyp" + brand + bytes(4) + b"".join(compatible) + bytes(200)

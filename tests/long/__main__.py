@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 from . import files, sessions
 
@@ -21,7 +21,7 @@ PARTS = ("images", "weights", "properties", "suite", "sessions", "fuzz")
 
 def properties(examples: int) -> bool:
     """The property-based tests of the suite, with many random examples instead of a few fixed ones."""
-    names = ["photos/test_hostile_images", "checkpoints/test_hostile_weights", "app/test_hostile_addresses"]
+    names = ["photos/test_hostile_images", "checkpoints/test_hostile_weights", "app/test_state"]
     command = [sys.executable, "-m", "pytest", "-W", "ignore", *(f"tests/{name}.py" for name in names)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SIMAM_VIZ_EXAMPLES": str(examples)}, check=False)
     return done.returncode == 0

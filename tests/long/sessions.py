@@ -19,7 +19,7 @@ import safetensors.torch
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 from tests.helpers.visitors import Tally, vanish, visit
 
 

@@ -12,7 +12,7 @@ import torch
 
 import simam_viz
 from simam_viz.modules import formulas
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 w, b, t, lam = sp.symbols("w b t lambda", real=True)
 y_t, y_o = sp.symbols("y_t y_o", real=True)

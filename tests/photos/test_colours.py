@@ -13,24 +13,24 @@ import pytest
 from PIL import Image, ImageCms
 
 import simam_viz
-from simam_viz.photos.colours import matrix_profile
 from simam_viz.photos.images import read_photo
 from simam_viz.photos.samples import list_samples
+from tests.helpers.colour_files import (
+    ADOBE,
+    D50,
+    D65,
+    P3,
+    PROPHOTO,
+    REC2020,
+    SRGB,
+    cmyk_profile,
+    colour_png,
+    grey_profile,
+    profile,
+)
 from tests.helpers.image_bombs import encoded, png, png_chunk
 
-ADOBE = (((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), 563 / 256)
-P3 = (((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), None)
-REC2020 = (((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)), None)
-PROPHOTO = (((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), 1.8)
-SRGB = (((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)), None)
-D65, D50 = (0.3127, 0.3290), (0.3457, 0.3585)
 SPACES = {"Adobe RGB": ADOBE, "Display P3": P3, "Rec. 2020": REC2020, "ProPhoto": PROPHOTO}
-
-
-def profile(space: tuple, white: tuple[float, float] = D65) -> bytes:
-    primaries, gamma = space
-    curve = (gamma,) if gamma else (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-    return matrix_profile(primaries, curve, white)
 
 
 def xyz(x: float, y: float) -> np.ndarray:
@@ -103,16 +103,6 @@ def test_every_mode_that_can_bring_a_profile(pixels: np.ndarray) -> None:
     assert off(read.image, pixels) < off(plain.image, pixels) - 3
 
 
-def grey_profile(gamma: float) -> bytes:
-    """As scanners and Photoshop write them: a curve and nothing else."""
-    d50 = b"XYZ " + bytes(4) + struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1, 0.8249)))
-    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
-    at = 128 + 4 + 24
-    table = struct.pack(">I4sII4sII", 2, b"wtpt", at, len(d50), b"kTRC", at + len(d50), len(curve))
-    head = struct.pack(">I4sI4s4s4s", at + len(d50) + len(curve), b"", 0x02400000, b"mntr", b"GRAY", b"XYZ ")
-    return (head + bytes(12) + b"acsp").ljust(68, b"\0").ljust(128, b"\0") + table + d50 + curve
-
-
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
 def test_grey_photos_have_profiles_of_their_own(mode: str) -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -133,14 +123,6 @@ def test_sixteen_bits_of_prophoto() -> None:
     assert np.abs(np.asarray(read.image)[:7] - right).max() <= 2 and len(read.notices) == 2
 
 
-def colour_png(values: np.ndarray, *chunks: bytes) -> bytes:
-    height, width = values.shape[:2]
-    kinds = {2: 0, 3: {2: 4, 3: 2, 4: 6}.get(values.shape[-1])}
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    data = png_chunk(b"IDAT", zlib.compress(rows))
-    return png(*chunks, data, width=width, height=height, depth=16, colour=kinds[values.ndim])
-
-
 def test_printing_colours_by_their_profile() -> None:
     """No CMYK profile is free to ship: this one is made of a table, by which ink darkens as 1 − ink."""
     image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
@@ -149,28 +131,6 @@ def test_printing_colours_by_their_profile() -> None:
     assert np.abs(np.asarray(read.image, int)[0, 0] - [119, 119, 119]).max() <= 3, "L* = 50 for red in this profile"
     without = read_photo(encoded(image, "TIFF"))
     assert "without a profile" in without.notices[0]
-
-
-def cmyk_profile() -> bytes:
-    """A printer's profile with a table of two steps an ink: grey, L* = 25 × (4 − the inks' sum), black from there on."""
-    inks = np.indices((2, 2, 2, 2)).sum(axis=0).ravel()
-    lab = np.zeros((16, 3))
-    lab[:, 0] = (100 - 25 * inks).clip(0)
-    numbers = np.column_stack([lab[:, 0] / 100 * 65280, *(np.full(16, 32768),) * 2]).round().astype(">u2").tobytes()
-    ramp = np.array([0, 65535], ">u2").tobytes()
-    table = (
-        b"mft2" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", *(65536 * v for v in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
-    )
-    table += struct.pack(">HH", 2, 2) + ramp * 4 + numbers + ramp * 3
-    white = b"XYZ " + bytes(4) + struct.pack(">3i", *(round(v * 65536) for v in (0.9642, 1, 0.8249)))
-    parts = {b"wtpt": white, b"A2B0": table, b"A2B1": table}
-    at, listed, body = 132 + 12 * len(parts), struct.pack(">I", len(parts)), b""
-    for name, part in parts.items():
-        part += bytes(-len(part) % 4)
-        listed += struct.pack(">4sII", name, at + len(body), len(part))
-        body += part
-    head = struct.pack(">I4sI4s4s4s", at + len(body), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ") + bytes(12) + b"acsp"
-    return (head.ljust(68, b"\0") + white[8:]).ljust(128, b"\0") + listed + body
 
 
 def test_srgb_is_left_alone(pixels: np.ndarray) -> None:

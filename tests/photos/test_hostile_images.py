@@ -14,10 +14,9 @@ from PIL import Image
 
 from simam_viz import ImageError, open_image
 from simam_viz.quiet import quieten
+from tests.helpers.colour_files import P3, cmyk_profile, colour_png, deep_tiff, grey_profile, profile
 from tests.helpers.damage import DRAWN, KINDS, MODES, ORIENTATION, blank, damaged, encoded, image_files
 from tests.helpers.image_bombs import BOMBS, MEGABYTE, png_chunk
-from tests.photos.test_colours import P3, cmyk_profile, colour_png, grey_profile, profile
-from tests.photos.test_photos import deep_tiff
 
 # Pytest puts its own filters of warnings over the app's.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

@@ -20,9 +20,9 @@ from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.photos.images import MAX_INPUT_SIZE, SUFFIXES, enlargement, formats_in_words, read_photo
 from simam_viz.photos.samples import list_samples
-from tests.conftest import ROOT
-from tests.helpers.image_bombs import encoded, jpeg_segment, png_chunk, progressive_scans, tiff
-from tests.photos.test_colours import colour_png
+from tests.helpers.colour_files import colour_png, deep_tiff
+from tests.helpers.image_bombs import encoded, ftyp, jpeg_segment, png_chunk, progressive_scans, tiff
+from tests.helpers.project import ROOT
 
 MP4 = struct.pack(">I", 24) + b"ftypmp42" + bytes(4) + b"isommp42"
 
@@ -67,36 +67,6 @@ def deep_file(kind: str, ramp: np.ndarray, *chunks: bytes, tags: tuple = ()) -> 
     if kind == "colour and alpha PNG":
         return colour_png(np.dstack([ramp] * 3 + [opaque]), *chunks)
     return deep_tiff(np.dstack([ramp] * 3), packed="packed" in kind, order=">" if "big" in kind else "<", tags=tags)
-
-
-def deep_tiff(
-    values: np.ndarray, packed: bool = False, order: str = "<", tags: tuple = (), photometric: int | None = None
-) -> bytes:
-    """A 16-bit TIFF of one strip, as Pillow cannot write it in colour. ``tags``: further short entries (tag, value)."""
-    height, width, bands = values.shape
-    data = values.astype(f"{order}u2").tobytes()
-    data = zlib.compress(data) if packed else data
-    entries = {256: [width], 257: [height], 258: [16] * bands, 259: [8 if packed else 1], 277: [bands], 278: [height]}
-    entries |= {262: [(2 if bands == 3 else 1) if photometric is None else photometric], 273: [0], 279: [len(data)]}
-    entries |= {tag: [value] * bands for tag, value in tags}
-    start = 8 + 2 + 12 * len(entries) + 4
-    tail, rows = b"", b""
-    for tag, numbers in sorted(entries.items()):
-        if len(numbers) > 2:
-            value = struct.pack(order + "I", start + len(tail))
-            tail += struct.pack(f"{order}{len(numbers)}H", *numbers)
-            rows += struct.pack(order + "HHI", tag, 3, len(numbers)) + value
-        else:
-            rows += struct.pack(order + "HHI", tag, 4 if tag in (273, 279) else 3, len(numbers))
-            if tag == 273:
-                rows += b"HERE"
-            elif tag == 279:
-                rows += struct.pack(order + "I", *numbers)
-            else:
-                rows += struct.pack(f"{order}{len(numbers)}H", *numbers).ljust(4, b"\0")
-    rows = rows.replace(b"HERE", struct.pack(order + "I", start + len(tail)))
-    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
-    return head + struct.pack(order + "H", len(entries)) + rows + bytes(4) + tail + data
 
 
 @pytest.mark.parametrize(
@@ -242,10 +212,6 @@ def test_several_pictures_in_one_file(cup: Image.Image) -> None:
 
 
 # What is no photo here
-
-
-def ftyp(brand: bytes, *compatible: bytes) -> bytes:
-    return struct.pack(">I", 16 + 4 * len(compatible)) + b"ftyp" + brand + bytes(4) + b"".join(compatible) + bytes(200)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import measure
 from benchmarks.measure import Budget, Row, durations, missing, ratio
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simam_viz.checkpoints.loading import CheckpointInfo, list_checkpoints
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 
 def test_the_python_in_the_readme_runs_as_printed(

@@ -11,9 +11,11 @@ import pytest
 
 import simam_viz
 from simam_viz.photos.samples import SAMPLES_FOLDER, list_samples
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 PACKAGE = ROOT / "simam_viz"
+TESTS = ROOT / "tests"
+BROWSERS = ("playwright", "axe_playwright_python")
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 
 
@@ -29,6 +31,26 @@ def imports(path: Path) -> set[str]:
             module = ".".join([*base, *([node.module] if node.module else [])])
             found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return found
+
+
+def test_no_test_imports_another() -> None:
+    """What two of them share lies in ``tests/helpers``, or is a fixture of their room's ``conftest.py``."""
+    for path in TESTS.rglob("*.py"):
+        names = {part for name in imports(path) if name.startswith("tests.") for part in name.split(".")}
+        assert not {name for name in names if name.startswith("test_")} and "conftest" not in names, path
+
+
+def test_only_journeys_need_a_browser() -> None:
+    """Everything else runs without Playwright: the tests, and the helpers that they use."""
+    rooms = [room for room in TESTS.iterdir() if room.name not in ("browser", "helpers", "long")]
+    waiting = [path for room in rooms for path in ([room] if room.is_file() else room.rglob("*.py"))]
+    seen = set(waiting)
+    while waiting:
+        names = imports(path := waiting.pop())
+        assert not {name for name in names if name.startswith(BROWSERS)}, path
+        used = {ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.startswith("tests.")}
+        waiting += [path for path in used - seen if path.exists()]
+        seen |= used
 
 
 def test_pages_are_thin() -> None:

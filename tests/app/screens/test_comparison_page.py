@@ -13,7 +13,6 @@ import safetensors.torch
 import streamlit as st
 import torch
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz.app import scene
@@ -24,10 +23,9 @@ from simam_viz.explain import cam, metrics
 from simam_viz.explain.analysis import Analysis, analyze_together
 from simam_viz.explain.variants import VARIANTS, ablate_blocks, compare
 from simam_viz.photos.samples import list_samples
-from tests.app.screens.test_pages import checked, in_project, open_page
+from tests.helpers.pages import checked, finished, open_page, text
 from tests.helpers.twins import TWIN, folder_with_twin, put_default
 
-__all__ = ["in_project"]
 PAGE = "pages/gradcam_comparison.py"
 NO_TWIN = "The twin's column is missing."
 
@@ -48,20 +46,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
-
-
-def text(app: AppTest) -> str:
-    return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader) for element in kind)
-
-
-def finished(app: AppTest, start: str) -> AppTest:
-    """Press a button that starts long work, and wait for its end."""
-    app.button(key=f"{start}-start").click().run()
-    for _ in range(300):
-        if not any(button.key == f"{start}-stop" for button in app.button):
-            return checked(app)
-        checked(app.run())
-    raise AssertionError("it does not end")
 
 
 @pytest.mark.usefixtures("alone")

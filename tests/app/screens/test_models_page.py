@@ -6,7 +6,6 @@ import json
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,59 +23,20 @@ from simam_viz.app.widgets import pictures
 from simam_viz.checkpoints import torchvision_weights
 from simam_viz.networks.architectures import count_parameters, multiply_adds
 from simam_viz.photos.samples import list_samples
-from tests.app.screens.test_pages import checked, open_page
-from tests.checkpoints.test_authors_checkpoints import ARCHITECTURES
-from tests.checkpoints.test_checkpoints import NAN, changed
-from tests.conftest import ROOT
-from tests.helpers.authors_networks import PublishedSimAM, authors_checkpoint, authors_network, saved
+from tests.helpers.authors_networks import ARCHITECTURES, PublishedSimAM, authors_checkpoint, authors_network, saved
+from tests.helpers.models_page import PAGE, everything, field, metrics, open_models, samples_run, upload
+from tests.helpers.pages import checked, open_page
+from tests.helpers.project import ROOT
 from tests.helpers.served_weights import publish, serving
 from tests.helpers.small_data import data_arguments, make_small_data
+from tests.helpers.small_networks import NAN, changed
 
-PAGE = "pages/models.py"
-
-
-@pytest.fixture(autouse=True)
-def in_project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path / "weights"))
-    (tmp_path / "weights").mkdir()
-    yield
-    zoo._load.clear()
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture(scope="module")
 def authors_file() -> bytes:
     return saved(authors_checkpoint(authors_network("resnet18", classes=5), "resnet18")).getvalue()
-
-
-def open_models(**parameters: str) -> AppTest:
-    """The page as one comes to it from the front door, so that other pages can be gone to."""
-    return checked(open_page("app.py", **parameters).switch_page(PAGE).run())
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def everything(app: AppTest) -> str:
-    texts = [*app.markdown, *app.caption, *app.error, *app.info, *app.success, *app.subheader]
-    return " ".join(text.value for text in texts)
-
-
-def field(app: AppTest, kind: str, label: str):
-    return next(each for each in getattr(app, kind) if each.label == label)
-
-
-def upload(app: AppTest, name: str, content: bytes, place: str = "page") -> AppTest:
-    uploader = next(each for each in app.file_uploader if place in (each.key or "") and "checkpoint" in each.key)
-    return checked(uploader.upload(name, content).run())
-
-
-def samples_run(app: AppTest) -> None:
-    """Run the samples to the end."""
-    checked(app.button(key="samples-start").click().run())
-    while app.session_state["task-samples"].running:
-        checked(app.run())
 
 
 def test_the_samples_can_be_stopped_and_go_on() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,32 +10,14 @@ import torch
 
 import simam_viz
 from simam_viz import insert_simam, load_checkpoint
-from simam_viz.app import zoo
 from simam_viz.app.screens.models import parts as models_parts
 from simam_viz.networks.architectures import simam_lambdas, usual_places
-from tests.app.screens.test_models_page import (
-    PAGE,
-    checked,
-    everything,
-    field,
-    metrics,
-    open_models,
-    open_page,
-    samples_run,
-    upload,
-)
-from tests.checkpoints.test_recognition import network, other, weights
 from tests.helpers.authors_networks import saved
+from tests.helpers.models_page import PAGE, everything, field, metrics, open_models, samples_run, upload
+from tests.helpers.pages import checked, open_page
+from tests.helpers.small_networks import network, other, weights
 
-pytestmark = pytest.mark.usefixtures("own_folders")
-
-
-@pytest.fixture
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "weights").mkdir()
-    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path / "weights"))
-    yield tmp_path / "weights"
-    zoo._load.clear()
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def own(app) -> simam_viz.checkpoints.loading.LoadedCheckpoint:
@@ -56,19 +37,19 @@ def test_an_upload_of_two_networks_is_asked_about(place: str) -> None:
     torch.testing.assert_close(own(app).model.fc.weight, other()["fc.weight"])
 
 
-def test_a_file_of_two_networks_in_the_folder_is_asked_about(own_folders: Path) -> None:
-    torch.save({"model": weights(), "model_ema": other()}, own_folders / "both.pt")
+def test_a_file_of_two_networks_in_the_folder_is_asked_about(own_folder: Path) -> None:
+    torch.save({"model": weights(), "model_ema": other()}, own_folder / "both.pt")
     app = open_page(PAGE, checkpoint="both", size="128")
     assert metrics(app)["Classes"] == "200", "until then, the one that always works"
     checked(app.selectbox(key="which-part-page").set_value("model").run())
     checked(app.button(key="take-part-page").click().run())
     assert not app.error and app.selectbox(key="control-checkpoint").value == "both"
-    assert json.loads((own_folders / "both.json").read_text()) == {"part": "model"}
+    assert json.loads((own_folder / "both.json").read_text()) == {"part": "model"}
     torch.testing.assert_close(load_checkpoint("both").model.fc.weight, weights()["fc.weight"])
 
 
-def test_where_simam_stood_is_asked_and_marked_until_it_is_said(own_folders: Path) -> None:
-    torch.save(weights(), own_folders / "mine.pt")
+def test_where_simam_stood_is_asked_and_marked_until_it_is_said(own_folder: Path) -> None:
+    torch.save(weights(), own_folder / "mine.pt")
     for path in ("app.py", "pages/attention_maps.py", "pages/lambda_sweep.py", PAGE):
         app = open_page(path, checkpoint="mine", size="128")
         assert any("Where SimAM stands is assumed" in badge.value for badge in app.sidebar.markdown), path

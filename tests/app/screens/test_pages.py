@@ -15,30 +15,13 @@ from simam_viz.app.sidebar import lambda_stops
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.lesson.derivation import Derivation, preset_channel
 from simam_viz.photos.samples import list_samples
-from tests.conftest import ROOT
+from tests.helpers.pages import checked, open_page
 
 TITLES = {path: title for path, (title, _) in PAGES.items()}
 
 
-def open_page(path: str, **parameters: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / path), default_timeout=120)
-    for name, text in parameters.items():
-        app.query_params[name] = text
-    return checked(app.run())
-
-
-def checked(app: AppTest) -> AppTest:
-    assert not app.exception, [e.message for e in app.exception]
-    return app
-
-
 def title(app: AppTest) -> str:
     return app.title[0].value
-
-
-@pytest.fixture(autouse=True)
-def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
 
 
 @pytest.mark.parametrize("path", PAGES)

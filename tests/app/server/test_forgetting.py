@@ -10,7 +10,8 @@ import pytest
 
 from simam_viz.app.server import forgetting
 from simam_viz.app.server.forgetting import Held, Visitors
-from tests.conftest import ROOT
+from tests.helpers.pages import open_page
+from tests.helpers.project import ROOT
 
 
 class Session:
@@ -120,9 +121,6 @@ def test_where_nobody_tells_who_has_left_photos_go_after_an_hour_and_the_page_sa
 
 
 def test_a_page_says_that_the_server_cannot_tell_who_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    from .test_pages import open_page
-
-    monkeypatch.chdir(ROOT)
     assert not open_page("pages/models.py").warning
     monkeypatch.setattr(forgetting.VISITORS, "trouble", True)
     assert [warning.value for warning in open_page("pages/models.py").warning] == [forgetting.TROUBLE]

@@ -9,7 +9,7 @@ from PIL import Image
 
 import simam_viz
 from simam_viz.app.server.kept import Kept
-from tests.explain.test_analysis import small
+from tests.helpers.small_networks import small
 
 
 @dataclass

@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from tests.conftest import running
 from tests.helpers import watched_server
+from tests.helpers.server import running
 from tests.helpers.visitors import Tally, Visitor, headline, own_photo, vanish, visit
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from simam_viz.app.server import turns
 from simam_viz.app.server.turns import Busy, Turns
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 
 class Gone(BaseException):
@@ -102,7 +102,6 @@ def test_who_leaves_while_waiting_or_working_leaves_nothing_behind() -> None:
 
 @pytest.fixture
 def one_turn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
-    monkeypatch.chdir(ROOT)
     queue = Turns(1)
     monkeypatch.setattr(turns, "TURNS", queue)
     yield queue
