@@ -76,10 +76,3 @@ def fresh_server(tmp_path: Path) -> Iterator[str]:
         yield address
     log = (tmp_path / "server.log").read_text(errors="replace")
     assert "Traceback" not in log, log
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A journey on a busy machine may miss its moment: it gets one second try, and the summary counts it."""
-    for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.flaky(reruns=1))

@@ -142,3 +142,40 @@ def test_parsers_of_the_lesson(text: str) -> None:
     with contextlib.suppress(ValueError):
         for place, value in lesson_parts._parse_edits(text).items():
             assert all(0 <= index < SIDE for index in place) and -5 <= value <= 5
+
+
+@pytest.mark.parametrize("text", ["9,0", "1", "", "a,b", "-1,2"])
+def test_no_place_of_the_lesson(text: str) -> None:
+    with pytest.raises(ValueError):
+        lesson_parts._parse_place(text)
+
+
+@pytest.mark.parametrize("text", ["0,0,99", "a;b", "0,0", "9,9,1", "0,0,nan"])
+def test_no_edits_of_the_lesson(text: str) -> None:
+    with pytest.raises(ValueError):
+        lesson_parts._parse_edits(text)
+
+
+PARSERS = {
+    "lambda": sidebar.parse_lambda,
+    "channel": choose.below(7),
+    "least": choose.finite,
+    "class": {"lemon": 1}.__getitem__,
+    "at": lesson_parts._parse_place,
+    "edits": lesson_parts._parse_edits,
+}
+
+
+@DRAWN
+@given(st.sampled_from(sorted(PARSERS)), TEXTS)
+def test_an_entry_is_a_value_or_dropped_and_told_of(session: SimpleNamespace, name: str, text: str) -> None:
+    session.session_state.clear()
+    session.session_state["view"] = {name: text}
+    default = object()
+    value = state.parsed(name, PARSERS[name], default)
+    told = state.ignored()
+    if value is default:
+        assert name not in session.session_state["view"] and state.gone() == {name: text}
+        assert len(told) == 1 and told[0].startswith(f"The link asks for {name} “")
+    else:
+        assert session.session_state["view"] == {name: text} and not told and not state.gone()

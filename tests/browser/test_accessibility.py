@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from simam_viz.app.scene import PAGES
 
+T = TypeVar("T")
 TITLES = [title for title, _ in PAGES.values()]
 VIEWS = {
     **{path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _) in PAGES.items()},
@@ -60,6 +63,14 @@ def overflow(page: Page) -> int:
     )
 
 
+def until(answer: Callable[[], T], right: T, seconds: float = 5) -> T:
+    """The answer, once it is right or after so many seconds."""
+    end = time.monotonic() + seconds
+    while (found := answer()) != right and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
 @pytest.mark.parametrize(
     ("view", "title"),
     [pytest.param(*view, marks=[] if view[0] in SHORT_FORM else [pytest.mark.long]) for view in VIEWS.items()],
@@ -70,17 +81,12 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_at_320_pixels(
     # Without fading: half-way through, nothing has the contrast that it will have.
     page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
     opened(page, f"{server}/{view}", title)
-    findings = serious(page)
-    if findings:  # a page may still be taking on its colours; what is wrong stays wrong
-        page.wait_for_timeout(2000)
-        findings = serious(page)
+    findings = until(lambda: serious(page), [])  # a page may still be taking on its colours
     assert page.locator("img:not([alt]), img[alt='']").count() == 0
     page.set_viewport_size({"width": 320, "height": 640})
-    page.wait_for_timeout(400)
-    wide = overflow(page)
+    wide = until(lambda: max(0, overflow(page)), 0)
     page.close()
-    assert findings == []
-    assert wide <= 0
+    assert (findings, wide) == ([], 0)
 
 
 def tab_until(page: Page, condition: str, most: int = 60) -> None:
@@ -147,13 +153,9 @@ def test_a_box_that_scrolls_is_reached_and_scrolled_by_keyboard(browser: Browser
 
 
 def unfolded(page: Page, control: Locator) -> Locator:
-    """Open the sidebar by a tap; ``control`` lies in it. While a page is still starting it may fold once more: tap again."""
-    for _ in range(3):
-        page.get_by_test_id("stExpandSidebarButton").click()
-        page.wait_for_timeout(1000)
-        with contextlib.suppress(AssertionError):
-            expect(control).to_be_in_viewport(timeout=2000)
-            break
+    """Open the sidebar by a tap; ``control`` lies in it."""
+    page.get_by_test_id("stExpandSidebarButton").click()
+    expect(control).to_be_in_viewport()
     return control
 
 

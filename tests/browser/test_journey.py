@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import re
 import zipfile
 from pathlib import Path
@@ -115,21 +114,16 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
     app.settled("Overview")
 
     app.go("Energy histograms")
-    expect(app.page.get_by_test_id("stMain").locator("canvas").first).to_be_visible(timeout=20_000)
     weights = analysis.block("layer2.0").attention
     expect(app.page.get_by_test_id("stMain").locator("canvas").nth(2)).to_be_visible(timeout=20_000)
-    app.page.wait_for_timeout(500)  # the charts are drawn
-    charts_before = [canvas.screenshot() for canvas in app.page.get_by_test_id("stMain").locator("canvas").all()]
+    charts_before = app.charts()
     expect(app.page.get_by_text(f"{weights.numel():,}", exact=True)).to_be_visible()
     expect(app.page.get_by_text(f"{weights.mean():.4f}", exact=True)).to_be_visible()
 
     app.move_lambda("End")
     expect(app.page).to_have_url(re.compile("lambda=10"))
     app.idle()
-    app.page.wait_for_timeout(500)
-    charts_after = [canvas.screenshot() for canvas in app.page.get_by_test_id("stMain").locator("canvas").all()]
-    assert len(charts_before) == len(charts_after) >= 3
-    assert all(one != other for one, other in zip(charts_before, charts_after, strict=True))
+    assert len(app.redrawn(charts_before, 3)) == len(charts_before)
     app.page.wait_for_timeout(1000 * ECHO_SECONDS)
     app.page.go_back()
     expect(app.page).to_have_url(re.compile("lambda=0.7"))
@@ -199,28 +193,15 @@ def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoin
     assert app.parameters() == {}
 
 
-def point_at(app: App, key: str, row: int, column: int, side: int) -> None:
-    """Move to one neuron of a clickable map, by where its axes' labels say it is."""
-    canvas = app.page.locator(f".st-key-{key} canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    left, right, top, bottom = 24, 8, 8, 65
-    x = left + (column + 0.5) * (box["width"] - left - right) / side
-    y = top + (row + 0.5) * (box["height"] - top - bottom) / side
-    app.page.mouse.move(box["x"] + x, box["y"] + y)  # a second canvas lies on top of the first
-
-
-def cell(app: App, key: str, row: int, column: int, side: int) -> None:
-    """Click one neuron of a clickable map."""
-    point_at(app, key, row, column, side)
-    app.page.mouse.down()
-    app.page.mouse.up()
+def click_cell(app: App, key: str, row: int, column: int) -> None:
+    place, position = app.cell(key, row, column)
+    place.click(position=position)
 
 
 def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoint) -> None:
     app.open("energy_function")
     app.settled("Energy function")
-    cell(app, "toy-spike", 1, 7, 9)
+    click_cell(app, "toy-spike", 1, 7)
     expect(app.page).to_have_url(re.compile(r"at=1(%2C|,)7"), timeout=20_000)
     app.idle()
     neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
@@ -238,7 +219,7 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.choose("Block", re.compile("^layer3.0"))
     expect(app.page).to_have_url(re.compile("block=layer3.0"), timeout=20_000)
     app.idle()
-    cell(app, "pick-layer3-0-0", 2, 6, 10)
+    click_cell(app, "pick-layer3-0-0", 2, 6)
     expect(app.page).to_have_url(re.compile("row=2&column=6"), timeout=20_000)
     app.idle()
     app.page.get_by_role("button", name="Step by step").click()
@@ -256,21 +237,16 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.idle()
 
 
-def click_tile(app: App, tile: int, columns: int, rows: int) -> None:
-    canvas = app.page.locator(".st-key-cells-mosaic canvas").first
-    picture = app.page.locator(".st-key-picture-mosaic img")
-    canvas.scroll_into_view_if_needed()
+def click_tile(app: App, tile: int, columns: int) -> None:
+    """Click on a tile of the mosaic: on the invisible chart that lies over the picture."""
+    picture, chart = app.page.locator(".st-key-picture-mosaic img"), app.chart("cells-mosaic")
 
     def laid_over() -> bool:
-        ours, theirs = canvas.bounding_box(), picture.bounding_box()
+        ours, theirs = chart.bounding_box(), picture.bounding_box()
         return all(abs(ours[side] - theirs[side]) <= 2 for side in ours)
 
     app.until(laid_over, "the cells do not lie on the picture")
-    box = canvas.bounding_box()
-    row, column = divmod(tile, columns)
-    app.page.mouse.click(
-        box["x"] + (column + 0.5) * box["width"] / columns, box["y"] + (row + 0.5) * box["height"] / rows
-    )
+    click_cell(app, "cells-mosaic", *divmod(tile, columns))
 
 
 @pytest.mark.parametrize("width", [1400, 390])
@@ -281,10 +257,8 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     app.settled("Attention maps")
 
     # A row of the table of neurons leads to that neuron.
-    table = app.page.locator(".st-key-table-neurons canvas").first
-    table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    app.page.mouse.click(box["x"] + 17, box["y"] + 35 * 2.5)
+    app.page.locator(".st-key-table-neurons").get_by_test_id("glide-cell-1-1").focus()
+    app.page.keyboard.press("Shift+Space")
     expect(app.page).to_have_url(re.compile("level=channel"), timeout=20_000)
     app.idle()
     asked = app.parameters()
@@ -301,7 +275,7 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     app.idle()
     order = inspection.ranked_channels(inspection.contrast(block))
     columns = render.mosaic_columns(len(order))
-    click_tile(app, columns + 3, columns, -(-len(order) // columns))
+    click_tile(app, columns + 3, columns)
     expect(app.page).to_have_url(re.compile(rf"channel={order[columns + 3]}(&|$)"), timeout=20_000)
     app.idle()
     app.until(
@@ -334,14 +308,15 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     side = block.features.shape[2]
     row, column = 2, side - 2
     picker = f"pick-{block.name.replace('.', '-')}-{channel}"
-    point_at(app, picker, row, column, side)
+    place, position = app.cell(picker, row, column)
+    place.hover(position=position)
     hint = app.page.get_by_text(re.compile(rf"row {row}, column {column}.*attention weight")).last
     expect(hint).to_be_visible(timeout=20_000)
     shown = dict(re.findall(r"([a-z ]+?) (-?\d[\d.e+-]*)", hint.inner_text().partition(f"column {column}")[2]))
     for quantity in QUANTITIES:
         expected = float(block.quantity(quantity)[channel, row, column])
         assert float(shown[quantity]) == pytest.approx(expected, rel=2e-3, abs=1e-3)
-    cell(app, picker, row, column, side)
+    place.click(position=position)
     expect(app.page).to_have_url(re.compile(rf"row={row}&column={column}"), timeout=20_000)
     app.idle()
     neuron = inspection.neuron(block, channel, row, column)
@@ -408,20 +383,18 @@ def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width
     told = main.get_by_text(re.compile("^λ flattens"))
     flat = int(inspection.flattened(block).sum())
     expect(told).to_contain_text(f"λ flattens {flat} of the {len(block.features)} channels")
-    alone = charts_on(app)
+    alone = app.charts()
     assert len(alone) == 4
     main.get_by_text("another block", exact=True).click()
     choose_block(app, "Other block", other.name)
     expect(main.get_by_text(f"compared with {other.name}")).to_be_visible(timeout=20_000)
-    against_block = charts_on(app)
+    against_block = app.redrawn(alone, 3)
     main.get_by_text("λ = 0.1 (trained)", exact=True).click()
     expect(main.get_by_text("compared with λ = 0.1 (trained)")).to_be_visible(timeout=20_000)
-    against_trained = charts_on(app)
+    against_trained = app.redrawn(against_block, 3)
     main.get_by_text("Counts on a log axis").click()
     expect(app.page).to_have_url(re.compile("counts=linear"), timeout=20_000)
-    linear = charts_on(app)
-    for before, after in itertools.pairwise((alone, against_block, against_trained, linear)):
-        assert all(one != another for one, another in zip(before[:3], after[:3], strict=True))
+    app.redrawn(against_trained, 3)
     main.get_by_role("radio", name="channel", exact=True).or_(
         main.get_by_role("button", name="channel", exact=True)
     ).first.click()
@@ -429,13 +402,6 @@ def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width
     main.get_by_text("another channel", exact=True).click()
     expect(main.get_by_text("compared with channel 1 of layer3.1")).to_be_visible(timeout=20_000)
     assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-
-
-def charts_on(app: App) -> list[bytes]:
-    """All charts of the page as they look now."""
-    app.idle()
-    app.page.wait_for_timeout(500)  # the charts are drawn
-    return [canvas.screenshot() for canvas in app.page.get_by_test_id("stMain").locator("canvas").all()]
 
 
 def choose_block(app: App, label: str, block: str) -> None:

@@ -23,25 +23,15 @@ from tests.helpers.twins import TWIN, folder_with_twin, put_default
 
 
 def show(app: App, part: str) -> None:
-    app.page.get_by_role("radio", name=part, exact=True).or_(
-        app.page.get_by_role("button", name=part, exact=True)
-    ).first.click()
-    app.page.wait_for_timeout(300)
-    app.idle()
-
-
-def choose(app: App, label: str, option: str) -> None:
-    app.choose(label, option, exact=True, typed=option)
-    app.page.wait_for_timeout(300)
-    app.idle()
+    app.page.get_by_test_id("stMain").get_by_role("radio", name=part, exact=True).click()
 
 
 def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> None:
     sample = list_samples()[1]
     app.open(f"gradcam_comparison?photo={sample.name}&size=96&block=layer3.0")
     app.settled("Grad-CAM comparison")
-    choose(app, "Method", "LayerCAM")
-    choose(app, "Contrast with", "jellyfish")
+    app.choose("Method", "LayerCAM", exact=True, typed="LayerCAM")
+    app.choose("Contrast with", "jellyfish", exact=True, typed="jellyfish")
     against = loaded.categories.index("jellyfish")
     target = simam_viz.analyze(loaded, sample.image(), input_size=96).target
     analyses = simam_viz.compare(loaded, sample.image(), None, target, 96, against)
@@ -49,11 +39,11 @@ def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> N
     view = analyses["on"].view
     for name, values in maps.items():
         app.shows(f"cam-{name}", render.overlay(view, values, render.CAM_SCALE, 480))
-    choose(app, "Second", "Switched off")
+    app.choose("Second", "Switched off", exact=True, typed="Switched off")
     app.shows("difference", render.difference(view, maps["on"], maps["off"], render.DIFFERENCE_SCALE, 480))
     asked = {"photo": sample.name, "size": "96", "block": "layer3.0", "method": "LayerCAM", "contrast": "jellyfish",
              "second": "off"}  # fmt: skip
-    assert app.parameters() == asked
+    app.until(lambda: app.parameters() == asked, "the address does not say what was chosen")
 
     # The address opens the same view for somebody else.
     app.page.reload()

@@ -9,6 +9,13 @@ from playwright.sync_api import Locator, expect
 
 from tests.helpers.browser import App
 
+SAVE_BUTTON = """(button => {
+    const box = button.getBoundingRect().clone();
+    box.applyTransform(button.transform);
+    return {x: box.x + box.width / 2, y: box.y + box.height / 2};
+})(chart.getZr().storage.getDisplayList(true).find(shape => shape.__title === 'Save as PNG'))"""
+"""Where ECharts draws it, in pixels from the chart's corner."""
+
 
 def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
     app.open("energy_histograms?block=layer2.1")
@@ -16,7 +23,7 @@ def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
     chart = app.page.locator(".st-key-histogram-attention-weight")
     chart.scroll_into_view_if_needed()
     chart.hover()
-    app.page.wait_for_timeout(500)
+    expect(chart.get_by_role("button", name="Fullscreen")).to_be_visible()
     shown = [
         button for button in chart.get_by_role("button").all() if (button.bounding_box() or {"width": 0})["width"] > 2
     ]
@@ -26,11 +33,10 @@ def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
     app.page.keyboard.press("Shift+Tab")
     app.page.keyboard.press("Tab")
     assert chart.get_by_role("button", name="Download as PNG").bounding_box()["width"] > 10
-    app.page.mouse.move(0, 0)
-    app.page.evaluate("document.activeElement.blur()")
-    box = chart.locator("canvas").first.bounding_box()
+    place = app.chart("histogram-attention-weight")
+    corner = app.asked(place, SAVE_BUTTON)
     with app.page.expect_download(timeout=20_000) as waiting:
-        app.page.mouse.click(box["x"] + box["width"] - 16, box["y"] + 16)
+        place.click(position={"x": corner["x"], "y": corner["y"]})
     assert waiting.value.suggested_filename == "simam-espresso-cup-layer2.1-attention-weight-histogram.png"
 
 
@@ -70,9 +76,13 @@ def test_what_is_compared_stands_side_by_side(app: App) -> None:
         assert len(set(tops(blocks))) == 1
     # A phone has room for them below each other.
     app.page.set_viewport_size({"width": 390, "height": 844})
-    app.page.wait_for_timeout(500)
-    rows = tops(app.page.locator("[class*=st-key-picture-strip-on-]"))
-    assert [rows.count(top) for top in sorted(set(rows))] == [4, 4]
+    strip = app.page.locator("[class*=st-key-picture-strip-on-]")
+
+    def two_rows() -> bool:
+        rows = tops(strip)
+        return [rows.count(top) for top in sorted(set(rows))] == [4, 4]
+
+    app.until(two_rows, "the strip does not break into two rows")
     app.open("gradcam_comparison")
     app.settled("Grad-CAM comparison")
     assert len(set(tops(cards))) == 4 and min(card.bounding_box()["width"] for card in cards.all()) > 250

@@ -8,15 +8,23 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Position, Request, expect
 
 from simam_viz.draw import render
 from simam_viz.draw.render import Pixels
+
+CHART = """(place) => {  // the instance that Streamlit's component keeps of a chart
+    const fiber = Object.keys(place).find(name => name.startsWith('__reactFiber$'));
+    for (let part = place[fiber]; part; part = part.return)
+        for (let hook = part.memoizedState; hook && typeof hook === 'object'; hook = hook.next)
+            if (hook.memoizedState?.current?.convertToPixel) return hook.memoizedState.current;
+}"""
 
 
 class App:
@@ -29,7 +37,7 @@ class App:
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", self._asked)
 
-    def _heard(self, message) -> None:
+    def _heard(self, message: ConsoleMessage) -> None:
         text = f"{message.text} {message.location.get('url', '')}"
         # Before it knows where the app lies, Streamlit's page looks for the server beside a deep link's own path. And a
         # browser may still ask for a picture that the server dropped when its page was left; whether the pictures that
@@ -38,7 +46,7 @@ class App:
         if message.type == "error" and not harmless:
             self.problems.append(text)
 
-    def _asked(self, request) -> None:
+    def _asked(self, request: Request) -> None:
         if not request.url.startswith((self.address, self.address.replace("http", "ws"), "data:", "blob:")):
             self.problems.append(f"asked the network for {request.url}")
 
@@ -120,6 +128,45 @@ class App:
             return True
 
         self.until(chosen, f"The menu {label} offers no {option}")
+
+    def chart(self, key: str) -> Locator:
+        """The chart of this key, in view."""
+        place = self.page.locator(f".st-key-{key} [_echarts_instance_]")
+        place.scroll_into_view_if_needed()
+        return place
+
+    def asked(self, place: Locator, question: str) -> Any:
+        """What ECharts' own ``chart`` in this place answers to an expression in JavaScript, once it has come to rest."""
+        resting = "chart?.getZr().animation.isFinished()"
+        answer = f"place => {{ const chart = ({CHART})(place); return {resting} ? [{question}] : null; }}"
+        said: list[Any] = []
+
+        def said_it() -> bool:
+            said[:] = place.evaluate(answer) or []
+            return bool(said)
+
+        self.until(said_it, "the chart does not come to rest")
+        return said[0]
+
+    def cell(self, key: str, row: int, column: int) -> tuple[Locator, Position]:
+        """A clickable map, and where in it a cell lies, as ECharts itself says."""
+        place = self.chart(key)
+        x, y = self.asked(place, f"chart.convertToPixel({{xAxisIndex: 0, yAxisIndex: 0}}, [{column}, {row}])")
+        return place, {"x": x, "y": y}
+
+    def charts(self) -> list[str]:
+        """Everything that the charts of the page draw, as JSON."""
+        self.idle()
+        places = self.page.get_by_test_id("stMain").locator("[_echarts_instance_]").all()
+        return [self.asked(place, "JSON.stringify(chart.getOption())") for place in places]
+
+    def redrawn(self, before: list[str], first: int) -> list[str]:
+        """The charts of the page, once the first so many are not what they were."""
+        self.until(
+            lambda: all(one != other for one, other in zip(self.charts()[:first], before[:first], strict=True)),
+            "a chart stays as it was",
+        )
+        return self.charts()
 
     def parameters(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}

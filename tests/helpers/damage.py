@@ -120,4 +120,6 @@ GARBAGE = {
     "minus": "-1",
     "huge": "1e99",
     "empty": "",
+    "path": "../../etc/passwd",
+    "word": "unicorn",
 }

@@ -7,8 +7,6 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-import pytest
-
 import simam_viz
 from simam_viz.photos.samples import SAMPLES_FOLDER, list_samples
 from tests.helpers.project import ROOT
@@ -90,8 +88,3 @@ def test_samples_have_credits() -> None:
         assert sample.licence.startswith(("CC0", "Public domain")) and sample.author and sample.source
         assert sample.classes and set(sample.classes) <= known
         assert sample.alt.strip() and min(sample.image().size) >= 240
-
-
-@pytest.mark.parametrize("name", ["README.md", "LICENSE", "requirements.txt", "requirements-dev.txt"])
-def test_what_a_visitor_looks_for_is_there(name: str) -> None:
-    assert (ROOT / name).stat().st_size > 50

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from simam_viz.__main__ import main
 from simam_viz.cli.train import register
@@ -40,9 +41,9 @@ from simam_viz.training.curves import Epoch, write_csv, write_png
 from simam_viz.training.precision import autocast, native_precision
 from simam_viz.training.recipe import Recipe, format_stages, parse_stages
 from simam_viz.training.run import Run, _Pace, compute_batch_norm_statistics, train
+from tests.helpers.project import ROOT
 from tests.helpers.small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
-REPOSITORY = Path(__file__).parents[2]
 RECIPE = SmallRecipe(stages=((32, 1), (48, 1)))
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -77,7 +78,7 @@ def data(root: Path):
 def test_killed_and_resumed_equals_uninterrupted(root: Path, tmp_path: Path) -> None:
     def start(out: str, save_every: float) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", TRAIN, str(root), str(tmp_path / out), str(save_every)]
-        return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
     whole, killed = start("whole", save_every=1e9), start("killed", save_every=0)
     # 5 steps an epoch: step 7 is in the middle of the second.
@@ -280,9 +281,22 @@ def test_precision_is_the_faster_one_here(faster: str, monkeypatch: pytest.Monke
         assert layer(torch.ones(1, 2)).dtype == getattr(torch, faster)
 
 
-def test_precision_is_found_by_real_passes() -> None:
-    assert native_precision() in ("float32", "bfloat16")
-    assert formats._seconds(*formats._layer("bfloat16", torch.device("cpu"))) > 0
+def test_precision_is_found_by_real_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one convolution forward and backward, in both formats; the shortest of its passes speaks for a format."""
+    seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
+    one_pass = formats._seconds
+
+    def timed(x: torch.Tensor, weight: torch.Tensor) -> float:
+        seconds[x.dtype].append(one_pass(x, weight))
+        return seconds[x.dtype][-1]
+
+    monkeypatch.setattr(formats, "_seconds", timed)
+    with FlopCounterMode(display=False) as counter:
+        faster = native_precision()
+    passes = [len(each) for each in seconds.values()]
+    assert passes[0] == passes[1] >= 3
+    assert counter.get_total_flops() == sum(passes) * 3 * 2 * (32 * 16 * 16) * 64 * (64 * 3 * 3)
+    assert getattr(torch, faster) == min(seconds, key=lambda dtype: min(seconds[dtype]))
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "toaster", "meta"])
