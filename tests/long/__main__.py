@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-from tests.conftest import ROOT
+from tests.helpers.project import ROOT
 
 from . import files, sessions
 
@@ -21,8 +21,8 @@ PARTS = ("images", "weights", "properties", "suite", "sessions", "fuzz")
 
 def properties(examples: int) -> bool:
     """The property-based tests of the suite, with many random examples instead of a few fixed ones."""
-    names = ["images", "weights", "addresses"]
-    command = [sys.executable, "-m", "pytest", "-W", "ignore", *(f"tests/test_hostile_{name}.py" for name in names)]
+    names = ["photos/test_hostile_images", "checkpoints/test_hostile_weights", "app/test_state"]
+    command = [sys.executable, "-m", "pytest", "-W", "ignore", *(f"tests/{name}.py" for name in names)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SIMAM_VIZ_EXAMPLES": str(examples)}, check=False)
     return done.returncode == 0
 
@@ -41,7 +41,8 @@ def fuzz(minutes: float) -> bool:
     seconds = str(int(30 * minutes))
     targets = ("images", "weights")
     return all(
-        subprocess.run([sys.executable, "-m", "tests.fuzz", target, seconds], cwd=ROOT, check=False).returncode == 0
+        subprocess.run([sys.executable, "-m", "tests.long.fuzz", target, seconds], cwd=ROOT, check=False).returncode
+        == 0
         for target in targets
     )
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 import simam_viz
-from tests import hostile_weights
-from tests.image_bombs import BOMBS, LARGE
+from tests.helpers import hostile_weights
+from tests.helpers.image_bombs import BOMBS, LARGE
 
 SECONDS = 5
 GIBIBYTE = 2**30

@@ -19,8 +19,8 @@ import safetensors.torch
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from tests.conftest import ROOT
-from tests.visitors import Tally, vanish, visit
+from tests.helpers.project import ROOT
+from tests.helpers.visitors import Tally, vanish, visit
 
 
 def run(people: int, minutes: float, pause: float = 0) -> bool:

@@ -1,0 +1,134 @@
+"""Many people at once: nobody is looked at before their turn, everybody is told their place, nobody is left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.testing.v1 import AppTest
+
+from simam_viz.app.server import turns
+from simam_viz.app.server.turns import Turns
+from tests.helpers.project import ROOT
+
+
+def nobody(ahead: int) -> None:
+    """Tell nobody how many are ahead."""
+
+
+class Gone(BaseException):
+    """As Streamlit's own signals to a script that nobody looks at any more."""
+
+
+def until(condition, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.005)
+
+
+def waiter(queue: Turns, name: int, log: list, release: threading.Event | None = None) -> threading.Thread:
+    def wait() -> None:
+        with queue.after_waiting(lambda ahead: log.append((name, ahead))):
+            log.append((name, "turn"))
+            if release:
+                release.wait(20)
+
+    thread = threading.Thread(target=wait)
+    before = queue.waiting
+    thread.start()
+    until(lambda: queue.waiting > before or (name, "turn") in log)
+    return thread
+
+
+def test_first_come_first_served() -> None:
+    queue, log = Turns(1), []
+    with queue.after_waiting(nobody):
+        threads = [waiter(queue, number, log) for number in range(5)]
+        assert queue.waiting == 5 and queue.taken == 1
+        until(lambda: len({name for name, _ in log}) == 5)
+        assert [next(ahead for name, ahead in log if name == number) for number in range(5)] == [1, 2, 3, 4, 5]
+    for thread in threads:
+        thread.join(20)
+    assert [name for name, what in log if what == "turn"] == [0, 1, 2, 3, 4]
+    assert queue.waiting == queue.taken == 0
+
+
+def test_never_more_at_once_than_the_cap() -> None:
+    queue, log = Turns(3), []
+    most, lock, now = 0, threading.Lock(), 0
+
+    def work() -> None:
+        nonlocal most, now
+        for _ in range(20):
+            with queue.after_waiting(lambda _: None):
+                with lock:
+                    now += 1
+                    most = max(most, now)
+                time.sleep(0.0005)
+                with lock:
+                    now -= 1
+        log.append("done")
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(log) == 12 and most == 3 and queue.waiting == queue.taken == 0
+
+
+def test_who_leaves_while_waiting_or_working_leaves_nothing_behind() -> None:
+    queue, log = Turns(1), []
+
+    def vanish(_: int) -> None:
+        raise Gone
+
+    release = threading.Event()
+    first = waiter(queue, 0, log, release)
+    with pytest.raises(Gone), queue.after_waiting(vanish):
+        pass
+    assert queue.waiting == 0
+    behind = waiter(queue, 1, log)
+    release.set()
+    first.join(20)
+    behind.join(20)
+    with pytest.raises(Gone), queue.after_waiting(nobody):
+        raise Gone
+    with pytest.raises(Gone), queue.after_waiting(lambda _: None):
+        raise Gone
+    assert queue.waiting == queue.taken == 0
+
+
+@pytest.fixture
+def one_turn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
+    queue = Turns(1)
+    monkeypatch.setattr(turns, "TURNS", queue)
+    yield queue
+    assert queue.waiting == queue.taken == 0
+
+
+def test_a_page_waits_for_its_turn_and_says_so(one_turn: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    say = DeltaGenerator.info
+    monkeypatch.setattr(DeltaGenerator, "info", lambda place, text, **how: (told.append(text), say(place, text, **how)))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["lambda"] = "0.0123"  # nothing that another test has left in a cache
+    with one_turn.after_waiting(nobody):
+        thread = threading.Thread(target=app.run)
+        thread.start()
+        until(lambda: len(told) >= 2)
+        assert set(told) == {"1 person is ahead of you. Your turn comes by itself."} and one_turn.waiting == 1
+    thread.join(60)
+    assert not app.exception and any("The network says" in text.value for text in app.markdown)
+    assert not app.info, "the note goes when the turn comes"
+
+
+def test_what_a_session_has_cached_needs_no_turn(one_turn: Turns) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    with one_turn.after_waiting(nobody):
+        app.run()  # would wait for ever
+    assert not app.exception

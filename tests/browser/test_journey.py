@@ -1,0 +1,489 @@
+"""Whole journeys in a real Chromium against a freshly started app, down to the pixels of the pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+import simam_viz
+from simam_viz.app.pages import PAGES
+from simam_viz.app.screens.energy_function.surface import SURFACE_WIDTH
+from simam_viz.app.state import ECHO_SECONDS
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import charts, render
+from simam_viz.draw.render import Pixels
+from simam_viz.explain import inspection
+from simam_viz.explain.analysis import QUANTITIES
+from simam_viz.explain.variants import VARIANTS
+from simam_viz.export import files
+from simam_viz.lesson.derivation import Derivation, number, preset_channel
+from simam_viz.networks.architectures import receptive_field
+from simam_viz.photos.samples import list_samples
+from tests.helpers.browser import App, alike
+
+CHANNEL_PICTURES = {
+    "features": "feature",
+    "energy": "energy",
+    "importance": "importance",
+    "weights": "attention weight",
+    "refined": "refined feature",
+}
+TITLES = [title for title, _ in PAGES.values()]
+
+
+def test_alike_tells_pictures_apart(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    block, other = (simam_viz.analyze(loaded, photo, e_lambda=e).blocks[0] for e in (0.1, 1.0))
+    pictures = [
+        render.heat_map(b.attention[0], render.scale_for("attention weight", b.attention), 480) for b in (block, other)
+    ]
+    assert alike(pictures[0], pictures[0]) and not alike(*pictures)
+
+
+def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedCheckpoint, tmp_path: Path) -> None:
+    app = fresh_app
+    # A deep link to a fresh server opens the page whole.
+    sample = list_samples()[1]
+    app.open(f"attention_maps?photo={sample.name}&lambda=1&block=layer2.0&channel=5&size=128")
+    app.settled("Attention maps")
+    for title in TITLES:
+        expect(app.page.get_by_test_id("stSidebar").get_by_role("link", name=title, exact=True)).to_be_visible()
+    analysis = simam_viz.analyze(loaded, sample.image(), e_lambda=1, input_size=128)
+    shows_channel(app, analysis, "layer2.0", 5)
+
+    # A photo from disk.
+    path = tmp_path / "my photo.png"
+    list_samples()[0].image().transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((400, 300)).save(path)
+    app.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(path)
+    image = simam_viz.open_image(path)
+    analysis = simam_viz.analyze(loaded, image, e_lambda=1, input_size=128)
+    shows_channel(app, analysis, "layer2.0", 5)
+    app.idle()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    view = {"photo": f"upload-{digest}", "lambda": "1", "block": "layer2.0", "channel": "5", "size": "128"}
+    assert app.parameters() == view
+
+    # λ changes every picture that depends on it.
+    before = app.pictures()
+    others = {"mosaic", "receptive-field", "channel-sides", "channel-overlay"}
+    assert set(before) == others | {f"channel-{name}" for name in CHANNEL_PICTURES}
+    app.move_lambda("ArrowLeft")
+    analysis = simam_viz.analyze(loaded, image, e_lambda=0.7, input_size=128)
+    shows_channel(app, analysis, "layer2.0", 5)
+    assert app.changed(before) == set(before) - {"receptive-field"}
+    view["lambda"] = "0.7"
+
+    # What is no photo: one sentence; the page and the last good result stay.
+    bad = tmp_path / "notes.png"
+    bad.write_bytes(b"these are notes")
+    app.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(bad)
+    expect(app.page.get_by_text("This file is not an image that can be read here")).to_be_visible(timeout=20_000)
+    app.idle()
+    shows_channel(app, analysis, "layer2.0", 5)
+    assert app.parameters() == view
+
+    # Every page, with the same photo, λ, block and channel.
+    app.go("Overview")
+    for block in analysis.blocks:
+        weights = block.attention.mean(dim=0)
+        scale = render.scale_for("mean weight", weights)
+        app.shows(f"weights-{block.name}", render.overlay(analysis.view, weights, scale, 320))
+        app.shows(f"cam-{block.name}", render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320))
+    expect(app.page.get_by_text("The network says")).to_be_visible()
+    before = app.pictures()
+    app.move_lambda("End")
+    expect(app.page).to_have_url(re.compile("lambda=10"))
+    app.idle()
+    assert app.changed(before) == set(before) - {"photo"} and len(before) == 17
+    for block in simam_viz.analyze(loaded, image, e_lambda=10, input_size=128).blocks:
+        scale = render.scale_for("mean weight", block.attention)
+        app.shows(f"weights-{block.name}", render.overlay(analysis.view, block.attention.mean(dim=0), scale, 320))
+    app.page.wait_for_timeout(1000 * ECHO_SECONDS)
+    app.page.go_back()
+    expect(app.page).to_have_url(re.compile("lambda=0.7"))
+    first = analysis.blocks[0].attention.mean(dim=0)
+    scale = render.scale_for("mean weight", first)
+    app.shows(f"weights-{analysis.blocks[0].name}", render.overlay(analysis.view, first, scale, 320))
+    app.settled("Overview")
+
+    app.go("Energy histograms")
+    weights = analysis.block("layer2.0").attention
+    expect(app.page.get_by_test_id("stMain").locator("canvas").nth(2)).to_be_visible(timeout=20_000)
+    charts_before = app.charts()
+    expect(app.page.get_by_text(f"{weights.numel():,}", exact=True)).to_be_visible()
+    expect(app.page.get_by_text(f"{weights.mean():.4f}", exact=True)).to_be_visible()
+
+    app.move_lambda("End")
+    expect(app.page).to_have_url(re.compile("lambda=10"))
+    app.idle()
+    assert len(app.redrawn(charts_before, 3)) == len(charts_before)
+    app.page.wait_for_timeout(1000 * ECHO_SECONDS)
+    app.page.go_back()
+    expect(app.page).to_have_url(re.compile("lambda=0.7"))
+    # The address is there before the page is, whose links still lead to the other λ.
+    expect(app.page.get_by_text(f"{weights.mean():.4f}", exact=True)).to_be_visible()
+    app.settled("Energy histograms")
+
+    app.go("Grad-CAM comparison")
+    analyses = simam_viz.compare(loaded, image, e_lambda=0.7, input_size=128)
+    for variant in VARIANTS:
+        cam = analyses[variant].block("layer2.0").cam
+        app.shows(f"cam-{variant}", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
+    before = app.pictures()
+    app.move_lambda("Home")
+    cam = simam_viz.analyze(loaded, image, e_lambda=1e-6, input_size=128).block("layer2.0").cam
+    app.shows("cam-on", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
+    app.idle()
+    assert app.changed(before) == {"cam-on", "cam-uniform", "difference"}, "without SimAM there is no λ"
+    view["lambda"] = "1e-06"
+
+    app.go("Attention maps")
+    assert app.parameters() == view
+    app.page.go_back()
+    app.settled("Grad-CAM comparison")
+    assert app.parameters() == view
+
+
+def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, channel: int) -> None:
+    """The named pictures of the Attention maps page are those of ``analysis``."""
+    block = analysis.block(block_name)
+    scale = render.scale_for("attention weight", block.attention)
+    app.shows("mosaic", render.mosaic(block.attention, scale, 1460, channel))
+    app.shows("channel-overlay", render.overlay(analysis.view, block.attention[channel], scale, 480))
+    shape = tuple(block.features.shape[1:])
+    for name, quantity in CHANNEL_PICTURES.items():
+        values = block.quantity(quantity)[channel]
+        expected = render.heat_map(values, render.scale_for(quantity, values), 480)
+        app.shows(f"channel-{name}", render.mark_cell(expected, (shape[0] // 2, shape[1] // 2), shape))
+
+
+def test_leaving_a_page_before_it_is_ready_loses_nothing(app: App) -> None:
+    view = {"photo": list_samples()[2].name, "lambda": "3", "block": "layer3.0", "channel": "11", "class": "lemon"}
+    app.open("attention_maps?" + "&".join(f"{name}={text}" for name, text in view.items()))
+    app.page.get_by_test_id("stSidebar").get_by_role("link", name="Energy histograms").click(timeout=60_000)
+    app.settled("Energy histograms")
+    app.go("Attention maps")
+    assert app.parameters() == view
+
+
+def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoint) -> None:
+    sample = list_samples()[0]
+    app.open("attention_maps")
+    app.settled("Attention maps")
+    shows_channel(app, simam_viz.analyze(loaded, sample.image()), "layer3.1", 0)
+    app.move_lambda("End")
+    shows_channel(app, simam_viz.analyze(loaded, sample.image(), e_lambda=10), "layer3.1", 0)
+    app.idle()
+    assert app.parameters() == {"lambda": "10"}
+    app.go("Overview")
+    app.page.go_back()
+    app.settled("Attention maps")
+    assert app.parameters() == {"lambda": "10"}
+    app.page.wait_for_timeout(1000 * ECHO_SECONDS)
+    app.page.go_back()
+    shows_channel(app, simam_viz.analyze(loaded, sample.image()), "layer3.1", 0)
+    app.idle()
+    assert app.parameters() == {}
+
+
+def click_cell(app: App, key: str, row: int, column: int) -> None:
+    place, position = app.cell(key, row, column)
+    place.click(position=position)
+
+
+def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoint) -> None:
+    app.open("energy_function")
+    app.settled("Energy function")
+    click_cell(app, "toy-spike", 1, 7)
+    expect(app.page).to_have_url(re.compile(r"at=1(%2C|,)7"), timeout=20_000)
+    app.idle()
+    neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
+    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
+    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
+    app.page.get_by_test_id("stMain").get_by_role("slider").first.press("ArrowRight")
+    expect(app.page).to_have_url(re.compile("edits="), timeout=20_000)
+    row, column, value = app.parameters()["edits"].split(",")
+    assert (row, column, float(value)) == ("1", "7", pytest.approx(neuron.t + 0.1))
+    neuron = Derivation(preset_channel("spike", {(1, 7): float(value)}), 1, 7, 0.1)
+    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
+
+    # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
+    app.go("Attention maps")
+    app.choose("Block", re.compile("^layer3.0"))
+    expect(app.page).to_have_url(re.compile("block=layer3.0"), timeout=20_000)
+    app.idle()
+    click_cell(app, "pick-layer3-0-0", 2, 6)
+    expect(app.page).to_have_url(re.compile("row=2&column=6"), timeout=20_000)
+    app.idle()
+    app.page.get_by_role("button", name="Step by step").click()
+    app.settled("Energy function")
+    block = simam_viz.analyze(loaded, list_samples()[0].image()).block("layer3.0")
+    expect(app.page.get_by_text(f"{block.attention[0, 2, 6]:.5f}", exact=True).first).to_be_visible(timeout=20_000)
+    assert app.parameters()["neuron"] == "photo"
+
+    # λ plays by itself, and stops.
+    app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
+    shown = app.page.locator(".st-key-picture-lambda-weights img")
+    first = shown.get_attribute("alt")
+    app.until(lambda: shown.get_attribute("alt") != first, "λ does not play")
+    app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
+    app.idle()
+
+
+def click_tile(app: App, tile: int, columns: int) -> None:
+    """Click on a tile of the mosaic: on the invisible chart that lies over the picture."""
+    picture, chart = app.page.locator(".st-key-picture-mosaic img"), app.chart("cells-mosaic")
+
+    def laid_over() -> bool:
+        ours, theirs = chart.bounding_box(), picture.bounding_box()
+        return all(abs(ours[side] - theirs[side]) <= 2 for side in ours)
+
+    app.until(laid_over, "the cells do not lie on the picture")
+    click_cell(app, "cells-mosaic", *divmod(tile, columns))
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    analysis = simam_viz.analyze(loaded, list_samples()[0].image(), input_size=224)
+    app.open("attention_maps?level=network&size=224")
+    app.settled("Attention maps")
+
+    # A row of the table of neurons leads to that neuron.
+    app.page.locator(".st-key-table-neurons").get_by_test_id("glide-cell-1-1").focus()
+    app.page.keyboard.press("Shift+Space")
+    expect(app.page).to_have_url(re.compile("level=channel"), timeout=20_000)
+    app.idle()
+    asked = app.parameters()
+    best = inspection.most_emphasised(analysis, 3)
+    found = (asked["block"], int(asked["channel"]), int(asked["row"]), int(asked["column"]))
+    assert found in [(n.block, n.channel, n.row, n.column) for n in best]
+    block = analysis.block(asked["block"])
+    shown = f"{float(block.attention[found[1:]]):.5f}"
+    expect(app.page.get_by_text(shown, exact=True).first).to_be_visible(timeout=20_000)
+
+    # A click on a tile opens its channel, in the order that was chosen.
+    app.choose("Sort channels by", "contrast of the weights")
+    expect(app.page).to_have_url(re.compile("sort="), timeout=20_000)
+    app.idle()
+    order = inspection.ranked_channels(inspection.contrast(block))
+    columns = render.mosaic_columns(len(order))
+    click_tile(app, columns + 3, columns)
+    expect(app.page).to_have_url(re.compile(rf"channel={order[columns + 3]}(&|$)"), timeout=20_000)
+    app.idle()
+    app.until(
+        lambda: (
+            f"channel {order[columns + 3]} is framed"
+            in app.page.locator(".st-key-picture-mosaic img").get_attribute("alt")
+        ),
+        "the picture does not follow the click",
+    )
+
+    # Only channels of so much contrast, the chosen one among them.
+    contrasts = inspection.contrast(block)
+    least = float(f"{float(contrasts[order[columns + 3]]):.3g}") * 0.9
+    app.page.get_by_role("spinbutton", name=re.compile("^At least")).fill(f"{least:.4f}")
+    app.page.keyboard.press("Enter")
+    kept = inspection.ranked_channels(contrasts, float(f"{least:.4f}"))
+    heading = f"{len(kept)} of {len(order)} channels of {block.name}"
+    expect(app.page.get_by_role("heading", name=heading)).to_be_visible(timeout=20_000)
+    app.idle()
+
+    # The common colour range by default, the map's own by choice, and every scale says which.
+    channel = order[columns + 3]
+    scales = app.page.locator(".st-key-picture-channel-weights [role=img]").last
+    expect(scales).to_have_text(re.compile("common range"))
+    app.page.get_by_test_id("stMain").get_by_text("Own colour range").click()
+    expect(scales).to_have_text(re.compile("own range"), timeout=20_000)
+    app.idle()
+
+    # Pointing at a cell shows its value in every quantity; a click on it chooses the neuron in every picture.
+    side = block.features.shape[2]
+    row, column = 2, side - 2
+    picker = f"pick-{block.name.replace('.', '-')}-{channel}"
+    place, position = app.cell(picker, row, column)
+    place.hover(position=position)
+    hint = app.page.get_by_text(re.compile(rf"row {row}, column {column}.*attention weight")).last
+    expect(hint).to_be_visible(timeout=20_000)
+    shown = dict(re.findall(r"([a-z ]+?) (-?\d[\d.e+-]*)", hint.inner_text().partition(f"column {column}")[2]))
+    for quantity in QUANTITIES:
+        expected = float(block.quantity(quantity)[channel, row, column])
+        assert float(shown[quantity]) == pytest.approx(expected, rel=2e-3, abs=1e-3)
+    place.click(position=position)
+    expect(app.page).to_have_url(re.compile(rf"row={row}&column={column}"), timeout=20_000)
+    app.idle()
+    neuron = inspection.neuron(block, channel, row, column)
+    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
+    expect(app.page.get_by_text(f"No. {neuron.rank_in_block:,}", exact=True).first).to_be_visible()
+    formula = app.page.get_by_test_id("stMain").locator(".katex annotation").first
+    assert rf"={number(neuron.energy)}\end" in formula.text_content()
+    sides = inspection.weights_by_side(block.features[channel], block.attention[channel])
+    app.shows("channel-sides", render.marked_map(sides, render.side_scale(sides, True), (row, column), 480))
+    (top, bottom), (left, right) = map(receptive_field(loaded.model, block.name).of, (row, column))
+    app.shows("receptive-field", render.boxed_view(analysis.view, (left, top, right, bottom), 480))
+
+    # To the lesson of this neuron, and back.
+    app.page.get_by_role("button", name="Step by step").click()
+    app.settled("Energy function")
+    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible(timeout=20_000)
+    app.page.go_back()
+    app.settled("Attention maps")
+
+    # The address that is offered opens the same view for somebody else.
+    app.page.get_by_role("button", name="Share this neuron").click()
+    link = app.page.get_by_test_id("stCode").inner_text()
+    assert link.startswith("http") and "level=channel" in link and f"channel={order[columns + 3]}" in link
+    app.page.goto(link.strip())
+    app.settled("Attention maps")
+    shared = app.parameters()
+    assert (shared["channel"], shared["row"], shared["column"]) == (str(channel), str(row), str(column))
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    analysis = simam_viz.analyze(loaded, list_samples()[0].image(), e_lambda=1, input_size=224)
+    block, other = analysis.block("layer3.1"), analysis.block("layer4.0")
+    main = app.page.get_by_test_id("stMain")
+
+    # What 2-D and 1-D attention would see of the block, and what each loses.
+    app.open("attention_maps?level=block&size=224&lambda=1")
+    app.settled("Attention maps")
+    highest = block.attention.amax(dim=0)
+    scale = render.scale_for("attention weight", highest)
+    app.shows("reduced-maxi", render.overlay(analysis.view, highest, scale, 480))
+    mean = block.attention.mean(dim=0)
+    app.shows("reduced-mean", render.overlay(analysis.view, mean, render.scale_for("mean weight", mean), 480))
+    kept = inspection.reductions(block.attention)
+    for name, share in (
+        ("kind-1-d", kept.between_channels), ("kind-2-d", kept.between_positions), ("kind-3-d", 1.0),
+        ("reduced-mean", kept.between_positions), ("reduced-maxi", kept.by_highest),
+    ):  # fmt: skip
+        expect(app.page.locator(f".st-key-picture-{name}")).to_contain_text(f"loses {1 - share:.1%}")
+    modules = main.get_by_test_id("stTable")
+    expect(modules.get_by_text("not measured")).to_have_count(4)
+    main.get_by_role("button", name="Measure the time on this machine").click()
+    expect(modules.get_by_text("not measured")).to_have_count(0, timeout=30_000)
+    app.idle()
+    top1 = modules.get_by_text("77.45 %")
+    top1.scroll_into_view_if_needed()
+    expect(top1).to_be_in_viewport()
+
+    # How its neurons are distributed: against another block, against the trained λ, on either axis.
+    if width < 500:
+        app.page.get_by_test_id("stExpandSidebarButton").click()
+    app.go("Energy histograms")
+    told = main.get_by_text(re.compile("^λ flattens"))
+    flat = int(inspection.flattened(block).sum())
+    expect(told).to_contain_text(f"λ flattens {flat} of the {len(block.features)} channels")
+    alone = app.charts()
+    assert len(alone) == 4
+    main.get_by_text("another block", exact=True).click()
+    choose_block(app, "Other block", other.name)
+    expect(main.get_by_text(f"compared with {other.name}")).to_be_visible(timeout=20_000)
+    against_block = app.redrawn(alone, 3)
+    main.get_by_text("λ = 0.1 (trained)", exact=True).click()
+    expect(main.get_by_text("compared with λ = 0.1 (trained)")).to_be_visible(timeout=20_000)
+    against_trained = app.redrawn(against_block, 3)
+    main.get_by_text("Counts on a log axis").click()
+    expect(app.page).to_have_url(re.compile("counts=linear"), timeout=20_000)
+    app.redrawn(against_trained, 3)
+    main.get_by_role("radio", name="channel", exact=True).or_(
+        main.get_by_role("button", name="channel", exact=True)
+    ).first.click()
+    expect(main.get_by_text(f"{block.features[0].numel()}", exact=True)).to_be_visible(timeout=20_000)
+    main.get_by_text("another channel", exact=True).click()
+    expect(main.get_by_text("compared with channel 1 of layer3.1")).to_be_visible(timeout=20_000)
+    assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def choose_block(app: App, label: str, block: str) -> None:
+    app.choose(label, re.compile(f"^{re.escape(block)}"))
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    app.open("lambda_sweep?size=224")
+    app.settled("λ sweep")
+    main = app.page.get_by_test_id("stMain")
+    main.get_by_role("button", name="Sweep λ from 1e-6 to 10").click()
+    main.get_by_role("button", name="Stop here").click(timeout=20_000)
+    told = main.get_by_text("Stopped after")
+    expect(told).to_be_visible(timeout=20_000)
+    done, total = map(int, re.search(r"after (\d+) of (\d+)", told.inner_text()).groups())
+    assert 0 < done < total
+    # What there is by then can be seen; the rest is the same in a window of any width.
+    expect(main.locator(".st-key-sweep-probabilities canvas").first).to_be_visible(timeout=20_000)
+    expect(main.get_by_text(re.compile("^The prediction (never )?flips"))).to_be_visible()
+    assert app.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    if width < 500:
+        app.shows("sweep-cam-1e-06", sweep_cam(loaded, 1e-6))
+        return
+
+    main.get_by_role("button", name="Go on").click()
+    expect(main.get_by_role("button", name="Sweep again")).to_be_visible(timeout=240_000)
+    app.idle()
+    expect(main.locator(".st-key-sweep-probabilities canvas").first).to_be_visible(timeout=20_000)
+    expect(main.locator(".st-key-sweep-contrasts canvas").first).to_be_visible()
+    app.shows("sweep-cam-10", sweep_cam(loaded, 10))
+
+
+def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Pixels:
+    """Grad-CAM at one λ of what the network says at the trained one, over the first sample."""
+    image = list_samples()[0].image()
+    target = simam_viz.analyze(loaded, image, input_size=224).target
+    analysis = simam_viz.analyze(loaded, image, e_lambda=e_lambda, target=target, input_size=224)
+    return render.overlay(analysis.view, analysis.block("layer3.1").cam, render.CAM_SCALE, 320)
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, width: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": 900})
+    app.open("attention_maps?size=224&lambda=1")
+    app.settled("Attention maps")
+    if width < 500:
+        app.page.get_by_test_id("stExpandSidebarButton").click()
+    app.move_lambda("ArrowRight")
+    expect(app.page).to_have_url(re.compile("lambda=1.5"), timeout=20_000)
+    app.idle()
+    app.page.get_by_role("button", name="Take it home").click()
+
+    def download(label: str) -> Path:
+        with app.page.expect_download(timeout=60_000) as waiting:
+            app.page.get_by_role("button", name=label).click()
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
+
+    # What is on screen now, after λ was moved, and not what was there when the page was drawn.
+    analysis = simam_viz.analyze(loaded, list_samples()[0].image(), e_lambda=1.5, input_size=224)
+    block = analysis.block("layer3.1")
+    with zipfile.ZipFile(download("Pictures of this page")) as archive:
+        assert {f"channel-{name}.png" for name in CHANNEL_PICTURES} < set(archive.namelist())
+        weights = np.asarray(Image.open(io.BytesIO(archive.read("channel-overlay.png"))))
+    scale = render.scale_for("attention weight", block.attention)
+    assert alike(weights, render.overlay(analysis.view, block.attention[0], scale, files.FULL_SIZE))
+    arrays = np.load(download("Tensors"))
+    np.testing.assert_allclose(arrays["layer3.1.attention"], block.attention, rtol=1e-3, atol=1e-4)
+    with zipfile.ZipFile(download("Tables")) as archive:
+        assert {"classes.csv", "blocks.csv", "channels.csv", "neurons.csv"} <= set(archive.namelist())
+
+    # The report opens offline and looks complete.
+    report = app.page.context.browser.new_page()
+    asked: list[str] = []
+    report.on("request", lambda request: asked.append(request.url))
+    report.set_viewport_size({"width": width, "height": 900})
+    report.goto(download("Report").as_uri())
+    expect(report.get_by_role("heading", name="Where attention is high")).to_be_visible()
+    assert report.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert report.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
+    report.close()

@@ -1,0 +1,133 @@
+"""A journey through the Grad-CAM comparison in a real Chromium: from two heat maps to a figure on disk."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+import simam_viz
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import render
+from simam_viz.explain import cam
+from simam_viz.photos.samples import list_samples
+from tests.helpers.browser import App, alike, visiting
+from tests.helpers.server import running
+from tests.helpers.twins import TWIN, folder_with_twin, put_default
+
+
+def show(app: App, part: str) -> None:
+    app.page.get_by_test_id("stMain").get_by_role("radio", name=part, exact=True).click()
+
+
+def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> None:
+    sample = list_samples()[1]
+    app.open(f"gradcam_comparison?photo={sample.name}&size=96&block=layer3.0")
+    app.settled("Grad-CAM comparison")
+    app.choose("Method", "LayerCAM", exact=True, typed="LayerCAM")
+    app.choose("Contrast with", "jellyfish", exact=True, typed="jellyfish")
+    against = loaded.categories.index("jellyfish")
+    target = simam_viz.analyze(loaded, sample.image(), input_size=96).target
+    analyses = simam_viz.compare(loaded, sample.image(), None, target, 96, against)
+    maps = {name: analysis.block("layer3.0").heat_map("LayerCAM").values for name, analysis in analyses.items()}
+    view = analyses["on"].view
+    for name, values in maps.items():
+        app.shows(f"cam-{name}", render.overlay(view, values, render.CAM_SCALE, 480))
+    app.choose("Second", "Switched off", exact=True, typed="Switched off")
+    app.shows("difference", render.difference(view, maps["on"], maps["off"], render.DIFFERENCE_SCALE, 480))
+    asked = {"photo": sample.name, "size": "96", "block": "layer3.0", "method": "LayerCAM", "against": "jellyfish",
+             "second": "off"}  # fmt: skip
+    app.until(lambda: app.parameters() == asked, "the address does not say what was chosen")
+
+    # The address opens the same view for somebody else.
+    app.page.reload()
+    app.settled("Grad-CAM comparison")
+    app.shows("difference", render.difference(view, maps["on"], maps["off"], render.DIFFERENCE_SCALE, 480))
+
+    show(app, "Every block")
+    for block in analyses["uniform"].blocks[::3]:
+        heat = block.heat_map("LayerCAM").values
+        app.shows(f"strip-uniform-{block.name}", render.overlay(view, heat, render.CAM_SCALE, 224))
+
+    # Long work begins when it is asked for, stops when it is told to, and goes on where it was.
+    show(app, "Faithfulness")
+    app.page.get_by_role("button", name="Measure", exact=True).click()
+    app.page.get_by_role("button", name="Stop here").click(timeout=20_000)
+    expect(app.page.get_by_text(re.compile("Stopped after"))).to_be_visible(timeout=20_000)
+    assert app.page.get_by_text("better than a random map").count() == 0 or app.page.get_by_text("Go on").count() == 1
+    app.page.get_by_role("button", name="Go on", exact=True).click()
+    expect(app.page.get_by_text("How much better than a random map")).to_be_visible(timeout=90_000)
+    expect(app.page.get_by_role("button", name="Once more", exact=True)).to_be_visible(timeout=90_000)
+    expect(app.page.get_by_test_id("stMain").locator(".st-key-deletion-curves canvas").first).to_be_visible()
+
+    show(app, "Figure")
+    app.page.get_by_role("button", name="Make the figure", exact=True).click()
+    expect(app.page.get_by_role("button", name="Download as PNG")).to_be_visible(timeout=90_000)
+    app.idle()
+    with app.page.expect_download() as download:
+        app.page.get_by_role("button", name="Download as PNG").click()
+    with open(download.value.path(), "rb") as file:
+        picture = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+    assert alike(app.pixels("figure"), picture)
+    gap, left = 13, 13 + 333
+    found = picture[2 * 20 + gap :, left:][:320, :320]
+    assert alike(found, render.overlay(view, maps["on"], render.CAM_SCALE, 320)), "the first row is the photo on screen"
+
+
+@pytest.fixture
+def twins(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """An app whose weights folder holds two checkpoints with cards that name each other, and one without a twin."""
+    (folder := tmp_path / "weights").mkdir()
+    put_default(folder_with_twin(folder, "with-simam"), "alone")
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(folder))
+    with running(tmp_path) as address:
+        yield from visiting(browser, address, tmp_path)
+    log = (tmp_path / "server.log").read_text(errors="replace")
+    assert "Traceback" not in log, log
+
+
+def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: Path) -> None:
+    twins.open("gradcam_comparison?size=96&block=layer3.0&checkpoint=with-simam")
+    twins.settled("Grad-CAM comparison")
+    path = tmp_path / "my photo.png"
+    list_samples()[1].image().transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((400, 300)).save(path)
+    twins.page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(path)
+    ours, plain = (simam_viz.load_checkpoint(name) for name in ("with-simam", TWIN))
+    image = simam_viz.open_image(path)
+    analyses = simam_viz.compare(ours, image, input_size=96, twin=plain)
+    assert list(analyses) == ["on", "uniform", "off", "twin"] and not analyses["twin"].impossible
+    maps = {name: analysis.block("layer3.0").cam for name, analysis in analyses.items()}
+    view = analyses["on"].view
+    for name, values in maps.items():
+        twins.shows(f"cam-{name}", render.overlay(view, values, render.CAM_SCALE, 480))
+    twins.shows("difference", render.difference(view, maps["on"], maps["twin"], render.DIFFERENCE_SCALE, 480))
+    expect(twins.page.get_by_text("column is missing")).to_have_count(0)
+
+    # Does SimAM look elsewhere than the twin, and is that heat map more faithful?
+    show(twins, "Faithfulness")
+    twins.page.get_by_role("button", name="Measure", exact=True).click()
+    answer = twins.page.locator("p", has_text="Does it look elsewhere than the twin?")
+    expect(answer).to_be_visible(timeout=90_000)
+    twins.idle()
+    related = float(re.search(r"correlate by (-?[\d.]+)", answer.inner_text())[1])
+    assert related == pytest.approx(cam.correlation(maps["on"], maps["twin"]), abs=0.02)
+    # The twin here has random weights: it knows no class well enough for a score, and the page says so.
+    assert float(analyses["twin"].probabilities.max()) < simam_viz.explain.metrics.LEAST_PROBABILITY
+    expect(
+        twins.page.locator("li", has_text="The twin: not measured (the network gives the class less than 10 %)")
+    ).to_be_visible()
+    told = (
+        "There is no photo on which both were measured: “Attention on” and “The twin” must give its class 10 % or more."
+    )
+    expect(twins.page.locator("li", has_text=told)).to_be_visible()
+
+    # Another network's column is gone at once, and the page says why.
+    twins.open("gradcam_comparison?size=96&block=layer3.0&checkpoint=alone")
+    expect(twins.page.get_by_text("The twin's column is missing.")).to_be_visible(timeout=60_000)
+    expect(twins.page.locator(".st-key-picture-cam-twin")).to_have_count(0)

@@ -1,0 +1,248 @@
+"""Controls moved quickly in a real Chromium: each ends where the person left it, on the screen and in the address."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Locator
+
+from simam_viz.app.pages import PAGES
+from simam_viz.photos.samples import list_samples
+from tests.helpers.browser import App
+
+TITLES = {
+    path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _) in PAGES.items()
+}
+PACES = (60, 250, 600)
+"""Milliseconds between two moves."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control that lives in a fragment, what a person does to it, and where it must end."""
+
+    entry: str
+    """Its entry of the view; empty for one that is in no address."""
+    moves: Callable[[App, str], None]
+    """Makes one move, to a place that is given in words."""
+    places: list[str]
+    """Where each move leads; what keys are pressed, for a slider or a number."""
+    text: str | None
+    """What the address says in the end; ``None`` if nothing."""
+    shown: Callable[[App], str]
+    """What the screen says."""
+    ends: str
+    """What it must say in the end."""
+
+
+def field(app: App, label: str) -> Locator:
+    return app.page.locator(f"input[aria-label^='{label}']").last
+
+
+def keys(label: str, entry: str, pressed: list[str], ends: str, text: str | None = "") -> Control:
+    """A slider or a number, moved by keys."""
+
+    def press(app: App, key: str) -> None:
+        if not field(app, label).evaluate("e => e === document.activeElement"):
+            field(app, label).focus()
+        app.page.keyboard.press(key)
+
+    def shown(app: App) -> str:
+        return field(app, label).get_attribute("aria-valuetext") or field(app, label).input_value()
+
+    return Control(entry, press, pressed, ends if text == "" else text, shown, ends)
+
+
+def number(label: str, entry: str, values: list[str]) -> Control:
+    """A number, typed and entered."""
+
+    def enter(app: App, value: str) -> None:
+        field(app, label).fill(value)
+        app.page.keyboard.press("Enter")
+
+    return Control(entry, enter, values, values[-1], lambda app: field(app, label).input_value(), values[-1])
+
+
+def toggle(label: str, entry: str, clicks: int, on: str | None, off: str | None, begins_on: bool = False) -> Control:
+    def click(app: App, _: str) -> None:
+        app.page.get_by_test_id("stMain").get_by_text(label, exact=True).click()
+
+    ends = begins_on != bool(clicks % 2)
+    return Control(
+        entry,
+        click,
+        ["click"] * clicks,
+        on if ends else off,
+        lambda app: str(field(app, label).is_checked()),
+        str(ends),
+    )
+
+
+def bar(entry: str, places: list[str], text: str) -> Control:
+    """A bar of segments."""
+
+    def segment(app: App, name: str) -> Locator:
+        return app.page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True)
+
+    def shown(app: App) -> str:
+        return str(
+            [name for name in dict.fromkeys(places) if segment(app, name).get_attribute("aria-checked") == "true"]
+        )
+
+    return Control(entry, lambda app, name: segment(app, name).click(), places, text, shown, str([places[-1]]))
+
+
+def menu(label: str, entry: str, places: list[str], text: str | None = "") -> Control:
+    """A menu, whose options are typed and entered."""
+
+    def shown(app: App) -> str:
+        return field(app, label).input_value().split(" (")[0]
+
+    ends = places[-1]
+    return Control(
+        entry, lambda app, option: choose(app, label, option), places, ends if text == "" else text, shown, ends
+    )
+
+
+def choose(app: App, label: str, option: str) -> None:
+    field(app, label).click()
+    field(app, label).fill(option)
+    app.page.keyboard.press("Enter")
+
+
+def photos_off(entry: str, times: int) -> Control:
+    """Photos taken out of the figure, from the last."""
+    offered = list_samples()[:4]
+    left = offered[: 4 - times]
+
+    def shown(app: App) -> str:
+        box = app.page.get_by_test_id("stMultiSelect")
+        return str([sample.title for sample in offered if box.get_by_text(sample.title, exact=True).count()])
+
+    return Control(
+        entry, lambda app, key: field(app, "Photos").press(key), ["Backspace"] * times,
+        ",".join(sample.name for sample in left), shown, str([sample.title for sample in left]),
+    )  # fmt: skip
+
+
+RIGHT = ["ArrowRight"] * 12
+LAMBDA = keys("λ, from 1e-6 to 10", "lambda", RIGHT, "0.01")
+OWN_RANGE = toggle("Own colour range", "range", 4, "own", "common")
+BLOCKS = ["layer2.0", "layer1.1", "layer4.0", "layer2.1"]
+VISITS: dict[str, list[Control]] = {
+    "?lambda=0.0001": [LAMBDA, OWN_RANGE],
+    # A λ between two stops is one more stop, and stays one for as long as it is asked for.
+    "?lambda=0.00012": [keys("λ, from 1e-6 to 10", "lambda", RIGHT, "0.01")],
+    "energy_function?lambda=0.0001": [
+        LAMBDA,
+        menu("Channel", "toy", ["Two blobs", "A dark spot", "A flat map", "Noise"], "noise"),
+        keys("Value of the target", "edits", ["ArrowLeft"] * 8, "-0.60", "2,6,-0.6"),
+        keys("λ of this picture", "", ["ArrowLeft"] * 8, "0.005", None),
+        bar("neuron", ["Espresso in a red cup", "a small channel"] * 2 + ["Espresso in a red cup"], "photo"),
+        menu("Block", "block", BLOCKS),
+        keys("Channel (0", "channel", ["ArrowUp"] * 9, "9"),
+        keys("Row", "row", ["ArrowUp"] * 4, "14"),
+        keys("Column", "column", ["ArrowDown"] * 4, "6"),
+    ],
+    "attention_maps?lambda=0.0001": [
+        LAMBDA,
+        bar("level", ["The network", "One block"] * 2 + ["Channels and neurons"], "channel"),
+        menu("Block", "block", BLOCKS),
+        number("Channel (0", "channel", ["3", "77", "12", "9"]),
+        keys("Row", "row", ["ArrowUp"] * 4, "14"),
+        keys("Column", "column", ["ArrowDown"] * 4, "6"),
+        menu("Show", "show", ["energy", "importance", "feature"]),
+        OWN_RANGE,
+        menu("Sort channels by", "sort", ["variance", "highest weight", "variance"]),
+        number("At least", "least", ["2", "0.5", "1.5"]),
+    ],
+    "energy_histograms?lambda=0.0001": [
+        LAMBDA,
+        menu("Block", "block", BLOCKS),
+        toggle("Counts on a log axis", "counts", 4, "log", "linear", begins_on=True),
+        bar("compare", ["another block", "nothing"] * 2 + ["another block"], "another"),
+        menu("Other block", "other", ["layer1.0", "layer3.1", "layer1.1"]),
+        bar("of", ["channel", "block"] * 2 + ["channel"], "channel"),
+        keys("Channel (0", "channel", ["ArrowUp"] * 9, "9"),
+        keys("Other channel", "other", ["ArrowUp"] * 5, "6"),
+    ],
+    "gradcam_comparison?lambda=0.0001": [
+        LAMBDA,
+        menu("Method", "method", ["HiResCAM", "LayerCAM", "HiResCAM"]),
+        menu("Block", "block", BLOCKS),
+        menu("Contrast with", "against", ["lemon", "jellyfish", "lemon"]),
+        toggle("λ at a fixed mean weight", "fixed-mean", 4, "yes", None),
+        menu("Second", "second", ["Switched off", "Uniform over positions", "Switched off"], "off"),
+        menu("First", "first", ["Uniform over positions", "The twin"], "twin"),
+        OWN_RANGE,
+        bar("look", ["Every block", "Figure", "Every block", "Figure", "Faithfulness"], "faithful"),
+        bar("over", ["All samples", "This photo"] * 2, "photo"),
+        toggle("All four methods", "methods", 5, "all", None),
+    ],
+    "gradcam_comparison?look=figure": [photos_off("photos", 2)],
+}  # fmt: skip
+CI = {*itertools.product(["?lambda=0.0001"], PACES), ("energy_histograms?lambda=0.0001", 60)}
+
+
+@pytest.mark.parametrize(
+    ("visit", "pace"),
+    [
+        pytest.param(visit, pace, marks=[] if (visit, pace) in CI else [pytest.mark.long])
+        for visit, pace in itertools.product(VISITS, PACES)
+    ],
+)
+def test_a_control_ends_where_the_person_left_it(app: App, visit: str, pace: int) -> None:
+    app.open(visit)
+    app.settled(TITLES[visit.partition("?")[0]])
+    for control in VISITS[visit]:
+        for place in control.places:
+            control.moves(app, place)
+            app.page.wait_for_timeout(pace)
+        assert ended(app, control) == "", f"{control.entry} moved {pace} ms apart"
+
+
+def ended(app: App, control: Control) -> str:
+    """What is wrong with a control when everything has come to rest; empty if nothing is."""
+    said, shown = rests(app).get(control.entry), control.shown(app)
+    right = (said, shown) == (control.text, control.ends)
+    return "" if right else f"it was left at {control.ends}; the screen says {shown}, the address {said}"
+
+
+def rests(app: App) -> dict[str, str]:
+    """The address when everything has come to rest."""
+    for _ in range(2):
+        app.page.wait_for_timeout(400)  # longer than the browser keeps a move to itself
+        app.idle()
+    return app.parameters()
+
+
+@pytest.mark.parametrize("pace", [0, 60])
+def test_what_was_taken_back_does_not_return(app: App, pace: int) -> None:
+    """One control resets another, and a third is moved before the browser has heard of it."""
+    own_range = OWN_RANGE.moves
+    app.open("attention_maps?lambda=1&channel=5&row=3")
+    app.settled("Attention maps")
+    app.page.get_by_role("button", name="Back to the trained").click()
+    app.page.wait_for_timeout(pace)
+    own_range(app, "click")
+    assert rests(app) == {"channel": "5", "row": "3", "range": "own"} and LAMBDA.shown(app).startswith("0.1 ")
+    choose(app, "Block", "layer2.0")
+    app.page.wait_for_timeout(pace)
+    own_range(app, "click")
+    assert rests(app) == {"range": "common", "block": "layer2.0"}, "the old neuron came back"
+    assert (field(app, "Channel (0").input_value(), field(app, "Row").input_value()) == ("0", "10")
+
+
+def test_steps_after_another_control_and_before_another_page(app: App) -> None:
+    app.open("?lambda=0.0001")
+    app.settled("Overview")
+    for step in range(12):
+        LAMBDA.moves(app, "ArrowRight")
+        app.page.wait_for_timeout(250)
+        if step == 5:
+            choose(app, "Input size", "128")
+    app.go("Energy histograms")
+    assert rests(app) == {"lambda": "0.01", "size": "128"} and LAMBDA.shown(app) == "0.01"

@@ -1,0 +1,138 @@
+"""python -m simam_viz: files that hold what analyze says, and one sentence for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import simam_viz
+from simam_viz.__main__ import main
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.photos.samples import list_samples
+from tests.helpers.project import ROOT
+
+
+def test_analyze_writes_the_picture_the_weights_and_the_answer(tmp_path: Path, loaded: LoadedCheckpoint) -> None:
+    sample = list_samples()[0]
+    result = subprocess.run(
+        [sys.executable, "-m", "simam_viz", "analyze", sample.path, "--out", tmp_path / "a" / "b"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    analysis = simam_viz.analyze(loaded, sample.image())
+    assert analysis.top(1)[0][1] in result.stdout
+    folder = tmp_path / "a" / "b"
+    assert {path.name for path in folder.iterdir()} == {"overview.png", "attention.npz", "top5.json"}
+    weights = np.load(folder / "attention.npz")
+    assert weights.files == [block.name for block in analysis.blocks]
+    for block in analysis.blocks:
+        np.testing.assert_allclose(weights[block.name], block.attention, rtol=1e-4, atol=1e-5)
+    answer = json.loads((folder / "top5.json").read_text(encoding="utf-8"))
+    assert [entry["index"] for entry in answer["top5"]] == [index for index, *_ in analysis.top(5)]
+    assert answer["e_lambda"] == 0.1 and answer["checkpoint"] == loaded.name
+    assert Image.open(folder / "overview.png").width > 1000
+
+
+def test_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = str(list_samples()[0].path)
+    assert (
+        main(["analyze", sample, "--out", str(tmp_path), "--lambda", "0.5", "--target", "Lemon", "--size", "96"]) == 0
+    )
+    answer = json.loads((tmp_path / "top5.json").read_text(encoding="utf-8"))
+    assert (answer["e_lambda"], answer["target"]["name"], answer["input_size"]) == (0.5, "lemon", 96)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [__file__],
+        ["no-such-photo.jpg"],
+        ["PHOTO", "--target", "unicorn"],
+        ["PHOTO", "--target", "200"],
+        ["PHOTO", "--lambda", "0"],
+        ["PHOTO", "--checkpoint", "nothing"],
+        ["PHOTO", "--size", "5"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_what_went_wrong_is_one_sentence(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(list_samples()[0].path) if a == "PHOTO" else a for a in arguments]
+    assert main(["analyze", *arguments, "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("simam_viz: ") and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path))
+    (tmp_path / "plain.pth").write_bytes(b"")
+    (tmp_path / "plain.json").write_text('{"attention": "none", "e_lambda": 0.1}')
+    assert main(["checkpoints"]) == 0
+    told = capsys.readouterr().out
+    default_name = simam_viz.list_checkpoints()[0].name
+    default, mine = (re.search(rf"^{name}\n((?:    .*\n)+)", told, re.M)[1] for name in (default_name, "plain"))
+    assert "never trained with SimAM" in mine and "never trained" not in default
+    assert "λ = 0.1" in default and "λ" not in mine
+
+
+def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(simam_viz.create_model("resnet18", "none", 3).state_dict(), tmp_path / "plain.pth")
+    (tmp_path / "plain.json").write_text('{"trained_with_simam": false, "input_size": 64}')
+    photo = str(list_samples()[0].path)
+    assert main(["analyze", photo, "--checkpoint", str(tmp_path / "plain.pth"), "--out", str(tmp_path / "out")]) == 0
+    assert "weights that never saw SimAM" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "top5.json").read_text())["trained_with_simam"] is False
+
+
+def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = {"espresso": list_samples()[0], "coral reef": list_samples()[1]}
+    for name, sample in folders.items():
+        (folder := tmp_path / name).mkdir()
+        image = sample.image()
+        for number in range(3):
+            image.rotate(5 * number).save(folder / f"{number}.png")
+    (tmp_path / "espresso" / "9.png").write_bytes(b"not a photo")
+    arguments = ["faithful", "--data", str(tmp_path), "--block", "layer3.1", "--size", "64", "--photos", "9"]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert "espresso/9.png" in err, "what cannot be read is named, and the rest is measured"
+    names = [info.name for info in simam_viz.list_checkpoints()]
+    assert re.findall(r"(\w+-\w+), (Grad-CAM|random|centre)", out) == [
+        (name, kind) for name in names for kind in ("Grad-CAM", "random", "centre")
+    ]
+    found = []
+    loaded = simam_viz.load_checkpoint(names[1])
+    for name in folders:
+        target = next(i for i, c in enumerate(loaded.categories) if name in c.split(", "))
+        for number in range(3):
+            image = simam_viz.open_image(tmp_path / name / f"{number}.png")
+            analysis = simam_viz.analyze(loaded, image, target=target, input_size=64)
+            maps = {"map": analysis.block("layer3.1").cam}
+            found += [measures for _, measures in simam_viz.faithfulness(loaded, analysis, maps)]
+    expected = simam_viz.explain.metrics.mean(found)
+    row = next(line for line in out.splitlines() if line.endswith(f"  {names[1]}, Grad-CAM")).split()
+    assert row[:3] == ["6", "of", "6"]
+    assert float(row[3].rstrip("%")) == pytest.approx(100 * expected.probability, abs=0.02)
+    assert [float(value) for value in row[4:6]] == pytest.approx([expected.deletion, expected.insertion], abs=2e-4)
+    assert f"Does it look elsewhere than {names[1]}? The two maps correlate by" in out
+    assert "6 photos can be put to both" in out and out.count("95 % interval") == 2
+
+    for wrong, said in (
+        (["--block", "layer9.0"], "no block 'layer9.0'"),
+        (["--photos", "0"], "at least 1"),
+        (["--checkpoint", names[1], "--networks", "off"], "has no off"),
+    ):
+        assert main([*arguments, *wrong]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["faithful", "--data", str(tmp_path / "none")]) == 2
