@@ -77,7 +77,7 @@ def test_pictures_are_those_of_the_page_in_full(analysis: Analysis) -> None:
     np.testing.assert_array_equal(
         pictures["layer3.0-grad-cam"], render.overlay(analysis.view, block.cam, render.CAM_SCALE, 128)
     )
-    assert pictures["layer3.0-channels-attention-weight"].shape[1] > 200
+    assert pictures["layer3.0-channels-attention-weight"].width > 200
 
 
 def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -24,7 +25,6 @@ from simam_viz.app.screens.energy_function.steps import SURFACE_WIDTH
 from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, render
-from simam_viz.draw.render import Pixels
 from simam_viz.explain import inspection
 from simam_viz.explain.analysis import QUANTITIES
 from simam_viz.explain.variants import VARIANTS
@@ -33,6 +33,8 @@ from simam_viz.lesson.derivation import Derivation, number, preset_channel
 from simam_viz.networks.architectures import receptive_field
 from simam_viz.photos.samples import list_samples
 
+Pixels = NDArray[np.uint8]
+"""(H, W, 3), as the browser got them."""
 CHANNEL_PICTURES = {
     "features": "feature",
     "energy": "energy",
@@ -104,7 +106,7 @@ class App:
         assert set(now) == set(before)
         return {name for name, picture in now.items() if not np.array_equal(picture, before[name])}
 
-    def shows(self, name: str, expected: Pixels) -> None:
+    def shows(self, name: str, expected: Image.Image) -> None:
         """Wait until the picture called ``name`` is ``expected``, but for rounding between two runs of the network."""
 
         def shown() -> bool:
@@ -156,7 +158,8 @@ def decoded(data: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def alike(a: Pixels, b: Pixels) -> bool:
+def alike(first: Pixels | Image.Image, second: Pixels | Image.Image) -> bool:
+    a, b = (np.asarray(x.convert("RGB")) if isinstance(x, Image.Image) else x for x in (first, second))
     if a.shape != b.shape:
         return False
     difference = np.abs(a.astype(int) - b.astype(int)).max(axis=2)
@@ -367,13 +370,13 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.idle()
     neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
     expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
-    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
+    app.shows("surface", render.figure_picture(charts.energy_surface(neuron), SURFACE_WIDTH))
     app.page.get_by_test_id("stMain").get_by_role("slider").first.press("ArrowRight")
     expect(app.page).to_have_url(re.compile("edits="), timeout=20_000)
     row, column, value = app.parameters()["edits"].split(",")
     assert (row, column, float(value)) == ("1", "7", pytest.approx(neuron.t + 0.1))
     neuron = Derivation(preset_channel("spike", {(1, 7): float(value)}), 1, 7, 0.1)
-    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
+    app.shows("surface", render.figure_picture(charts.energy_surface(neuron), SURFACE_WIDTH))
 
     # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
     app.go("Attention maps")
@@ -612,7 +615,7 @@ def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint,
     app.shows("sweep-cam-10", sweep_cam(loaded, 10))
 
 
-def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Pixels:
+def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Image.Image:
     """Grad-CAM at one λ of what the network says at the trained one, over the first sample."""
     image = list_samples()[0].image()
     target = simam_viz.analyze(loaded, image, input_size=224).target

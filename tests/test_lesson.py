@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 
-from simam_viz.draw import charts
+from simam_viz.draw import charts, render
 from simam_viz.lesson import derivation as lesson
 from simam_viz.lesson.derivation import PRESETS, Derivation, preset_channel
 from simam_viz.modules import formulas
@@ -172,13 +173,13 @@ def test_exercise_new_favourite() -> None:
 
 def test_charts_show_the_derivation() -> None:
     d = derivation("edge")
-    map_ = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (d.row, d.column))
+    map_ = charts.clickable_map(d.channel, render.Scale(-2, 2, "RdBu_r", "x"), (d.row, d.column))
     cells = map_["series"][0]["data"]
     assert len(cells) == 81 and cells[d.row * 9 + d.column]["value"] == [d.column, d.row, d.t, d.t]
     assert map_["visualMap"]["dimension"] == 2, "what is shown gives the colour, not what is only read"
     assert len({cell["name"] for cell in cells}) == 81, "cells of one name would be highlighted together"
     assert not map_["series"][0]["label"]["show"], "a big channel's numbers would not fit its cells"
-    written = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (0, 0), written=True)["series"][0][
+    written = charts.clickable_map(d.channel, render.Scale(-2, 2, "RdBu_r", "x"), (0, 0), written=True)["series"][0][
         "label"
     ]
     assert written["show"] and written["formatter"] == "{@[2]}", "the value is the third number of a cell"
@@ -191,8 +192,8 @@ def test_charts_show_the_derivation() -> None:
     assert charts.importance_curves((1.0,), flat.z, flat.lambda_share)["series"][-1]["data"] == [[0.0, 0.5]]
     curves = charts.importance_curves((0.0, 1.0), d.z, d.lambda_share)["series"]
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
-    picture = charts.figure_pixels(charts.energy_surface(d), 640)
-    assert picture.shape[2] == 3 and picture.std() > 20
+    picture = np.asarray(render.figure_picture(charts.energy_surface(d), 640))
+    assert picture.shape == (480, 640, 3) and picture.std() > 20
 
 
 def test_contours_are_lines_of_equal_energy_with_the_three_points() -> None:

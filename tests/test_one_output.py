@@ -144,7 +144,7 @@ def test_the_sweep_and_the_files(one: LoadedCheckpoint, photo: Image.Image) -> N
     assert "of yes, the sigmoid of the logit, and of no" in str(arrays["explanation"])
     assert len(files.summary(analysis, one)["top5"]) == 2
     assert f"{float(analysis.probabilities.max()):.1%}".encode() in report.html(analysis, one, photo, "p")
-    assert render.overview(analysis).shape
+    assert render.overview(analysis).size
 
 
 def test_how_often_it_is_right(one: LoadedCheckpoint, photo: Image.Image, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_files_say_each_blocks_own(mixed: LoadedCheckpoint, photo: Image.Image) 
     assert "<td>10</td>" in page and "--lambda" not in page
     moved = report.html(simam_viz.analyze(mixed, photo, 0.5), mixed, photo, "photo").decode()
     assert "0.5 (each block was trained with its own)" in moved and "--lambda 0.5 --target" in moved
-    assert render.overview(analysis).shape and charts.weight_distributions(analysis)
+    assert render.overview(analysis).size and charts.weight_distributions(analysis)
     one = simam_viz.analyze(mixed, photo, 0.5)
     assert (
         "λ" not in files.tables(one)["blocks"][0] and "e_lambda" not in files.summary(one, mixed)["blocks"]["layer1.0"]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..draw import render
-from ..draw.render import Pixels
 from ..explain import inspection
 from ..explain.analysis import OWN_LAMBDAS, QUANTITIES, Analysis, Block
 from ..networks import answers
@@ -233,7 +233,7 @@ def npz_bytes(arrays: Mapping[str, NDArray]) -> bytes:
     return buffer.getvalue()
 
 
-def pictures(analysis: Analysis, size: int = FULL_SIZE) -> dict[str, Pixels]:
+def pictures(analysis: Analysis, size: int = FULL_SIZE) -> dict[str, Image.Image]:
     """Of each block: the weights over the photo, Grad-CAM, and all channels in every quantity."""
     drawn = {}
     for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
@@ -290,7 +290,7 @@ def basic_files(analysis: Analysis, loaded: LoadedCheckpoint, answer: dict[str, 
 
 def full_files(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, bytes]:
     """All pictures, tables and tensors."""
-    files = {f"pictures/{name}.png": render.png(pixels) for name, pixels in pictures(analysis).items()}
+    files = {f"pictures/{name}.png": render.png(picture) for name, picture in pictures(analysis).items()}
     files |= {f"tables/{name}.csv": csv_bytes(rows) for name, rows in tables(analysis).items()}
     files["tensors.npz"] = npz_bytes(tensors(analysis, loaded))
     return files

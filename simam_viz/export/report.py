@@ -15,7 +15,6 @@ from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..draw import charts, render
-from ..draw.render import Pixels
 from ..explain import inspection
 from ..explain.analysis import Analysis
 from ..photos.images import centre_square
@@ -85,7 +84,7 @@ def html(
         maps=maps,
         weight_scale=_scale(_weight_scale(analysis.blocks[0].attention)),
         cam_scale=_scale(render.CAM_SCALE),
-        distributions=charts.figure_pixels(charts.weight_distributions(analysis), 1080),
+        distributions=render.figure_picture(charts.weight_distributions(analysis), 1080),
         neurons=inspection.most_emphasised(analysis, _NEURONS),
         command=command(analysis, loaded),
         version=VERSION,
@@ -128,8 +127,8 @@ def _cell(value: object) -> str:
     return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _picture(pixels: Pixels) -> str:
-    return "data:image/png;base64," + base64.b64encode(render.png(pixels)).decode()
+def _picture(picture: Image.Image) -> str:
+    return "data:image/png;base64," + base64.b64encode(render.png(picture)).decode()
 
 
 def _scale(scale: render.Scale) -> dict[str, object]:

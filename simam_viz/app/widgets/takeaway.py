@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from PIL.Image import Image
 
 from ...draw import render
-from ...draw.render import Pixels
 from ...explain.analysis import Analysis
 from ...export import files, report
 from .. import state
@@ -19,7 +19,7 @@ from ..server import forgetting, turns
 if TYPE_CHECKING:
     from ..scene import Scene
 
-Draw = Callable[[int], Pixels]
+Draw = Callable[[int], Image]
 """Draws a picture in a given size."""
 
 _NOW = "takeaway"
@@ -55,7 +55,7 @@ class _Takeaway:
 
     def pictures_zip(self) -> bytes:
         drawn = {name: draw(max(files.FULL_SIZE, 2 * size)) for name, (draw, size) in self.drawn.pictures.items()}
-        return files.zip_bytes({f"{name}.png": render.png(pixels) for name, pixels in drawn.items()})
+        return files.zip_bytes({f"{name}.png": render.png(picture) for name, picture in drawn.items()})
 
     def tables_zip(self) -> bytes:
         tables = files.tables(_analysed(self.drawn)) | self.drawn.tables

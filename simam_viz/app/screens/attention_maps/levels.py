@@ -308,7 +308,7 @@ def _padding(view: Scene, block: Block) -> str:
     return f" {TERMS['padding'][0]}" if 8 * block.features.shape[-1] >= view.input_size else ""
 
 
-def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> render.Pixels:
+def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> Image.Image:
     return render.stack([render.overlay(photo, map_, scale, size) for map_ in maps], size)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
+from PIL.Image import Image
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
@@ -239,8 +240,8 @@ def surface(d: Derivation) -> None:
     )
 
 
-def _surface(d: Derivation, width: int) -> render.Pixels:
-    return charts.figure_pixels(charts.energy_surface(d), width)
+def _surface(d: Derivation, width: int) -> Image:
+    return render.figure_picture(charts.energy_surface(d), width)
 
 
 def lambda_player(d: Derivation) -> None:
