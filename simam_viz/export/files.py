@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..explain import inspection
 from ..explain.analysis import OWN_LAMBDAS, QUANTITIES, Analysis, Block
 from ..networks import answers
 from ..version import VERSION
+from ..writing import written_whole
 
 FULL_SIZE = 1024
 """Side in pixels of pictures that are saved: enough for a slide."""
@@ -266,16 +267,11 @@ def write(files: Mapping[str, bytes], folder: Path) -> list[Path]:
         OSError: the folder cannot be written to, or the disk is full.
     """
     paths = [folder / name for name in files]
-    unfinished = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
-    try:
-        for path, data in zip(unfinished, files.values(), strict=True):
+    # A stack ends what it holds in reverse: the last file entered first gets its name last.
+    with ExitStack() as stack:
+        for path, data in reversed(list(zip(paths, files.values(), strict=True))):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        for temporary, path in zip(unfinished, paths, strict=True):
-            temporary.replace(path)
-    finally:
-        for temporary in unfinished:
-            temporary.unlink(missing_ok=True)
+            stack.enter_context(written_whole(path)).write_bytes(data)
     return paths
 
 
