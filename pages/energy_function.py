@@ -7,8 +7,10 @@ from simam_viz.app.scene import Scene
 from simam_viz.app.screens.energy_function import steps as lesson_parts
 from simam_viz.app.widgets import pictures
 from simam_viz.draw import charts
-from simam_viz.lesson import derivation as lesson
-from simam_viz.lesson.derivation import Derivation, preset_channel
+from simam_viz.lesson.derivation import Derivation
+from simam_viz.lesson.faq import FAQ
+from simam_viz.lesson.katex import ratio
+from simam_viz.lesson.presets import PRESETS, preset_channel
 from simam_viz.modules.formulas import IMPORTANCE_FLOOR, MEAN_ATTENTION_CEILING
 
 page = scene.page("pages/energy_function.py")
@@ -66,7 +68,7 @@ def one_neuron(view: Scene) -> None:
     with channel_side:
         source, neuron = choose_neuron(view)
     lesson_parts.numbers_of(neuron, places)
-    preset = (state.get("toy") or next(iter(lesson.PRESETS))) if source == "toy" else None
+    preset = (state.get("toy") or next(iter(PRESETS))) if source == "toy" else None
     lesson_parts.take_in_hand(neuron, preset)
 
     st.header("The energy surface")
@@ -111,7 +113,7 @@ def one_neuron(view: Scene) -> None:
         spike = Derivation(preset_channel("spike"), 4, 4, 1.0)
         st.markdown(
             f"λ is a soft threshold on the channel's variance: 1/e* = ½ + z²/4 · σ²/(σ² + λ). Far below σ² it does nothing, far above "
-            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {lesson.ratio(neuron.lambda_share)}.\n\n"
+            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {ratio(neuron.lambda_share)}.\n\n"
             f"- **A lone spike survives longer.** At λ = 1, the spike preset has σ² = {spike.variance:.3g}, well below λ, and yet the "
             f"spike's importance is {spike.importance:.3g}: its z = {spike.z:.3g} enters squared.\n"
             "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ "
@@ -128,6 +130,6 @@ st.header("Try yourself")
 lesson_parts.exercises()
 
 st.header("Questions that readers ask")
-for question, answer in lesson.FAQ.items():
+for question, answer in FAQ.items():
     with st.expander(question):
         st.markdown(answer)

@@ -15,7 +15,7 @@ from simam_viz.app import sidebar, state
 from simam_viz.app.scene import PAGES
 from simam_viz.app.screens.energy_function import steps as lesson_parts
 from simam_viz.app.widgets import choose
-from simam_viz.lesson.derivation import SIDE
+from simam_viz.lesson.presets import SIDE
 
 from .conftest import ROOT
 from .damage import DRAWN

@@ -29,7 +29,9 @@ from simam_viz.explain import inspection
 from simam_viz.explain.analysis import QUANTITIES
 from simam_viz.explain.variants import VARIANTS
 from simam_viz.export import files
-from simam_viz.lesson.derivation import Derivation, number, preset_channel
+from simam_viz.lesson.derivation import Derivation
+from simam_viz.lesson.katex import number
+from simam_viz.lesson.presets import preset_channel
 from simam_viz.networks.architectures import receptive_field
 from simam_viz.photos.samples import list_samples
 

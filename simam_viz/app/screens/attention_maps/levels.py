@@ -14,7 +14,7 @@ from ....draw import charts, render
 from ....explain import inspection
 from ....explain.analysis import Block
 from ....export.files import Row
-from ....lesson.derivation import number, signed
+from ....lesson.katex import number, signed
 from ....modules import rivals
 from ....modules.formulas import ATTENTION_FLOOR
 from ....networks.architectures import receptive_field

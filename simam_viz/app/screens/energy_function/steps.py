@@ -13,8 +13,18 @@ from torch import Tensor
 from ....checkpoints.loading import DEFAULT_E_LAMBDA
 from ....draw import charts, render
 from ....explain.analysis import QUANTITIES, Block
-from ....lesson import derivation as lesson
-from ....lesson.derivation import PRESETS, SIDE, Derivation, Verdict
+from ....lesson.derivation import Derivation
+from ....lesson.exercises import (
+    DARK_SPOT_ANSWERS,
+    Verdict,
+    check_floor,
+    check_halving_lambda,
+    check_lowest_energy,
+    check_new_favourite,
+)
+from ....lesson.katex import ratio
+from ....lesson.presets import PRESETS, SIDE, preset_channel
+from ....lesson.written_steps import written_steps
 from ....modules.formulas import ATTENTION_FLOOR, MEAN_ATTENTION_CEILING
 from ... import state
 from ...scene import Scene
@@ -73,7 +83,7 @@ def toy_neuron(e_lambda: float | None) -> Derivation:
         )
         edits = state.parsed("edits", _parse_edits, {})
         place = state.parsed("at", _parse_place, PRESETS[name].target)
-        channel = lesson.preset_channel(name, edits)
+        channel = preset_channel(name, edits)
 
         def set_value() -> None:
             if not state.moved_by_hand("toy-value"):
@@ -182,7 +192,7 @@ def steps_without_numbers() -> list[DeltaGenerator]:
     Apart from the numbers, because formulas are slow to draw and these never change.
     """
     places = []
-    for step in lesson.steps(Derivation(lesson.preset_channel("spike"), 4, 4, 0.1)):
+    for step in written_steps(Derivation(preset_channel("spike"), 4, 4, 0.1)):
         with st.container(border=True):
             st.markdown(f"**{step.title}** {step.words}")
             st.latex(step.formula)
@@ -192,7 +202,7 @@ def steps_without_numbers() -> list[DeltaGenerator]:
 
 def numbers_of(d: Derivation, places: list[DeltaGenerator]) -> None:
     """This neuron's numbers, each in the place of its step."""
-    for place, step in zip(places, lesson.steps(d), strict=True):
+    for place, step in zip(places, written_steps(d), strict=True):
         place.latex(step.numbers)
 
 
@@ -268,7 +278,7 @@ def lambda_player(d: Derivation) -> None:
             360,
             alt=f"The weights of the channel at λ = {now:g}",
             caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (below "
-            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {lesson.ratio(at_now.lambda_share)}.",
+            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {ratio(at_now.lambda_share)}.",
             scale=scale,
         )
 
@@ -289,34 +299,30 @@ def exercises() -> None:
     with st.container(border=True):
         st.markdown("**1.** Choose the channel *Two blobs*. Which neuron has the lowest energy? Make it the target.")
         if st.button("Check", key="check-lowest"):
-            _say(
-                lesson.check_lowest_energy(d)
-                if preset == "blobs"
-                else Verdict(False, "Choose the channel Two blobs first.")
-            )
+            _say(check_lowest_energy(d) if preset == "blobs" else Verdict(False, "Choose the channel Two blobs first."))
     with st.container(border=True):
         st.markdown("**2.** Choose *A dark spot*. Why is the spot emphasised although its value is the lowest?")
-        choice = st.radio("Your answer", list(lesson.DARK_SPOT_ANSWERS), index=None, key="check-dark")
+        choice = st.radio("Your answer", list(DARK_SPOT_ANSWERS), index=None, key="check-dark")
         if choice:
-            _say(lesson.DARK_SPOT_ANSWERS[choice])
+            _say(DARK_SPOT_ANSWERS[choice])
     with st.container(border=True):
         st.markdown(
             "**3.** What λ halves the advantage 1/e* − ½ that the target of the channel above has when λ is nearly 0?"
         )
         answer = st.number_input("λ", min_value=0.0, value=None, format="%.5f", step=0.01, key="check-lambda")
         if answer is not None:
-            _say(lesson.check_halving_lambda(d, answer))
+            _say(check_halving_lambda(d, answer))
     with st.container(border=True):
         st.markdown("**4.** On *A flat map*, what weight does every neuron get?")
         answer = st.number_input("Weight", min_value=0.0, value=None, format="%.4f", step=0.01, key="check-floor")
         if answer is not None:
-            _say(lesson.check_floor(answer))
+            _say(check_floor(answer))
     with st.container(border=True):
         st.markdown(
             "**5.** In *One spike*, click a neuron other than the spike and change its value until it is emphasised most."
         )
         if st.button("Check", key="check-favourite"):
-            _say(lesson.check_new_favourite(d, preset or ""))
+            _say(check_new_favourite(d, preset or ""))
 
 
 def _say(result: Verdict) -> None:
