@@ -11,7 +11,7 @@ from simam_viz.app.widgets.glossary import explain
 from simam_viz.draw import charts
 from simam_viz.explain import inspection
 from simam_viz.explain.analysis import Block
-from simam_viz.export import files
+from simam_viz.export import tables
 from simam_viz.modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 
 NOTHING = "nothing"
@@ -49,7 +49,7 @@ def energy_histograms(view: Scene) -> None:
     there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
-    takeaway.keep_table("distribution", f"Neurons of {_name(block, channel)}", files.distribution(block, channel))
+    takeaway.keep_table("distribution", f"Neurons of {_name(block, channel)}", tables.distribution(block, channel))
     with st.grid(4, min_column_width=150):
         st.metric("Neurons", f"{weights.numel():,}")
         st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
@@ -110,7 +110,7 @@ def _variances(view: Scene, block: Block) -> None:
         alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
     )
     below = int((block.variances < block.e_lambda).sum())
-    takeaway.keep_table("variances", f"The channels of {block.name} and λ", files.variances(block))
+    takeaway.keep_table("variances", f"The channels of {block.name} and λ", tables.variances(block))
     st.markdown(
         f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
         f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "

@@ -19,7 +19,7 @@ from ..explain import inspection
 from ..explain.analysis import Analysis
 from ..photos.images import centre_square
 from ..version import VERSION
-from . import files
+from .tables import Row
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _MAP_SIZE = 360
@@ -33,7 +33,7 @@ class OnScreen:
     page: str
     settings: Mapping[str, str]
     """What its controls were set to, by their labels."""
-    tables: Mapping[str, list[files.Row]]
+    tables: Mapping[str, list[Row]]
     """Its tables, and other numbers on it, by their titles."""
 
 
@@ -92,13 +92,6 @@ def html(
     ).encode()
 
 
-def report_files(
-    analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str, notices: Sequence[str] = ()
-) -> dict[str, bytes]:
-    """Everything that one analysis gives to take home, by file name: the report, pictures, tables, tensors."""
-    return {"report.html": html(analysis, loaded, photo, title, notices=notices)} | files.full_files(analysis, loaded)
-
-
 def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
     """The command that makes this analysis again from the photo."""
     return (
@@ -112,7 +105,7 @@ def _weight_scale(weights: Tensor) -> render.Scale:
     return render.scale_for("mean weight", weights)
 
 
-def _parts(rows: list[files.Row], most: int = 10) -> list[list[files.Row]]:
+def _parts(rows: list[Row], most: int = 10) -> list[list[Row]]:
     """A table in parts of at most so many columns, each of which begins with the first one."""
     first, *others = dict.fromkeys(name for row in rows for name in row)
     groups = [others[start : start + most - 1] for start in range(0, len(others), most - 1)] or [[]]

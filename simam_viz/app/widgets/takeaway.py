@@ -13,6 +13,8 @@ from PIL.Image import Image
 from ...draw import render
 from ...explain.analysis import Analysis
 from ...export import files, report
+from ...export.tables import TABLES, Row, csv_bytes, every_table
+from ...export.tensors import every_tensor, npz_bytes
 from .. import state
 from ..server import forgetting, turns
 
@@ -32,7 +34,7 @@ class _Shown:
     page: str = ""
     view: Scene | None = None
     pictures: dict[str, tuple[Draw, int]] = field(default_factory=dict)
-    tables: dict[str, list[files.Row]] = field(default_factory=dict)
+    tables: dict[str, list[Row]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     """Of the tables."""
     settings: dict[str, str] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class _Takeaway:
     drawing: _Shown = field(default_factory=_Shown)
 
     @property
-    def tables(self) -> dict[str, list[files.Row]]:
+    def tables(self) -> dict[str, list[Row]]:
         return self.drawn.tables
 
     def clear(self) -> None:
@@ -58,11 +60,11 @@ class _Takeaway:
         return files.zip_bytes({f"{name}.png": render.png(picture) for name, picture in drawn.items()})
 
     def tables_zip(self) -> bytes:
-        tables = files.tables(_analysed(self.drawn)) | self.drawn.tables
-        return files.zip_bytes({f"{name}.csv": files.csv_bytes(rows) for name, rows in tables.items()})
+        tables = every_table(_analysed(self.drawn)) | self.drawn.tables
+        return files.zip_bytes({f"{name}.csv": csv_bytes(rows) for name, rows in tables.items()})
 
     def tensors_npz(self) -> bytes:
-        return files.npz_bytes(files.tensors(_analysed(self.drawn), self.drawn.view.loaded))
+        return npz_bytes(every_tensor(_analysed(self.drawn), self.drawn.view.loaded))
 
     def report_html(self) -> bytes:
         shown, view = self.drawn, self.drawn.view
@@ -97,7 +99,7 @@ def keep(name: str, draw: Draw, size: int) -> None:
     st.session_state[_NOW].drawing.pictures[name] = draw, size
 
 
-def keep_table(name: str, title: str, rows: list[files.Row]) -> None:
+def keep_table(name: str, title: str, rows: list[Row]) -> None:
     """A table stands on the page, or numbers that make one; ``title`` says of what, in the report."""
     if rows:
         drawing: _Shown = st.session_state[_NOW].drawing
@@ -116,8 +118,8 @@ def offer() -> None:
     now: _Takeaway = st.session_state[_NOW]
     now.drawn = shown = now.drawing
     page = shown.page.lower()
-    pictures, tables = len(shown.pictures), len(files.TABLES | shown.tables.keys())
-    listed = ", ".join(sorted(files.TABLES | shown.tables.keys()))
+    pictures, tables = len(shown.pictures), len(TABLES | shown.tables.keys())
+    listed = ", ".join(sorted(TABLES | shown.tables.keys()))
     offers = {
         "Report (HTML)": ("report", now.report_html, ".html", "text/html",
                           "One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the "

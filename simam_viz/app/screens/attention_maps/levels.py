@@ -13,7 +13,7 @@ from torch import Tensor
 from ....draw import charts, render
 from ....explain import inspection
 from ....explain.analysis import Block
-from ....export.files import Row
+from ....export.tables import Row
 from ....lesson.katex import number, signed
 from ....modules import rivals
 from ....modules.formulas import ATTENTION_FLOOR

@@ -13,7 +13,7 @@ from ....draw import charts, render
 from ....explain import cam, variants
 from ....explain.analysis import OWN_LAMBDAS, Analysis
 from ....explain.variants import Ablation, Column
-from ....export.files import Row
+from ....export.tables import Row
 from ... import sidebar, state, zoo
 from ...scene import Scene
 from ...server import turns
