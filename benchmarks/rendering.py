@@ -26,7 +26,7 @@ def rows(quick: bool) -> list[Row]:
         return render.png(render.mosaic(maps, scale, WIDTH))
 
     def grid_as_rgb() -> bytes:
-        return render.png(np.array(render.mosaic(maps, scale, WIDTH)))
+        return render.png(render.mosaic(maps, scale, WIDTH).convert("RGB"))
 
     def overlay() -> bytes:
         return render.png(render.overlay(view, maps[0], scale, 320))

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import UnsetType
 
 from ..paths import ROOT
+from ..writing import write_whole
 from .card import MAX_BYTES, Card
 from .weights_file import CheckpointError
 
@@ -111,10 +112,5 @@ def write_card(path: Path, card: Mapping[str, Any]) -> Path:
     """Put ``card`` beside the weights at ``path``, whole or not at all; ``OSError`` where that is not allowed."""
     target = card_path(path)
     text = (card if isinstance(card, Card) else Card.of(card, target.name)).text
-    unfinished = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(target, text.encode())
     return target

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from torchvision.models import get_model_weights
 from tqdm import tqdm
 
 from ..networks.architectures import ARCHITECTURES
+from ..writing import written_whole
 from .card import Card
 from .store import weights_folder, write_card
 from .weights_file import CheckpointError, check_size
@@ -85,17 +85,16 @@ def download(weights: Published, folder: Path | None = None, progress: Progress 
     path = weights.path(folder)
     if path.is_file():
         return path
-    unfinished = path.with_name(f".{path.name}.{os.urandom(8).hex()}")  # two people may ask at once
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sha256 = _receive(weights.address, unfinished, progress)
-        if not sha256.startswith(weights.sha256_start):
-            raise CheckpointError(
-                f"What came as {weights.name} is not what torchvision published (its SHA-256 begins with {sha256[:8]}, not "
-                f"{weights.sha256_start}), so it was thrown away; try again."
-            )
-        write_card(path, weights.card)
-        unfinished.replace(path)
+        with written_whole(path) as unfinished:
+            sha256 = _receive(weights.address, unfinished, progress)
+            if not sha256.startswith(weights.sha256_start):
+                raise CheckpointError(
+                    f"What came as {weights.name} is not what torchvision published (its SHA-256 begins with {sha256[:8]}, not "
+                    f"{weights.sha256_start}), so it was thrown away; try again."
+                )
+            write_card(path, weights.card)
     except (OSError, http.client.HTTPException) as error:  # the second: what answers is no web server, or breaks off
         cause = getattr(error, "reason", None) or error
         reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
@@ -103,8 +102,6 @@ def download(weights: Published, folder: Path | None = None, progress: Progress 
             f"{weights.name} could not be downloaded ({reason}); check the connection and try again. "
             "The bundled checkpoint works without one."
         ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
     return path
 
 

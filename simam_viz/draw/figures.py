@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..explain.cam import HeatMap
 from ..explain.survey import IMPOSSIBLE_CLASS, Subject, common_size, contrasted
-from .render import Pixels, Scale, gradient, grey_photo, overlay, percent
+from .render import Scale, gradient, grey_photo, overlay, percent
 
 # Has the Greek letters that captions need.
 _FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -65,8 +64,8 @@ def cells(
             )
 
 
-def comparison_figure(rows: list[list[Cell]], caption: str, scale: Scale, tile: int) -> Pixels:
-    """All cells as one picture on white, (H, W, 3): the photo first, then its heat map through each network.
+def comparison_figure(rows: list[list[Cell]], caption: str, scale: Scale, tile: int) -> Image.Image:
+    """All cells as one picture on white: the photo first, then its heat map through each network.
 
     Args:
         rows: one a photo, with the same networks in the same order.
@@ -100,14 +99,14 @@ def comparison_figure(rows: list[list[Cell]], caption: str, scale: Scale, tile: 
         for column, cell in enumerate(found, start=1):
             x = gap + column * step_x
             shown = grey_photo(cell.view, tile) if cell.trouble else overlay(cell.view, cell.heat.values, scale, tile)
-            canvas.paste(Image.fromarray(shown), (x, y))
+            canvas.paste(shown, (x, y))
             words = f"{cell.target} {percent(cell.probability)}"
             write(x, y + tile + gap // 3, words + (f": {cell.trouble}" if cell.trouble else ""), tile, font)
             write(x, y + tile + gap // 3 + text + 4, f"says {cell.predicted}", tile, font, "#555555")
     y = height - foot + gap // 2
     bar = tile
-    canvas.paste(Image.fromarray(gradient(scale, bar, text)), (gap, y))
+    canvas.paste(gradient(scale, bar, text), (gap, y))
     write(gap, y + text + 4, "0", text, font)
     write(gap + bar - text, y + text + 4, "1", text, font)
     write(gap + bar + gap, y, caption, width - bar - 3 * gap, font)
-    return np.asarray(canvas)
+    return canvas

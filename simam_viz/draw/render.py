@@ -1,7 +1,8 @@
-"""Arrays → pixels: colour maps, overlays, mosaics, one PNG picture of a whole network.
+"""Arrays → pictures: colour maps, overlays, mosaics, one picture of a whole network.
 
-Pictures are uint8 arrays (H, W, 3). Colour maps are matplotlib's perceptually uniform ones, read from a table of 256
-colours, so a picture costs one look-up and no figure object.
+Pictures are Pillow's. Colour maps are matplotlib's perceptually uniform ones, read from a table of 256 colours, so a
+picture costs one look-up and no figure object. Where its colours are few it keeps them as a palette (mode ``P``): as PNG
+it then takes one byte a pixel, in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import functools
 import io
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 import numpy as np
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -24,31 +27,6 @@ from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 
 if TYPE_CHECKING:
     from ..explain.analysis import Analysis
-
-Pixels = NDArray[np.uint8]
-"""A picture, (H, W, 3)."""
-
-
-class TablePixels(np.ndarray):
-    """A picture, (H, W, 3), of few colours, read-only, that remembers which of them each pixel has.
-
-    :func:`png` then writes one byte a pixel, in a fraction of the time. A part or a copy is a picture like any other.
-    """
-
-    levels: NDArray[np.unsignedinteger] | None
-    """Index into ``table``, (H, W)."""
-    table: Pixels | None
-    """The colours, (n, 3)."""
-
-    @classmethod
-    def of(cls, levels: NDArray[np.unsignedinteger], table: Pixels) -> TablePixels:
-        pixels = np.take(table, levels, axis=0).view(cls)
-        pixels.levels, pixels.table = levels, table
-        pixels.flags.writeable = False
-        return pixels
-
-    def __array_finalize__(self, source: object) -> None:
-        self.levels = self.table = None
 
 
 @dataclass(frozen=True)
@@ -106,57 +84,53 @@ def side_scale(values: Tensor, own_range: bool = False) -> Scale:
 
 
 @functools.cache
-def colour_table(name: str) -> Pixels:
+def colour_table(name: str) -> NDArray[np.uint8]:
     """The 256 colours of a matplotlib colour map, (256, 3)."""
     return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
-def colourise(values: Tensor, scale: Scale) -> Pixels:
-    """Any (…) array of values as colours (…, 3); values outside the scale take its end colour."""
-    return colour_table(scale.colours)[_levels(values, scale)]
-
-
 def _levels(values: Tensor, scale: Scale) -> NDArray[np.uint8]:
-    """Which of the 256 colours of ``scale`` each value has."""
+    """Which of the 256 colours of ``scale`` each value has; those outside the scale take its end colour."""
     levels = (values.detach().float().numpy() - scale.low) * (255 / (scale.high - scale.low))
     return levels.round().clip(0, 255).astype(np.uint8)
 
 
-def enlarge(pixels: Pixels, size: int, smooth: bool = False) -> Pixels:
-    """Enlarge to ``size`` × ``size``: neurons stay visible as squares, or ``smooth`` for photos and overlays."""
-    method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(pixels).resize((size, size), method))
+def _painted(levels: Image.Image, table: NDArray[np.uint8]) -> Image.Image:
+    """A grey picture (mode ``L``) with the colours of ``table`` (n, 3) in place of its levels of grey."""
+    levels.putpalette(table.tobytes())
+    return levels
 
 
-def heat_map(values: Tensor, scale: Scale, size: int) -> Pixels:
+def heat_map(values: Tensor, scale: Scale, size: int) -> Image.Image:
     """A map (h, w) as a picture of ``size`` × ``size``, one square a neuron."""
-    return TablePixels.of(enlarge(_levels(values, scale), size), colour_table(scale.colours))
+    levels = Image.fromarray(_levels(values, scale))
+    return _painted(levels.resize((size, size), Image.Resampling.NEAREST), colour_table(scale.colours))
 
 
-def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Pixels:
-    """A map (h, w), enlarged smoothly, over the crop the network saw in grey; (size, size, 3)."""
+def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Image.Image:
+    """A map (h, w), enlarged smoothly, over the crop the network saw in grey; ``size`` × ``size``."""
     smooth = Image.fromarray(values.detach().float().numpy()).resize((size, size), Image.Resampling.BICUBIC)
-    colours = Image.fromarray(_levels(torch.from_numpy(np.array(smooth)), scale))
-    colours.putpalette(colour_table(scale.colours).tobytes())
-    return np.asarray(Image.blend(Image.fromarray(grey_photo(view, size)), colours.convert("RGB"), opacity))
+    levels = Image.fromarray(_levels(torch.from_numpy(np.array(smooth)), scale))
+    colours = _painted(levels, colour_table(scale.colours)).convert("RGB")
+    return Image.blend(grey_photo(view, size), colours, opacity)
 
 
-def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, size: int) -> Pixels:
-    """Where one map (h, w) in [0, 1] is higher than another, with its sign, over the crop in grey; (size, size, 3)."""
+def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, size: int) -> Image.Image:
+    """Where one map (h, w) in [0, 1] is higher than another, with its sign, over the crop in grey; ``size`` × ``size``."""
     return overlay(view, first - second, scale, size, opacity=0.7)
 
 
-def grey_photo(view: Image.Image, size: int) -> Pixels:
-    """The crop the network saw in grey, in place of an :func:`overlay` where there is nothing to lay over it; (size, size, 3)."""
-    return np.asarray(view.convert("L").resize((size, size), Image.Resampling.BICUBIC).convert("RGB"))
+def grey_photo(view: Image.Image, size: int) -> Image.Image:
+    """The crop the network saw in grey, in place of an :func:`overlay` where there is nothing to lay over it."""
+    return view.convert("L").resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
 
 
 def mosaic_columns(channels: int) -> int:
     """How many tiles stand in a row of a mosaic: a power of two, twice to four times as many as there are rows."""
-    return 2 ** math.ceil(math.log2(max(channels, 1) * 2) / 2)
+    return 1 << math.ceil(math.log2(max(channels, 1) * 2) / 2)
 
 
-def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, gap: int = 4) -> Pixels:
+def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, gap: int = 4) -> Image.Image:
     """All maps (C, h, w) as tiles of one picture, row by row, at most ``width`` pixels; ``selected`` is framed in red."""
     channels, map_height, map_width = maps.shape
     columns = mosaic_columns(channels)
@@ -181,36 +155,37 @@ def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, 
         frame = canvas[row * step : (row + 1) * step + gap, column * step : (column + 1) * step + gap]
         frame[:gap] = frame[-gap:] = red
         frame[:, :gap] = frame[:, -gap:] = red
-    return TablePixels.of(canvas, table)
+    return _painted(Image.fromarray(canvas), table) if red < 256 else Image.fromarray(table[canvas])
 
 
-def mark_cell(pixels: Pixels, place: tuple[int, int], shape: tuple[int, int]) -> Pixels:
+def mark_cell(picture: Image.Image, place: tuple[int, int], shape: tuple[int, int]) -> Image.Image:
     """The picture of a map of ``shape`` (h, w) with the neuron at ``place`` (row, column) framed in red."""
     (row, column), (height, width) = place, shape
-    rows, columns = pixels.shape[0] / height, pixels.shape[1] / width
-    picture = Image.fromarray(pixels)
-    line = max(2, pixels.shape[0] // 160)
+    rows, columns = picture.height / height, picture.width / width
+    line = max(2, picture.height // 160)
     corners = (column * columns, row * rows, (column + 1) * columns - 1, (row + 1) * rows - 1)
     box = [round(edge) for edge in corners]
     # Small cells: the frame goes around and not over the neuron.
     if min(rows, columns) < 6 * line:
         box = [box[0] - line, box[1] - line, box[2] + line, box[3] + line]
-    ImageDraw.Draw(picture).rectangle(box, outline=FRAME_COLOUR, width=line)
-    return np.asarray(picture)
+    marked = picture.convert("RGB")
+    ImageDraw.Draw(marked).rectangle(box, outline=FRAME_COLOUR, width=line)
+    return marked
 
 
-def marked_map(values: Tensor, scale: Scale, place: tuple[int, int], size: int) -> Pixels:
+def marked_map(values: Tensor, scale: Scale, place: tuple[int, int], size: int) -> Image.Image:
     """A map (h, w) as :func:`heat_map` draws it, with one neuron framed as :func:`mark_cell` does."""
-    return mark_cell(heat_map(values, scale, size), place, tuple(values.shape))
+    height, width = values.shape
+    return mark_cell(heat_map(values, scale, size), place, (height, width))
 
 
-def boxed_view(view: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+def boxed_view(view: Image.Image, box: tuple[int, int, int, int], size: int) -> Image.Image:
     """The crop the network saw, dimmed outside ``box`` (left, top, right, bottom in its pixels, cut at its edges)."""
     left, top, right, bottom = (min(max(edge, 0), view.width) for edge in box)
     return framed_photo(view, (left, top, right, bottom), size)
 
 
-def stack(planes: list[Pixels], size: int = 150) -> Pixels:
+def stack(planes: list[Image.Image], size: int = 150) -> Image.Image:
     """Pictures of equal shape as tilted sheets, one behind the other, the first in front; on white."""
     lean, step = size // 4, size // 5
     height = size * 2 // 3
@@ -219,17 +194,17 @@ def stack(planes: list[Pixels], size: int = 150) -> Pixels:
         "RGB", (size + lean + step * (len(planes) - 1), height + step * (len(planes) - 1) // 2 + 2), "white"
     )
     for index, plane in reversed(list(enumerate(planes))):
-        sheet = Image.fromarray(plane).resize((size, size), Image.Resampling.NEAREST).convert("RGBA")
+        sheet = plane.convert("RGBA").resize((size, size), Image.Resampling.NEAREST)
         ImageDraw.Draw(sheet).rectangle((0, 0, size - 1, size - 1), outline="#444")
         slope = lean / height
         matrix = (1, slope, -lean, 0, size / height, 0)
         leant = sheet.transform((size + lean, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
         place = (step * index, step * (len(planes) - 1 - index) // 2)
         canvas.paste(leant, place, leant)
-    return np.asarray(canvas)
+    return canvas
 
 
-def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Image.Image:
     """The whole photo, its longest side ``size``, dimmed outside ``box``, the crop that the network saw.
 
     A very long photo stands on white, in a picture of bearable proportions.
@@ -248,7 +223,7 @@ def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) 
     # Nothing on a page is ever taller than wide by more than 4 : 3, or a strip that nobody sees.
     canvas = Image.new("RGB", (max(width, height * 3 // 4), max(height, width * 2 // 5)), "white")
     canvas.paste(framed, ((canvas.width - width) // 2, (canvas.height - height) // 2))
-    return np.asarray(canvas)
+    return canvas
 
 
 def seen_in_words(width: int, height: int, input_size: int) -> str:
@@ -259,31 +234,32 @@ def seen_in_words(width: int, height: int, input_size: int) -> str:
     return f"The network sees the centre square, at {size}; what is dimmed it never saw."
 
 
-def png(pixels: Pixels) -> bytes:
+def png(picture: Image.Image) -> bytes:
     """A picture as the bytes of a PNG file."""
-    levels = getattr(pixels, "levels", None)
-    if levels is not None and levels.dtype == np.uint8:
-        image = Image.frombytes("P", levels.shape[::-1], np.ascontiguousarray(levels))
-        image.putpalette(pixels.table.tobytes())
-    else:
-        image = Image.fromarray(pixels)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
+    picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
-def jpeg(pixels: Pixels) -> bytes:
+def jpeg(picture: Image.Image) -> bytes:
     """A smooth picture as the bytes of a JPEG file: off by 5 of 255 levels at most or so, in a tenth of PNG's time."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0)
+    picture.convert("RGB").save(buffer, "JPEG", quality=95, subsampling=0)
     return buffer.getvalue()
 
 
-def gradient(scale: Scale, width: int = 256, height: int = 12) -> Pixels:
-    """The scale's colours from low to high, (height, width, 3)."""
-    return np.broadcast_to(
-        colour_table(scale.colours)[np.linspace(0, 255, width).round().astype(int)], (height, width, 3)
-    ).copy()
+def gradient(scale: Scale, width: int = 256, height: int = 12) -> Image.Image:
+    """The scale's colours from low to high, ``width`` × ``height``."""
+    row = colour_table(scale.colours)[np.linspace(0, 255, width).round().astype(int)]
+    return Image.fromarray(np.tile(row, (height, 1, 1)))
+
+
+def figure_picture(figure: Figure, width: int) -> Image.Image:
+    """A matplotlib figure as a picture of ``width`` pixels."""
+    figure.set_dpi(width / figure.get_figwidth())
+    canvas: Any = FigureCanvasAgg(figure)  # Any: its methods come without types
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def mean_weights(analysis: Analysis) -> list[Tensor]:
@@ -291,7 +267,7 @@ def mean_weights(analysis: Analysis) -> list[Tensor]:
     return [block.attention.mean(dim=0) for block in analysis.blocks]
 
 
-def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Pixels:
+def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Image:
     """One picture of the whole analysis: the crop, then mean weight and Grad-CAM of every block, with scales and text.
 
     ``remark`` is something to know about the network, which stands in brackets in the first line.
@@ -324,9 +300,9 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Pixels:
         draw.text((margin + (size + margin if row == 0 else 0), y), title, "black", font)
         for column, (block, scale, map_) in enumerate(zip(analysis.blocks, scales, values, strict=True), start=1):
             x, below = margin + column * (size + margin), y + text + margin // 2 + size
-            canvas.paste(Image.fromarray(overlay(analysis.view, map_, scale, size)), (x, y + text + margin // 2))
-            canvas.paste(Image.fromarray(gradient(scale, size, 6)), (x, below + 2))
+            canvas.paste(overlay(analysis.view, map_, scale, size), (x, y + text + margin // 2))
+            canvas.paste(gradient(scale, size, 6), (x, below + 2))
             empty = row == 1 and block.cam_max == 0
             ends = "all zero" if empty else f"{scale.low:.3f} to {scale.high:.3f}"
             draw.text((x, below + 10), f"{block.name}  {ends}", "black", font)
-    return np.asarray(canvas)
+    return canvas

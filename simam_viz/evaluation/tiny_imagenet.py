@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..writing import written_whole
 
 HELD_OUT = Path(__file__).with_name("held_out.txt")
 """The committed list of training images that are never trained on: every choice is made on them."""
@@ -140,13 +140,12 @@ def _decoded(paths: list[Path], file: Path) -> np.ndarray:
         file.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(paths[0]) as first:
             shape = (len(paths), first.height, first.width, 3)
-        unfinished = file.with_suffix(f".{os.getpid()}.tmp")
-        array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-        for i, path in enumerate(paths):
-            with Image.open(path) as image:
-                array[i] = np.asarray(image.convert("RGB"))
-        array.flush()
-        unfinished.replace(file)
+        with written_whole(file) as unfinished:
+            array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+            for i, path in enumerate(paths):
+                with Image.open(path) as image:
+                    array[i] = np.asarray(image.convert("RGB"))
+            array.flush()
     images = np.load(file, mmap_mode="r")
     if len(images) != len(paths):
         raise ValueError(f"{file} was made from {len(images)} images, but there are {len(paths)} now: delete it.")

@@ -14,10 +14,11 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.analysis import OWN_LAMBDAS, Analysis, analyze
 from ..modules.simam import SimAM
 from ..networks.architectures import weights_hash
-from ..photos.images import SUFFIXES, ImageError, enlargement, read_file, read_photo
+from ..photos.bombs import ImageError
+from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
 from ..version import VERSION
-from . import files as export
-from . import report
+from .files import basic_files, full_files, write
+from .tables import Row, csv_bytes, summary
 
 ANSWER = "top5.json"
 SUMMARY = "summary.csv"
@@ -46,9 +47,9 @@ class Outcome:
     """It had been done before, with the same settings."""
 
     @property
-    def row(self) -> export.Row:
+    def row(self) -> Row:
         """Its line in the summary."""
-        row: export.Row = {"photo": self.photo, "error": self.error, "notices": ""}
+        row: Row = {"photo": self.photo, "error": self.error, "notices": ""}
         if self.answer is not None:
             best, target = self.answer["top5"][0], self.answer["target"]
             row |= {
@@ -138,9 +139,9 @@ class Job:
         read = read_photo(photo)
         analysis = analyze(self.loaded, read.image, settings.e_lambda, settings.target, settings.input_size)
         notices = tuple(filter(None, (*read.notices, enlargement(read.image, analysis.view.width))))
-        answer = export.summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
-        files = report.report_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
-        return Done(analysis, export.write(files | export.basic_files(analysis, self.loaded, answer), out), notices)
+        answer = summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
+        files = full_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
+        return Done(analysis, write(files | basic_files(analysis, self.loaded, answer), out), notices)
 
 
 def run(
@@ -164,10 +165,10 @@ def run(
     finally:
         if outcomes:
             rows = [outcome.row for outcome in outcomes]
-            columns = dict.fromkeys(max(rows, key=len), "")
-            files = {SUMMARY: export.csv_bytes([columns | row for row in rows])}
+            widest: Row = max(rows, key=len)
+            files = {SUMMARY: csv_bytes([dict.fromkeys(widest, "") | row for row in rows])}
             others = left_out(folder, out)
-            export.write(files | ({LEFT_OUT: "\n".join([*others, ""]).encode()} if others else {}), out)
+            write(files | ({LEFT_OUT: "\n".join([*others, ""]).encode()} if others else {}), out)
     return outcomes
 
 

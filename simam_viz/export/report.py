@@ -15,12 +15,11 @@ from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..draw import charts, render
-from ..draw.render import Pixels
 from ..explain import inspection
 from ..explain.analysis import Analysis
 from ..photos.images import centre_square
 from ..version import VERSION
-from . import files
+from .tables import Row
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _MAP_SIZE = 360
@@ -34,7 +33,7 @@ class OnScreen:
     page: str
     settings: Mapping[str, str]
     """What its controls were set to, by their labels."""
-    tables: Mapping[str, list[files.Row]]
+    tables: Mapping[str, list[Row]]
     """Its tables, and other numbers on it, by their titles."""
 
 
@@ -85,19 +84,12 @@ def html(
         maps=maps,
         weight_scale=_scale(_weight_scale(analysis.blocks[0].attention)),
         cam_scale=_scale(render.CAM_SCALE),
-        distributions=charts.figure_pixels(charts.weight_distributions(analysis), 1080),
+        distributions=render.figure_picture(charts.weight_distributions(analysis), 1080),
         neurons=inspection.most_emphasised(analysis, _NEURONS),
         command=command(analysis, loaded),
         version=VERSION,
         date=datetime.date.today().isoformat(),
     ).encode()
-
-
-def report_files(
-    analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image, title: str, notices: Sequence[str] = ()
-) -> dict[str, bytes]:
-    """Everything that one analysis gives to take home, by file name: the report, pictures, tables, tensors."""
-    return {"report.html": html(analysis, loaded, photo, title, notices=notices)} | files.full_files(analysis, loaded)
 
 
 def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
@@ -113,7 +105,7 @@ def _weight_scale(weights: Tensor) -> render.Scale:
     return render.scale_for("mean weight", weights)
 
 
-def _parts(rows: list[files.Row], most: int = 10) -> list[list[files.Row]]:
+def _parts(rows: list[Row], most: int = 10) -> list[list[Row]]:
     """A table in parts of at most so many columns, each of which begins with the first one."""
     first, *others = dict.fromkeys(name for row in rows for name in row)
     groups = [others[start : start + most - 1] for start in range(0, len(others), most - 1)] or [[]]
@@ -128,8 +120,8 @@ def _cell(value: object) -> str:
     return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _picture(pixels: Pixels) -> str:
-    return "data:image/png;base64," + base64.b64encode(render.png(pixels)).decode()
+def _picture(picture: Image.Image) -> str:
+    return "data:image/png;base64," + base64.b64encode(render.png(picture)).decode()
 
 
 def _scale(scale: render.Scale) -> dict[str, object]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..writing import written_whole
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -23,12 +25,10 @@ class Epoch:
 
 
 def write_csv(epochs: list[Epoch], file: Path) -> None:
-    unfinished = file.with_suffix(".csv.tmp")
-    with unfinished.open("w", newline="") as stream:
+    with written_whole(file) as unfinished, unfinished.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, [field.name for field in fields(Epoch)])
         writer.writeheader()
         writer.writerows({name: round(value, 4) for name, value in asdict(epoch).items()} for epoch in epochs)
-    unfinished.replace(file)
 
 
 def write_png(epochs: list[Epoch], title: str, file: Path) -> None:
@@ -50,6 +50,5 @@ def write_png(epochs: list[Epoch], title: str, file: Path) -> None:
             loss.text(epoch.epoch - 0.4, 0.98, f"{epoch.px} px", transform=loss.get_xaxis_transform(), va="top")
         previous_px = epoch.px
     figure.suptitle(title)
-    unfinished = file.with_suffix(".png.tmp")
-    figure.savefig(unfinished, format="png", dpi=120)
-    unfinished.replace(file)
+    with written_whole(file) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=120)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from ..evaluation.predictions import accuracy, as_in_the_app, predict, predict_a
 from ..evaluation.tiny_imagenet import ImageSet, load_training_data, load_validation, read_boxes
 from ..networks.architectures import count_parameters, create_model, multiply_adds, usual_places
 from ..photos.samples import list_samples
+from ..writing import write_whole
 from .batches import MEAN, STD
 from .recipe import Recipe, format_stages
 
@@ -134,9 +134,9 @@ def make_card(
     card["limits"] = limits(card)
     changed = _with_twins(name, card, twin, others)
     out.mkdir(parents=True, exist_ok=True)
-    _write(file, weights)
+    write_whole(file, weights)
     for changed_name, changed_card in changed.items():
-        _write(out / f"{changed_name}.json", _as_json(changed_card))
+        write_whole(out / f"{changed_name}.json", _as_json(changed_card))
     return out / f"{name}.json"
 
 
@@ -421,16 +421,3 @@ def _percent(hits: Tensor) -> float:
 
 def _as_json(card: Card) -> bytes:
     return (json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write ``file`` in one go: whoever reads it, or is killed meanwhile, finds the old one or the new one."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)

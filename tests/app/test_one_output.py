@@ -20,7 +20,9 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import figures, render
 from simam_viz.evaluation.accuracy import labelled_photos, places
 from simam_viz.explain import metrics, survey, sweep
-from simam_viz.export import files, report
+from simam_viz.export import report
+from simam_viz.export.tables import every_table, summary
+from simam_viz.export.tensors import every_tensor
 from simam_viz.networks import answers
 from tests.helpers.pages import checked, finished, open_page, text
 
@@ -133,14 +135,14 @@ def test_the_sweep_and_the_files(one: LoadedCheckpoint, photo: Image.Image) -> N
     ]
     row = sweep.table([point], one.categories, [0, 1])[0]
     assert row["p(yes)"] + row["p(no)"] == pytest.approx(1)
-    rows = {row["class"]: row for row in files.tables(analysis)["classes"]}
+    rows = {row["class"]: row for row in every_table(analysis)["classes"]}
     assert rows["yes"]["logit"] == -rows["no"]["logit"] == pytest.approx(float(analysis.logits[0]))
-    arrays = files.tensors(analysis, one)
+    arrays = every_tensor(analysis, one)
     assert arrays["logits"].shape == (1,) and arrays["probabilities"].shape == (2,)
     assert "of yes, the sigmoid of the logit, and of no" in str(arrays["explanation"])
-    assert len(files.summary(analysis, one)["top5"]) == 2
+    assert len(summary(analysis, one)["top5"]) == 2
     assert f"{float(analysis.probabilities.max()):.1%}".encode() in report.html(analysis, one, photo, "p")
-    assert render.overview(analysis).shape
+    assert render.overview(analysis).size
 
 
 def test_how_often_it_is_right(one: LoadedCheckpoint, photo: Image.Image, tmp_path: Path) -> None:

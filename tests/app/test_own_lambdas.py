@@ -21,7 +21,9 @@ from simam_viz.draw import charts, figures, render
 from simam_viz.explain import metrics, survey
 from simam_viz.explain.analysis import OWN_LAMBDAS
 from simam_viz.explain.variants import with_attention
-from simam_viz.export import files, folder, report
+from simam_viz.export import folder, report
+from simam_viz.export.tables import every_table, summary
+from simam_viz.export.tensors import every_tensor
 from simam_viz.networks.architectures import residual_blocks, shared_copy
 from tests.helpers.pages import checked, finished, open_page, text
 
@@ -130,21 +132,19 @@ def test_what_hides_parts_of_the_photo_keeps_them_too(mixed: LoadedCheckpoint, p
 
 def test_files_say_each_blocks_own(mixed: LoadedCheckpoint, photo: Image.Image) -> None:
     analysis = simam_viz.analyze(mixed, photo)
-    said = files.summary(analysis, mixed)
+    said = summary(analysis, mixed)
     assert said["e_lambda"] is None and said["blocks"]["layer1.0"]["e_lambda"] == HIGH
-    assert [row["λ"] for row in files.tables(analysis)["blocks"]] == [HIGH] * 4 + [LOW] * 4
-    explanation = str(files.tensors(analysis, mixed)["explanation"])
+    assert [row["λ"] for row in every_table(analysis)["blocks"]] == [HIGH] * 4 + [LOW] * 4
+    explanation = str(every_tensor(analysis, mixed)["explanation"])
     assert "each block's own λ: layer1.0 10, " in explanation and "layer4.1 0.0001; target" in explanation
     page = report.html(analysis, mixed, photo, "photo").decode()
     assert "each block&#39;s own" in page or "each block's own" in page
     assert "<td>10</td>" in page and "--lambda" not in page
     moved = report.html(simam_viz.analyze(mixed, photo, 0.5), mixed, photo, "photo").decode()
     assert "0.5 (each block was trained with its own)" in moved and "--lambda 0.5 --target" in moved
-    assert render.overview(analysis).shape and charts.weight_distributions(analysis)
+    assert render.overview(analysis).size and charts.weight_distributions(analysis)
     one = simam_viz.analyze(mixed, photo, 0.5)
-    assert (
-        "λ" not in files.tables(one)["blocks"][0] and "e_lambda" not in files.summary(one, mixed)["blocks"]["layer1.0"]
-    )
+    assert "λ" not in every_table(one)["blocks"][0] and "e_lambda" not in summary(one, mixed)["blocks"]["layer1.0"]
 
 
 def test_a_folder_is_done_again_when_one_blocks_lambda_changes(

@@ -17,7 +17,7 @@ from simam_viz.app import sidebar, state
 from simam_viz.app.screens.energy_function import neuron
 from simam_viz.app.style import WITHOUT_OLD_PAGE
 from simam_viz.app.widgets import choose
-from simam_viz.lesson.derivation import SIDE
+from simam_viz.lesson.presets import SIDE
 from tests.helpers.damage import DRAWN, GARBAGE
 from tests.helpers.pages import checked, open_page
 

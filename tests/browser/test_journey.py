@@ -19,12 +19,13 @@ from simam_viz.app.screens.energy_function.surface import SURFACE_WIDTH
 from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, render
-from simam_viz.draw.render import Pixels
 from simam_viz.explain import inspection
 from simam_viz.explain.analysis import QUANTITIES
 from simam_viz.explain.variants import VARIANTS
 from simam_viz.export import files
-from simam_viz.lesson.derivation import Derivation, number, preset_channel
+from simam_viz.lesson.derivation import Derivation
+from simam_viz.lesson.katex import number
+from simam_viz.lesson.presets import preset_channel
 from simam_viz.networks.architectures import receptive_field
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, alike
@@ -206,13 +207,13 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.idle()
     neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
     expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
-    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
+    app.shows("surface", render.figure_picture(charts.energy_surface(neuron), SURFACE_WIDTH))
     app.page.get_by_test_id("stMain").get_by_role("slider").first.press("ArrowRight")
     expect(app.page).to_have_url(re.compile("edits="), timeout=20_000)
     row, column, value = app.parameters()["edits"].split(",")
     assert (row, column, float(value)) == ("1", "7", pytest.approx(neuron.t + 0.1))
     neuron = Derivation(preset_channel("spike", {(1, 7): float(value)}), 1, 7, 0.1)
-    app.shows("surface", charts.figure_pixels(charts.energy_surface(neuron), SURFACE_WIDTH))
+    app.shows("surface", render.figure_picture(charts.energy_surface(neuron), SURFACE_WIDTH))
 
     # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
     app.go("Attention maps")
@@ -436,7 +437,7 @@ def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint,
     app.shows("sweep-cam-10", sweep_cam(loaded, 10))
 
 
-def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Pixels:
+def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Image.Image:
     """Grad-CAM at one λ of what the network says at the trained one, over the first sample."""
     image = list_samples()[0].image()
     target = simam_viz.analyze(loaded, image, input_size=224).target

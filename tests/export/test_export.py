@@ -16,6 +16,8 @@ from simam_viz import Analysis
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.export import files, report
+from simam_viz.export.tables import csv_bytes, every_table
+from simam_viz.export.tensors import every_tensor, npz_bytes
 from tests.helpers.take_home import parsed, read
 
 
@@ -25,7 +27,7 @@ def analysis(loaded: LoadedCheckpoint, photo: Image.Image) -> Analysis:
 
 
 def test_tables_hold_the_analysis(analysis: Analysis) -> None:
-    tables = {name: read(files.csv_bytes(rows)) for name, rows in files.tables(analysis).items()}
+    tables = {name: read(csv_bytes(rows)) for name, rows in every_table(analysis).items()}
     assert list(tables) == ["classes", "blocks", "channels", "neurons"]
     probabilities = {int(row["index"]): float(row["probability"]) for row in tables["classes"]}
     assert len(probabilities) == 200
@@ -43,17 +45,17 @@ def test_tables_hold_the_analysis(analysis: Analysis) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_text_becomes_a_formula(text: str) -> None:
-    (row,) = read(files.csv_bytes([{"a": text}]))
+    (row,) = read(csv_bytes([{"a": text}]))
     assert row["a"] == "'" + text
 
 
 def test_cells_survive_commas_quotes_and_lines() -> None:
     row = {"λ": -0.5, "text": 'a "b", c\nd', "n": 3}
-    assert read(files.csv_bytes([row])) == [{"λ": "-0.5", "text": row["text"], "n": "3"}]
+    assert read(csv_bytes([row])) == [{"λ": "-0.5", "text": row["text"], "n": "3"}]
 
 
 def test_every_tensor_is_there_and_explained(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
-    arrays = np.load(io.BytesIO(files.npz_bytes(files.tensors(analysis, loaded))))
+    arrays = np.load(io.BytesIO(npz_bytes(every_tensor(analysis, loaded))))
     explanation = str(arrays["explanation"])
     for block in analysis.blocks:
         for name in ("features", "energy", "importance", "attention", "refined", "cam"):
@@ -71,7 +73,7 @@ def test_pictures_are_those_of_the_page_in_full(analysis: Analysis) -> None:
     np.testing.assert_array_equal(
         pictures["layer3.0-grad-cam"], render.overlay(analysis.view, block.cam, render.CAM_SCALE, 128)
     )
-    assert pictures["layer3.0-channels-attention-weight"].shape[1] > 200
+    assert pictures["layer3.0-channels-attention-weight"].width > 200
 
 
 def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,10 +119,10 @@ def test_a_network_without_simam_is_said_to_be_hypothetical(loaded: LoadedCheckp
     off = simam_viz.explain.variants.with_attention(loaded, "off")
     analysis = simam_viz.analyze(off, photo, input_size=96)
     assert "Hypothetical" in parsed(report.html(analysis, off, photo, "x")).text
-    assert "hypothetical" in str(files.tensors(analysis, off)["explanation"])
+    assert "hypothetical" in str(every_tensor(analysis, off)["explanation"])
 
 
 def test_weights_that_never_saw_simam_are_marked_in_the_tensors(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
     for trained, words in ((False, "weights that never saw SimAM"), (None, "training with SimAM not known")):
         other = replace(loaded, card=loaded.card | {"trained_with_simam": trained})
-        assert words in str(files.tensors(analysis, other)["explanation"])
+        assert words in str(every_tensor(analysis, other)["explanation"])

@@ -13,11 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Position, Request, expect
 
 from simam_viz.draw import render
-from simam_viz.draw.render import Pixels
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 3), as the browser got them."""
 
 CHART = """(place) => {  // the instance that Streamlit's component keeps of a chart
     const fiber = Object.keys(place).find(name => name.startsWith('__reactFiber$'));
@@ -88,7 +91,7 @@ class App:
         assert set(now) == set(before)
         return {name for name, picture in now.items() if not np.array_equal(picture, before[name])}
 
-    def shows(self, name: str, expected: Pixels) -> None:
+    def shows(self, name: str, expected: Image.Image) -> None:
         """Wait until the picture called ``name`` is ``expected``, but for rounding between two runs of the network."""
 
         def shown() -> bool:
@@ -179,7 +182,8 @@ def decoded(data: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def alike(a: Pixels, b: Pixels) -> bool:
+def alike(first: Pixels | Image.Image, second: Pixels | Image.Image) -> bool:
+    a, b = (np.asarray(x.convert("RGB")) if isinstance(x, Image.Image) else x for x in (first, second))
     if a.shape != b.shape:
         return False
     difference = np.abs(a.astype(int) - b.astype(int)).max(axis=2)

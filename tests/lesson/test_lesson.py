@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 
-from simam_viz.draw import charts
-from simam_viz.lesson import derivation as lesson
-from simam_viz.lesson.derivation import PRESETS, Derivation, preset_channel
+from simam_viz.draw import charts, render
+from simam_viz.lesson import exercises, katex
+from simam_viz.lesson.derivation import Derivation
+from simam_viz.lesson.faq import FAQ
+from simam_viz.lesson.presets import PRESETS, preset_channel
+from simam_viz.lesson.written_steps import written_steps
 from simam_viz.modules import formulas
 
 LAMBDAS = (1e-6, 0.1, 10.0)
@@ -67,7 +71,7 @@ def test_numbers_are_those_of_the_public_functions(name: str) -> None:
 def test_a_reader_can_recompute_the_results_from_what_is_on_screen(name: str, e_lambda: float) -> None:
     """Read t, μ_t, σ_t² from the first step as a person would, and follow the formulas to w*, b* and e*."""
     d = derivation(name, e_lambda)
-    steps = {step.title: step.numbers for step in lesson.steps(d)}
+    steps = {step.title: step.numbers for step in written_steps(d)}
     assert len(steps) == 11
 
     def read(text: str, symbol: str) -> float:
@@ -101,11 +105,11 @@ def test_a_reader_can_recompute_the_results_from_what_is_on_screen(name: str, e_
 
 def test_eq_1_is_filled_with_the_values_of_the_channel() -> None:
     d = Derivation(preset_channel("spike", {(0, 0): -0.3, (8, 8): 0.7}), 4, 4, 0.1)
-    numbers = lesson.steps(d)[1].numbers
+    numbers = written_steps(d)[1].numbers
     assert r"(y_t-(3\,w+b))^2" in numbers and r"\tfrac{1}{80}\bigl[(y_o-(-0.3\,w+b))^2+\cdots" in numbers
     assert numbers.endswith(r"(y_o-(0.7\,w+b))^2\bigr]\end{aligned}")
     two = Derivation(torch.tensor([[1.0, 2.0]]), 0, 0, 0.1)
-    assert r"\tfrac{1}{1}\bigl[(y_o-(2\,w+b))^2\bigr]" in lesson.steps(two)[1].numbers
+    assert r"\tfrac{1}{1}\bigl[(y_o-(2\,w+b))^2\bigr]" in written_steps(two)[1].numbers
 
 
 def test_bounds_in_prose_are_the_formulas() -> None:
@@ -114,12 +118,12 @@ def test_bounds_in_prose_are_the_formulas() -> None:
     x = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(500)[None, None, None]
     mean = float(formulas.attention(x, 1e-6).mean())
     assert mean == pytest.approx(formulas.MEAN_ATTENTION_CEILING, abs=1e-3) and mean < formulas.MEAN_ATTENTION_CEILING
-    assert any(f"{formulas.MEAN_ATTENTION_CEILING:.4f}" in answer for answer in lesson.FAQ.values())
+    assert any(f"{formulas.MEAN_ATTENTION_CEILING:.4f}" in answer for answer in FAQ.values())
 
 
 def test_numbers_in_katex() -> None:
-    assert lesson.number(0.5) == "0.5" and lesson.number(1e-6) == r"1 \times 10^{-6}" and lesson.signed(-2.0) == "(-2)"
-    assert lesson.plus(3.0) == "+3" and lesson.plus(-3.0) == "-3"
+    assert katex.number(0.5) == "0.5" and katex.number(1e-6) == r"1 \times 10^{-6}" and katex.signed(-2.0) == "(-2)"
+    assert katex.plus(3.0) == "+3" and katex.plus(-3.0) == "-3"
 
 
 def test_edits_replace_single_values() -> None:
@@ -133,8 +137,8 @@ def test_one_neuron_has_no_others() -> None:
 
 
 def test_exercise_lowest_energy() -> None:
-    assert lesson.check_lowest_energy(derivation("blobs")).right
-    assert not lesson.check_lowest_energy(Derivation(preset_channel("blobs"), 2, 2, 0.1)).right
+    assert exercises.check_lowest_energy(derivation("blobs")).right
+    assert not exercises.check_lowest_energy(Derivation(preset_channel("blobs"), 2, 2, 0.1)).right
 
 
 @pytest.mark.parametrize("name", ["spike", "noise", "blobs"])
@@ -147,38 +151,40 @@ def test_exercise_halving_lambda_accepts_the_lambda_that_halves(name: str) -> No
         middle = math.sqrt(low * high)
         low, high = (middle, high) if advantage(middle) > whole / 2 else (low, middle)
     d = derivation(name)
-    assert lesson.check_halving_lambda(d, low).right
-    assert not lesson.check_halving_lambda(d, low * 1.2).right and not lesson.check_halving_lambda(d, 0).right
-    assert not lesson.check_halving_lambda(derivation("flat"), 0.1).right
+    assert exercises.check_halving_lambda(d, low).right
+    assert not exercises.check_halving_lambda(d, low * 1.2).right and not exercises.check_halving_lambda(d, 0).right
+    assert not exercises.check_halving_lambda(derivation("flat"), 0.1).right
 
 
 def test_exercise_floor() -> None:
-    assert lesson.check_floor(round(derivation("flat").weight, 3)).right
-    assert not lesson.check_floor(0.5).right
+    assert exercises.check_floor(round(derivation("flat").weight, 3)).right
+    assert not exercises.check_floor(0.5).right
 
 
 def test_exercise_dark_spot_has_one_right_answer() -> None:
-    assert [v.right for v in lesson.DARK_SPOT_ANSWERS.values()].count(True) == 1
+    assert [v.right for v in exercises.DARK_SPOT_ANSWERS.values()].count(True) == 1
     assert derivation("dark-spot").rank == 1 and derivation("dark-spot").deviation < 0
 
 
 def test_exercise_new_favourite() -> None:
     edited = Derivation(preset_channel("spike", {(0, 0): -4.0}), 0, 0, 0.1)
-    assert lesson.check_new_favourite(edited, "spike").right
-    assert not lesson.check_new_favourite(edited, "noise").right
-    assert not lesson.check_new_favourite(derivation("spike"), "spike").right
-    assert not lesson.check_new_favourite(Derivation(preset_channel("spike", {(0, 0): -1.0}), 0, 0, 0.1), "spike").right
+    assert exercises.check_new_favourite(edited, "spike").right
+    assert not exercises.check_new_favourite(edited, "noise").right
+    assert not exercises.check_new_favourite(derivation("spike"), "spike").right
+    assert not exercises.check_new_favourite(
+        Derivation(preset_channel("spike", {(0, 0): -1.0}), 0, 0, 0.1), "spike"
+    ).right
 
 
 def test_charts_show_the_derivation() -> None:
     d = derivation("edge")
-    map_ = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (d.row, d.column))
+    map_ = charts.clickable_map(d.channel, render.Scale(-2, 2, "RdBu_r", "x"), (d.row, d.column))
     cells = map_["series"][0]["data"]
     assert len(cells) == 81 and cells[d.row * 9 + d.column]["value"] == [d.column, d.row, d.t, d.t]
     assert map_["visualMap"]["dimension"] == 2, "what is shown gives the colour, not what is only read"
     assert len({cell["name"] for cell in cells}) == 81, "cells of one name would be highlighted together"
     assert not map_["series"][0]["label"]["show"], "a big channel's numbers would not fit its cells"
-    written = charts.clickable_map(d.channel, charts.Scale(-2, 2, "RdBu_r", "x"), (0, 0), written=True)["series"][0][
+    written = charts.clickable_map(d.channel, render.Scale(-2, 2, "RdBu_r", "x"), (0, 0), written=True)["series"][0][
         "label"
     ]
     assert written["show"] and written["formatter"] == "{@[2]}", "the value is the third number of a cell"
@@ -187,12 +193,12 @@ def test_charts_show_the_derivation() -> None:
     (x0, y0), (x1, y1) = line[2]["data"]
     assert (y1 - y0) / (x1 - x0) == pytest.approx(d.closed_form.w)
     flat = derivation("flat")
-    assert lesson.ratio(flat.lambda_share) == "∞" and lesson.ratio(derivation("spike", 1.0).lambda_share) == "8.13"
+    assert katex.ratio(flat.lambda_share) == "∞" and katex.ratio(derivation("spike", 1.0).lambda_share) == "8.13"
     assert charts.importance_curves((1.0,), flat.z, flat.lambda_share)["series"][-1]["data"] == [[0.0, 0.5]]
     curves = charts.importance_curves((0.0, 1.0), d.z, d.lambda_share)["series"]
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
-    picture = charts.figure_pixels(charts.energy_surface(d), 640)
-    assert picture.shape[2] == 3 and picture.std() > 20
+    picture = np.asarray(render.figure_picture(charts.energy_surface(d), 640))
+    assert picture.shape == (480, 640, 3) and picture.std() > 20
 
 
 def test_contours_are_lines_of_equal_energy_with_the_three_points() -> None:

@@ -288,7 +288,7 @@ def test_a_failure_half_way_leaves_nothing(
     def full(file: int) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(publishing.os, "fsync", full)
+    monkeypatch.setattr("simam_viz.writing.os.fsync", full)
     assert make(root, runs / "simam", tmp_path) == 2
     assert not list(tmp_path.iterdir())
 

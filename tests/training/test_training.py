@@ -52,7 +52,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 import torch
-from simam_viz.training.batches import load_training_data
+from simam_viz.evaluation.tiny_imagenet import load_training_data
 from simam_viz.training.recipe import Recipe
 from simam_viz.training.run import _Pace, Run, train
 

@@ -10,7 +10,7 @@ import streamlit as st
 from ...draw import charts
 from ...explain import inspection
 from ...explain.analysis import Block
-from ...export import files
+from ...export import tables
 from ...modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 from .. import state, zoo
 from ..scene import Part, Scene, Subject
@@ -57,7 +57,7 @@ def _histograms(view: Scene) -> None:
     there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
-    view.shown.keep_table("distribution", f"Neurons of {_name(block, channel)}", files.distribution(block, channel))
+    view.shown.keep_table("distribution", f"Neurons of {_name(block, channel)}", tables.distribution(block, channel))
     with st.grid(4, min_column_width=150):
         st.metric("Neurons", f"{weights.numel():,}")
         st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
@@ -120,7 +120,7 @@ def _variances(view: Scene, block: Block) -> None:
         alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
     )
     below = int((block.variances < block.e_lambda).sum())
-    view.shown.keep_table("variances", f"The channels of {block.name} and λ", files.variances(block))
+    view.shown.keep_table("variances", f"The channels of {block.name} and λ", tables.variances(block))
     st.markdown(
         f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
         f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "

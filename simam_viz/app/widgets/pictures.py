@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ...draw import charts, render
 from ...draw.render import Scale, percent
-from ...export.files import Row
+from ...export.tables import Row
 from . import takeaway
 from .takeaway import Draw, Shown
 

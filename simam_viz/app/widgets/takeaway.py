@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
+from PIL.Image import Image
 
 from ...checkpoints.loading import LoadedCheckpoint
 from ...draw import render
-from ...draw.render import Pixels
 from ...explain.analysis import Analysis
 from ...export import files, report
+from ...export.tables import TABLES, Row, csv_bytes, every_table
+from ...export.tensors import every_tensor, npz_bytes
 from ..server import forgetting, turns
 from ..sidebar import Photo
 
-Draw = Callable[[int], Pixels]
+Draw = Callable[[int], Image]
 """Draws a picture in a given size."""
 
 _NOW = "takeaway"
@@ -33,7 +35,7 @@ class Shown:
     settings: dict[str, str]
     """Of the controls, in the words of the screen; it fills as they are drawn."""
     pictures: dict[str, tuple[Draw, int]] = field(default_factory=dict)
-    tables: dict[str, list[files.Row]] = field(default_factory=dict)
+    tables: dict[str, list[Row]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     """Of the tables."""
 
@@ -41,7 +43,7 @@ class Shown:
         """A picture stands on the page."""
         self.pictures[name] = draw, size
 
-    def keep_table(self, name: str, title: str, rows: list[files.Row]) -> None:
+    def keep_table(self, name: str, title: str, rows: list[Row]) -> None:
         """A table stands on the page, or numbers that make one; ``title`` says of what, in the report."""
         if rows:
             self.tables[name], self.titles[name] = rows, title
@@ -80,16 +82,16 @@ class _Takeaway:
     def pictures_zip(self) -> bytes:
         """The pictures of the page, in a big size."""
         drawn = {name: draw(max(files.FULL_SIZE, 2 * size)) for name, (draw, size) in self._now().pictures.items()}
-        return files.zip_bytes({f"{name}.png": render.png(pixels) for name, pixels in drawn.items()})
+        return files.zip_bytes({f"{name}.png": render.png(picture) for name, picture in drawn.items()})
 
     def tables_zip(self) -> bytes:
         """The tables of the page and of the whole analysis."""
-        found = files.tables(self._analysed()) | self._now().tables
-        return files.zip_bytes({f"{name}.csv": files.csv_bytes(rows) for name, rows in found.items()})
+        found = every_table(self._analysed()) | self._now().tables
+        return files.zip_bytes({f"{name}.csv": csv_bytes(rows) for name, rows in found.items()})
 
     def tensors_npz(self) -> bytes:
         """Every tensor of the analysis."""
-        return files.npz_bytes(files.tensors(self._analysed(), self._now().loaded))
+        return npz_bytes(every_tensor(self._analysed(), self._now().loaded))
 
     def report_html(self) -> bytes:
         """The analysis, and the page's settings and tables, as one document."""
@@ -107,8 +109,8 @@ class _Takeaway:
         """
         self.shown, self.analyse = shown, analyse
         page = shown.page.lower()
-        pictures, tables = len(shown.pictures), len(files.TABLES | shown.tables.keys())
-        listed = ", ".join(sorted(files.TABLES | shown.tables.keys()))
+        pictures, tables = len(shown.pictures), len(TABLES | shown.tables.keys())
+        listed = ", ".join(sorted(TABLES | shown.tables.keys()))
         offers = {
             "Report (HTML)": ("report", self.report_html, ".html", "text/html",
                               "One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the "

@@ -297,7 +297,7 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names), against="jellyfish")
     assert app.multiselect(key="control-photos").value == names and not drawn
     finished(app, "figure")
-    (rows, caption, scale, _), pixels = drawn[-1]
+    (rows, caption, scale, _), picture = drawn[-1]
     assert [[cell.network for cell in row] for row in rows] == [
         ["Attention on", "Uniform over positions", "Switched off"]
     ] * 2
@@ -310,7 +310,7 @@ def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: p
     cell, gap, text_height = rows[0][1], 320 // 24, 320 // 16
     left, top = gap + 2 * (320 + gap), 2 * text_height + gap
     expected = render.overlay(cell.view, cell.heat.values, scale, 320)
-    np.testing.assert_array_equal(pixels[top : top + 320, left : left + 320], expected)
+    np.testing.assert_array_equal(picture.crop((left, top, left + 320, top + 320)), expected)
     assert [b.key for b in app.get("download_button") if not b.key.startswith("take-")] == ["figure-download"]
 
 
@@ -320,7 +320,7 @@ def test_a_cell_in_trouble_is_grey() -> None:
         figures.Cell("photo", name, view, cam.over_maximum(torch.rand(4, 4)), "espresso", 0.00001, "reel", trouble)
         for name, trouble in (("on", ""), ("off", "class impossible"))
     ]
-    pixels = figures.comparison_figure([cells], "λ = 0.1", render.CAM_SCALE, 48)
+    pixels = np.asarray(figures.comparison_figure([cells], "λ = 0.1", render.CAM_SCALE, 48))
     colour = [np.ptp(pixels[20:40, left : left + 40].astype(int), axis=2).max() for left in (52 + 4, 102 + 4)]
     assert colour[0] > 30 and colour[1] == 0
 

@@ -13,7 +13,8 @@ from simam_viz.app import sidebar, state
 from simam_viz.app.pages import PAGES
 from simam_viz.app.sidebar import lambda_stops
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.lesson.derivation import Derivation, preset_channel
+from simam_viz.lesson.derivation import Derivation
+from simam_viz.lesson.presets import preset_channel
 from simam_viz.photos.samples import list_samples
 from tests.helpers.pages import checked, open_page
 

@@ -18,7 +18,8 @@ from simam_viz.app import scene
 from simam_viz.app.pages import PAGES
 from simam_viz.app.widgets.glossary import TERMS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.export import files, report
+from simam_viz.export import report
+from simam_viz.export.tables import TABLES, distribution, every_table, variances
 from tests.helpers.image_bombs import encoded
 from tests.helpers.pages import checked, open_page
 from tests.helpers.project import ROOT
@@ -188,9 +189,9 @@ def test_a_frame_around_nothing_is_the_work_of_padding(loaded: LoadedCheckpoint)
 
 def test_numbers_beside_charts_are_tables(analysis: Analysis) -> None:
     block = analysis.block("layer2.1")
-    rows = {row["quantity"]: row for row in files.distribution(block, 3)}
+    rows = {row["quantity"]: row for row in distribution(block, 3)}
     assert rows["energy"]["mean"] == pytest.approx(float(block.energy[3].mean()))
     assert rows["attention weight"]["neurons"] == block.attention[3].numel()
-    (row,) = files.variances(block)
+    (row,) = variances(block)
     assert row["of a variance below λ"] == int((block.variances < 0.1).sum()) and row["channels"] == 128
-    assert re.fullmatch(r"[\w-]+", "-".join(files.TABLES)) and set(files.tables(analysis)) == files.TABLES
+    assert re.fullmatch(r"[\w-]+", "-".join(TABLES)) and set(every_table(analysis)) == TABLES

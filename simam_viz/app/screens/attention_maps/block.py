@@ -11,7 +11,7 @@ from torch import Tensor
 from ....draw import charts, render
 from ....explain import inspection
 from ....explain.analysis import Block
-from ....export.files import Row
+from ....export.tables import Row
 from ....modules import rivals
 from ...scene import Scene
 from ...widgets import choose, pictures
@@ -138,5 +138,5 @@ def padding(view: Scene, block: Block) -> str:
     return f" {TERMS['padding'][0]}" if 8 * block.features.shape[-1] >= view.input_size else ""
 
 
-def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> render.Pixels:
+def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> Image.Image:
     return render.stack([render.overlay(photo, map_, scale, size) for map_ in maps], size)

@@ -10,7 +10,7 @@ import streamlit as st
 from ....draw import render
 from ....explain import inspection
 from ....explain.analysis import Block
-from ....lesson.derivation import number, signed
+from ....lesson.katex import number, signed
 from ....networks.architectures import receptive_field
 from ... import state
 from ...pages import leap

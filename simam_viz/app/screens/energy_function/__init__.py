@@ -9,8 +9,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ....draw import charts
-from ....lesson import derivation as lesson
-from ....lesson.derivation import Derivation, preset_channel
+from ....lesson.derivation import Derivation
+from ....lesson.faq import FAQ
+from ....lesson.katex import ratio
+from ....lesson.presets import PRESETS, preset_channel
 from ....modules.formulas import IMPORTANCE_FLOOR, MEAN_ATTENTION_CEILING
 from ... import state
 from ...scene import Part, Scene, Subject
@@ -64,7 +66,7 @@ def page(subject: Subject) -> Iterator[Part]:
     exercises()
 
     st.header("Questions that readers ask")
-    for question, answer in lesson.FAQ.items():
+    for question, answer in FAQ.items():
         with st.expander(question):
             st.markdown(answer)
 
@@ -92,7 +94,7 @@ def _one_neuron(channel_side: DeltaGenerator, places: list[DeltaGenerator], view
     with channel_side:
         source, neuron = _choose_neuron(view)
     numbers_of(neuron, places)
-    preset = (state.get("toy") or next(iter(lesson.PRESETS))) if source == "toy" else None
+    preset = (state.get("toy") or next(iter(PRESETS))) if source == "toy" else None
     take_in_hand(neuron, preset)
 
     st.header("The energy surface")
@@ -144,7 +146,7 @@ def _one_neuron(channel_side: DeltaGenerator, places: list[DeltaGenerator], view
         spike = Derivation(preset_channel("spike"), 4, 4, 1.0)
         st.markdown(
             f"λ is a soft threshold on the channel's variance: 1/e* = ½ + z²/4 · σ²/(σ² + λ). Far below σ² it does nothing, far above "
-            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {lesson.ratio(neuron.lambda_share)}.\n\n"
+            f"it flattens the channel to the **floor** ½. For the neuron in hand λ/σ² = {ratio(neuron.lambda_share)}.\n\n"
             f"- **A lone spike survives longer.** At λ = 1, the spike preset has σ² = {spike.variance:.3g}, well below λ, and yet the "
             f"spike's importance is {spike.importance:.3g}: its z = {spike.z:.3g} enters squared.\n"
             "- **Channels are hardly ranked.** The mean of z² over any channel is (M − 1)/M, so the mean importance stays below ¾ "

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ....lesson import derivation as lesson
-from ....lesson.derivation import Derivation, Verdict
+from ....lesson.derivation import Derivation
+from ....lesson.exercises import (
+    DARK_SPOT_ANSWERS,
+    Verdict,
+    check_floor,
+    check_halving_lambda,
+    check_lowest_energy,
+    check_new_favourite,
+)
 from ... import state
 
 _IN_HAND = "lesson-neuron"
@@ -25,34 +32,30 @@ def exercises() -> None:
     with st.container(border=True):
         st.markdown("**1.** Choose the channel *Two blobs*. Which neuron has the lowest energy? Make it the target.")
         if st.button("Check", key="check-lowest"):
-            _say(
-                lesson.check_lowest_energy(d)
-                if preset == "blobs"
-                else Verdict(False, "Choose the channel Two blobs first.")
-            )
+            _say(check_lowest_energy(d) if preset == "blobs" else Verdict(False, "Choose the channel Two blobs first."))
     with st.container(border=True):
         st.markdown("**2.** Choose *A dark spot*. Why is the spot emphasised although its value is the lowest?")
-        choice = st.radio("Your answer", list(lesson.DARK_SPOT_ANSWERS), index=None, key="check-dark")
+        choice = st.radio("Your answer", list(DARK_SPOT_ANSWERS), index=None, key="check-dark")
         if choice:
-            _say(lesson.DARK_SPOT_ANSWERS[choice])
+            _say(DARK_SPOT_ANSWERS[choice])
     with st.container(border=True):
         st.markdown(
             "**3.** What λ halves the advantage 1/e* − ½ that the target of the channel above has when λ is nearly 0?"
         )
         answer = st.number_input("λ", min_value=0.0, value=None, format="%.5f", step=0.01, key="check-lambda")
         if answer is not None:
-            _say(lesson.check_halving_lambda(d, answer))
+            _say(check_halving_lambda(d, answer))
     with st.container(border=True):
         st.markdown("**4.** On *A flat map*, what weight does every neuron get?")
         answer = st.number_input("Weight", min_value=0.0, value=None, format="%.4f", step=0.01, key="check-floor")
         if answer is not None:
-            _say(lesson.check_floor(answer))
+            _say(check_floor(answer))
     with st.container(border=True):
         st.markdown(
             "**5.** In *One spike*, click a neuron other than the spike and change its value until it is emphasised most."
         )
         if st.button("Check", key="check-favourite"):
-            _say(lesson.check_new_favourite(d, preset or ""))
+            _say(check_new_favourite(d, preset or ""))
 
 
 def _say(result: Verdict) -> None:

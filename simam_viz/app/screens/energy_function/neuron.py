@@ -6,8 +6,8 @@ import streamlit as st
 
 from ....checkpoints.loading import DEFAULT_E_LAMBDA
 from ....draw import render
-from ....lesson import derivation as lesson
-from ....lesson.derivation import PRESETS, SIDE, Derivation
+from ....lesson.derivation import Derivation
+from ....lesson.presets import PRESETS, SIDE, preset_channel
 from ....modules.formulas import ATTENTION_FLOOR
 from ... import state
 from ...scene import Scene
@@ -36,7 +36,7 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
         )
         edits = state.parsed("edits", parse_edits, NO_EDITS)
         place = state.parsed("at", parse_place, PRESETS[name].target)
-        channel = lesson.preset_channel(name, edits)
+        channel = preset_channel(name, edits)
 
         def set_value() -> None:
             if not state.moved_by_hand("toy-value"):

@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 from ....draw import render
-from ....lesson import derivation as lesson
 from ....lesson.derivation import Derivation
+from ....lesson.katex import ratio
 from ....modules.formulas import MEAN_ATTENTION_CEILING
 from ... import state
 from ...sidebar import lambda_stops
@@ -44,7 +44,7 @@ def lambda_player(shown: Shown, d: Derivation) -> None:
             360,
             alt=f"The weights of the channel at λ = {now:g}",
             caption=f"The channel's weights at λ = {now:g}: highest {weights.max():.4f}, mean {weights.mean():.4f} (below "
-            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {lesson.ratio(at_now.lambda_share)}.",
+            f"{MEAN_ATTENTION_CEILING:.4f} at any λ). λ/σ² = {ratio(at_now.lambda_share)}.",
             scale=scale,
         )
 

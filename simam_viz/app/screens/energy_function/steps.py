@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ....lesson import derivation as lesson
 from ....lesson.derivation import Derivation
+from ....lesson.presets import preset_channel
+from ....lesson.written_steps import written_steps
 
 
 def steps_without_numbers() -> list[DeltaGenerator]:
@@ -15,7 +16,7 @@ def steps_without_numbers() -> list[DeltaGenerator]:
     Apart from the numbers, because formulas are slow to draw and these never change.
     """
     places = []
-    for step in lesson.steps(Derivation(lesson.preset_channel("spike"), 4, 4, 0.1)):
+    for step in written_steps(Derivation(preset_channel("spike"), 4, 4, 0.1)):
         with st.container(border=True):
             st.markdown(f"**{step.title}** {step.words}")
             st.latex(step.formula)
@@ -25,5 +26,5 @@ def steps_without_numbers() -> list[DeltaGenerator]:
 
 def numbers_of(d: Derivation, places: list[DeltaGenerator]) -> None:
     """This neuron's numbers, each in the place of its step."""
-    for place, step in zip(places, lesson.steps(d), strict=True):
+    for place, step in zip(places, written_steps(d), strict=True):
         place.latex(step.numbers)

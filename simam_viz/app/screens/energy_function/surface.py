@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import streamlit as st
+from PIL.Image import Image
 
 from ....draw import charts, render
 from ....lesson.derivation import Derivation
@@ -61,5 +62,5 @@ def surface(shown: Shown, d: Derivation) -> None:
     )
 
 
-def _surface(d: Derivation, width: int) -> render.Pixels:
-    return charts.figure_pixels(charts.energy_surface(d), width)
+def _surface(d: Derivation, width: int) -> Image:
+    return render.figure_picture(charts.energy_surface(d), width)

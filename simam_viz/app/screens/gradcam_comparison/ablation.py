@@ -7,7 +7,7 @@ import streamlit as st
 from ....draw import charts
 from ....explain import variants
 from ....explain.variants import Ablation
-from ....export.files import Row
+from ....export.tables import Row
 from ...server import turns
 from ...server.kept import once
 from ...widgets import pictures

@@ -13,7 +13,7 @@ from ....draw import render
 from ....explain import cam, variants
 from ....explain.analysis import OWN_LAMBDAS, Analysis
 from ....explain.variants import Column
-from ....export.files import Row
+from ....export.tables import Row
 from ... import sidebar, state, zoo
 from ...scene import Scene
 from ...widgets import choose, pictures

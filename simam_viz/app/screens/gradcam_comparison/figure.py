@@ -67,7 +67,7 @@ def figure(asked: Comparison) -> None:
         "Download as PNG", lambda: render.png(draw(_TILE)), file_name="simam-comparison.png", mime="image/png",
         icon=":material/download:", key="figure-download",
     )  # fmt: skip
-    height, width, _ = draw(_TILE).shape
+    width, height = draw(_TILE).size
     st.caption(
         f"{width} × {height} pixels. Below each map the probability of the class it explains, and what that network says. Each sample is "
         "explained for the class it shows, or for the class chosen in the sidebar."

@@ -1,0 +1,34 @@
+"""Files that are whole: whoever reads one, or is killed while it is written, finds the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A place beside ``path`` to write to; what lies there when the block ends becomes ``path``, on disk and at once.
+
+    If the block fails, ``path`` stays as it is and what was written is removed. Two may write the same file at once.
+
+    Raises:
+        OSError: the folder is not there or cannot be written to, or the disk is full.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    try:
+        yield unfinished
+        # On disk before it bears the name: else a crash of the machine could leave a name without what it stands for.
+        with unfinished.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, whole or not at all; raises as :func:`written_whole` does."""
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
