@@ -23,6 +23,7 @@ class Epoch:
 
 
 def write_csv(epochs: list[Epoch], file: Path) -> None:
+    """A row an epoch, under the names of :class:`Epoch`."""
     unfinished = file.with_suffix(".csv.tmp")
     with unfinished.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, [field.name for field in fields(Epoch)])
