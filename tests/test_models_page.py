@@ -370,6 +370,13 @@ def test_accuracy_is_measured_and_written_into_the_card(
     assert "do not end like those of photos: 1 of the files, among them c/n.txt." in told.err
     again = json.loads(weights.with_suffix(".json").read_text())["accuracy"]
     assert again == on_page | {"how": "python -m simam_viz evaluate on letters, float32"}
+    for photo in (data / "letters").glob("*/*.png"):
+        photo.write_bytes(b"no photo")
+    assert main(["evaluate", "--data", str(data / "letters"), "--checkpoint", str(weights)]) == 2
+    told = capsys.readouterr().err
+    assert (
+        "There is no photo to measure on. 21 of the files cannot be read and do not count, among them a/0.png: " in told
+    )
 
 
 @pytest.mark.parametrize(

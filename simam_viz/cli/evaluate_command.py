@@ -47,26 +47,21 @@ def _run(arguments: argparse.Namespace) -> None:
         check_input_size(px)
     images = _images(arguments, loaded)
     loaded.model.to(memory_format=torch.channels_last)
+    no_photos = images.no_photos if isinstance(images, LabelledPhotos) else ()
     entries: dict[int, dict[str, Any]] = {}
-    unread: dict[str, None] = {}  # once each, however many sizes
     for px in sizes:
-        bar = tqdm(places(loaded, images, px), total=len(images), unit=" images", mininterval=0.5)
-        read: list[int] = []
-        for place in bar:
-            if isinstance(place, ImageError):
-                unread[str(place)] = None
-            else:
-                read.append(place)
+        found = list(tqdm(places(loaded, images, px), total=len(images), unit=" images", mininterval=0.5))
+        read = [place for place in found if isinstance(place, int)]
+        left_out = left_out_sentences([error for error in found if isinstance(error, ImageError)], no_photos)
         if not read:
-            raise ImageError(f"None of the {len(images):,} photos can be read, among them {next(iter(unread))}")
+            raise ValueError(" ".join(["There is no photo to measure on.", *left_out]))
         how = f"python -m simam_viz evaluate on {arguments.data.resolve().name}, float32"
         entries[px] = entry = accuracy_entry(read, px, how)
         print(
             f"{loaded.name}, {entry['images']} {arguments.split} images at {px} px: "
             f"top-1 {entry['top1']:.2f} %, top-5 {entry['top5']:.2f} %"
         )
-    no_photos = images.no_photos if isinstance(images, LabelledPhotos) else ()
-    for sentence in left_out_sentences(list(unread), no_photos):
+    for sentence in left_out:  # the same at every size
         print(sentence, file=sys.stderr)
     if arguments.split == "validation":
         _note(path, loaded, entries.get(loaded.transforms.input_size) or entries[sizes[0]])

@@ -129,7 +129,7 @@ def note_accuracy(path: Path, loaded: LoadedCheckpoint, entry: dict[str, Any]) -
     return write_card(path, read_card(path).entries | loaded.known_places | {"accuracy": entry})
 
 
-def left_out_sentences(unread: Sequence[str | ImageError], no_photos: Sequence[str]) -> list[str]:
+def left_out_sentences(unread: Sequence[ImageError], no_photos: Sequence[str]) -> list[str]:
     """What is said of files in a data set that do not count; empty where all do.
 
     Args:
