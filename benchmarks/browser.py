@@ -23,7 +23,7 @@ from .measure import Budget, Row, durations, missing, peer
 from .server import ROOT, running
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 QUIET_MS = 600
 SILENT = 3
@@ -88,7 +88,7 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def _visitor(browser) -> Iterator[Page]:
+def _visitor(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     context.add_init_script(WATCH)
     yield context.new_page()
@@ -102,7 +102,7 @@ def _ready(page: Page, title: str) -> None:
     page.wait_for_function(SETTLED, arg=QUIET_MS, timeout=120_000)
 
 
-def _cold_start(browser) -> float:
+def _cold_start(browser: Browser) -> float:
     """Seconds from ``streamlit run`` to the last change of the first page, opened as soon as the server answers."""
     with running() as server, _visitor(browser) as page:
         page.goto(server.address)

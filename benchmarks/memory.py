@@ -1,4 +1,4 @@
-"""Does memory stay where it is, and what does one more user cost? (Linux: figures come from /proc.)"""
+"""Whether memory stays where it is, and what one more user costs. Linux only: figures come from /proc."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from simam_viz.photos.samples import list_samples
 
 from .measure import Budget, Row, missing, quartiles
-from .server import ROOT, running
+from .server import ROOT, Server, running
 from .sessions import Session
 
 GROUP = "memory"
@@ -30,7 +30,7 @@ def rows(quick: bool) -> list[Row]:
     return [*found, _photos(times)]
 
 
-async def _users_and_moves(server, moves: int, users: int) -> list[Row]:
+async def _users_and_moves(server: Server, moves: int, users: int) -> list[Row]:
     photos = [sample.name for sample in list_samples()]
     first = await Session.open(server, photos[0])
     stops = [text for text in first.options if "trained" not in text]

@@ -17,6 +17,7 @@ from ..checkpoints.card import Card
 from ..checkpoints.loading import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of, with_card
 from ..checkpoints.store import CheckpointInfo, read_card, write_card
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
+from ..evaluation import accuracy
 from ..paths import ROOT
 from . import state
 from .server import freeing, long_task
@@ -268,7 +269,7 @@ def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, 
     if choice.info is None:
         _own()[choice.name] = with_card(loaded, {"accuracy": measured})
     else:
-        write_card(choice.info.path, read_card(choice.info.path) | loaded.known_places | {"accuracy": measured})
+        accuracy.note_accuracy(choice.info.path, loaded, measured)
 
 
 @dataclass(frozen=True)

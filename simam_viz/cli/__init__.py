@@ -1,1 +1,59 @@
-"""The command line, one file a group of commands."""
+"""The command line, one file a command: ``python -m simam_viz analyze | checkpoints | train | card | evaluate | faithful``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+from .. import quiet
+from ..checkpoints.weights_file import CheckpointError
+from ..photos.bombs import ImageError
+from . import (
+    analyze_command,
+    card_command,
+    checkpoints_command,
+    evaluate_command,
+    faithful_command,
+    train_command,
+)
+
+_COMMANDS = (analyze_command, checkpoints_command, train_command, card_command, evaluate_command, faithful_command)
+_SCRIPT = "simam-viz"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code. What a person got wrong ends in one sentence on the error stream."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console that has no λ still gets the rest
+    options = command_parser().parse_args(arguments)
+    quiet.quieten()
+    try:
+        options.run(options)
+    except (ImageError, CheckpointError, ValueError, OSError) as error:
+        print(f"simam_viz: {_sentence(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("simam_viz: stopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
+        return 130  # what shells give a command that Ctrl-C ended
+    return 0
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what it parsed is run by ``arguments.run(arguments)``."""
+    started_as = _SCRIPT if Path(sys.argv[0]).stem == _SCRIPT else "python -m simam_viz"
+    parser = argparse.ArgumentParser(prog=started_as, description="See SimAM's attention in a network.")
+    commands = parser.add_subparsers(title="commands", required=True)
+    for command in _COMMANDS:
+        command.register(commands)
+    return parser
+
+
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return f"There is no file or folder {error.filename}; check its name."
+    return f"{error.filename} cannot be read or written: {error.strerror}."

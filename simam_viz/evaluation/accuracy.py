@@ -1,152 +1,152 @@
-"""How often a network is right: data sets of labelled photos, and the place of the true class in each photo's answer."""
+"""How often a network is right on labelled images, whatever their source, and the entry that says so in its card."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
-from torchvision.datasets import ImageFolder
-from torchvision.datasets.folder import IMG_EXTENSIONS
+from torch import Tensor, nn
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..networks import answers
-from ..paths import ROOT
-from ..photos.images import SUFFIXES, ImageError, check_input_size, open_image
-from .tiny_imagenet import check_tiny_classes, is_tiny_imagenet, read_wnids
+from ..checkpoints.store import read_card, write_card
+from ..networks.answers import scores
+from ..photos.bombs import ImageError
+from ..photos.images import check_input_size
+from .image_sets import LabelledImage
 
-_AT_ONCE = 8
-"""Photos in one pass: more gain little on a processor, and keep whoever wants to stop waiting."""
 _PLACES = 5
 
-LabelledPhoto = tuple[Path, int]
-"""A photo and the number of its class."""
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says of n images."""
+
+    logits: Tensor
+    """(n, K), float32, on the CPU."""
+    labels: Tensor
+    """The true classes, (n,)."""
+
+    @property
+    def places(self) -> list[int]:
+        """The place of each image's true class: 0 is top-1, below 5 top-5, and 5 stands for the rest."""
+        classes = scores(self.logits)
+        hits = classes.topk(min(_PLACES, classes.shape[1]), dim=1).indices == self.labels[:, None]
+        return torch.where(hits.any(dim=1), hits.int().argmax(dim=1), _PLACES).tolist()
 
 
-def data_folder() -> Path:
-    """The folder of one's own data sets, one in each folder of it: ``SIMAM_VIZ_DATA``, or ``data`` beside ``app.py``."""
-    return Path(os.environ.get("SIMAM_VIZ_DATA") or ROOT / "data")
+def evaluate(
+    loaded: LoadedCheckpoint, images: Iterable[LabelledImage], input_size: int, at_once: int = 32
+) -> Iterator[Answers | ImageError]:
+    """The network's answers to all ``images`` in order, batch by batch, so that whoever asks can stop in between.
 
+    SimAM runs as the network has it, at the λ of the checkpoint, in float32 and with the checkpoint's own preprocessing. Of an
+    image that cannot be read, its error comes instead, ahead of its batch.
 
-def list_data_sets() -> dict[str, Path]:
-    """The folders in :func:`data_folder` by name."""
-    with contextlib.suppress(OSError):
-        return {
-            path.name: path
-            for path in sorted(data_folder().iterdir())
-            if path.is_dir() and not path.name.startswith(".")
-        }
-    return {}
-
-
-def labelled_photos(root: Path, loaded: LoadedCheckpoint) -> list[LabelledPhoto]:
-    """The validation photos of ``root`` with their numbers among a checkpoint's classes.
-
-    ``root`` has the official layout of Tiny ImageNet, or holds (itself, or its folder ``val``) a folder of photos for each
-    class. Such a folder is called by the WordNet id of its class, if the card has those, or by one of the class's names.
-    Folders of any other names count in sorted order, as torchvision's ``ImageFolder`` counts them, if there is one for every
-    class and the network has an output for each.
+    Args:
+        loaded: from :func:`simam_viz.load_checkpoint`; its model is in evaluation mode.
+        images: from :mod:`.image_sets`; each is read when its turn comes.
+        input_size: side of the network's input in pixels.
+        at_once: images in a batch.
 
     Raises:
-        ValueError: there are no such folders, or they are not the checkpoint's classes.
-        OSError: a file of the layout cannot be read.
+        ValueError: the input size is below 32 or above 4,096 pixels.
     """
-    if not is_tiny_imagenet(root):
-        return _in_class_folders(root, loaded)
-    check_tiny_classes(root, loaded)
-    numbers = {wnid: number for number, wnid in enumerate(read_wnids(root))}
-    rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
-    try:
-        return [(root / "val" / "images" / row[0], numbers[row[1]]) for row in rows]
-    except (KeyError, IndexError):
-        raise ValueError(f"val_annotations.txt of {root.name} names a class that is not in its wnids.txt.") from None
+    for batch in network_inputs(loaded, images, input_size, at_once):
+        if isinstance(batch, ImageError):
+            yield batch
+        else:
+            inputs, labels = batch
+            yield Answers(predict(loaded.model, [inputs]), labels)
 
 
-def open_photo(path: Path) -> Image.Image:
-    """:func:`simam_viz.open_image` for one photo of many: what it raises begins with the photo's folder and name."""
-    try:
-        return open_image(path)
-    except ImageError as error:
-        raise ImageError(f"{path.parent.name}/{path.name}: {error}") from None
+def places(
+    loaded: LoadedCheckpoint, images: Iterable[LabelledImage], input_size: int, at_once: int = 32
+) -> Iterator[int | ImageError]:
+    """As :func:`evaluate`, one for each image: the place of its true class (:attr:`Answers.places`), or its error."""
+    for answers in evaluate(loaded, images, input_size, at_once):
+        if isinstance(answers, ImageError):
+            yield answers
+        else:
+            yield from answers.places
 
 
-def places(loaded: LoadedCheckpoint, photos: Sequence[LabelledPhoto], input_size: int) -> Iterator[int | ImageError]:
-    """For each photo in turn, the place of its true class in the answer: 0 is top-1, below 5 top-5, and 5 stands for the rest.
-
-    SimAM runs as the network has it, at the λ of the checkpoint. Photos are read when their turn comes; one that cannot be
-    read gives its error instead. ``ValueError`` for an input size below 32 or above 4,096 pixels.
-    """
+def network_inputs(
+    loaded: LoadedCheckpoint, images: Iterable[LabelledImage], input_size: int, at_once: int
+) -> Iterator[tuple[Tensor, Tensor] | ImageError]:
+    """Batches of inputs (n, 3, S, S) and labels (n,), as :func:`evaluate` asks the network, and errors of images."""
     check_input_size(input_size)
-    for start in range(0, len(photos), _AT_ONCE):
-        found: list[int | ImageError] = []
-        inputs = []
-        for path, label in photos[start : start + _AT_ONCE]:
-            try:
-                inputs.append(loaded.transforms.tensor(loaded.transforms.view(open_photo(path), input_size)))
-                found.append(label)
-            except ImageError as error:
-                found.append(error)
-        if inputs:
-            with torch.inference_mode():
-                logits = loaded.model(torch.stack(inputs))
-            scores = answers.scores(logits)
-            likeliest = iter(scores.topk(min(_PLACES, scores.shape[1]), dim=1).indices.tolist())
-        for label in found:
-            yield label if isinstance(label, ImageError) else _place(label, next(likeliest))
+    batch: list[tuple[Tensor, int]] = []
+    for image, label in images:
+        if isinstance(image, ImageError):
+            yield image
+            continue
+        batch.append((loaded.transforms.tensor(loaded.transforms.view(image, input_size)), label))
+        if len(batch) == at_once:
+            yield _stacked(batch)
+            batch = []
+    if batch:
+        yield _stacked(batch)
 
 
-def _place(label: int, answer: list[int]) -> int:
-    return answer.index(label) if label in answer else _PLACES
+@torch.inference_mode()
+def predict(model: nn.Module, inputs: Iterable[Tensor]) -> Tensor:
+    """Logits (N, K) in float32 on the CPU.
+
+    Args:
+        model: in evaluation mode.
+        inputs: batches (n, 3, S, S), on the model's device.
+    """
+    return torch.cat([model(batch).float().cpu() for batch in inputs])
 
 
-def accuracy_entry(found: Sequence[int], input_size: int, how: str) -> dict[str, Any]:
-    """The places that :func:`places` found, at least one, as the entry ``accuracy`` of a card, in percent."""
-
-    def share(below: int) -> float:
-        return round(100 * sum(place < below for place in found) / len(found), 2)
-
-    return {"top1": share(1), "top5": share(_PLACES), "images": len(found), "input_size": input_size, "how": how}
+def top_k_accuracy(places: Sequence[int], k: int) -> float:
+    """Percentage of :attr:`Answers.places` that are among the first ``k``, at most 5."""
+    return 100 * sum(place < k for place in places) / len(places)
 
 
-def _in_class_folders(root: Path, loaded: LoadedCheckpoint) -> list[LabelledPhoto]:
-    try:
-        folder = ImageFolder(str(root / "val" if (root / "val").is_dir() else root), is_valid_file=_is_photo)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(
-            f"{root} is neither Tiny ImageNet nor a folder with one folder of photos for each class."
-        ) from None
-    classes = _class_indices(folder.classes, loaded)
-    if classes is None:
-        raise ValueError(
-            f"The {len(folder.classes)} folders of {root} are not the {len(loaded.categories)} classes of {loaded.name}: "
-            f"they begin with {', '.join(folder.classes[:3])}."
+def accuracy_entry(places: Sequence[int], input_size: int, how: str) -> dict[str, Any]:
+    """The entry ``accuracy`` of a card, in percent to two decimals.
+
+    Args:
+        places: :attr:`Answers.places` of at least one image.
+        input_size: side of the network's input in pixels.
+        how: on what data it was measured, and by whom.
+    """
+    return {
+        "top1": round(top_k_accuracy(places, 1), 2),
+        "top5": round(top_k_accuracy(places, 5), 2),
+        "images": len(places),
+        "input_size": input_size,
+        "how": how,
+    }
+
+
+def note_accuracy(path: Path, loaded: LoadedCheckpoint, entry: dict[str, Any]) -> Path:
+    """Write an :func:`accuracy_entry` into the card beside the checkpoint at ``path``; ``OSError`` where that is not allowed."""
+    return write_card(path, read_card(path).entries | loaded.known_places | {"accuracy": entry})
+
+
+def left_out_sentences(unread: Sequence[ImageError], no_photos: Sequence[str]) -> list[str]:
+    """What is said of files in a data set that do not count; empty where all do.
+
+    Args:
+        unread: why photos could not be read, each with its name.
+        no_photos: names of files that are not called like photos.
+    """
+    told = []
+    if unread:
+        told.append(f"{len(unread):,} of the files cannot be read and do not count, among them {unread[0]}")
+    if no_photos:
+        told.append(
+            f"Left out, since their names do not end like those of photos: {len(no_photos):,} of the files, among them "
+            f"{no_photos[0]}."
         )
-    return [(Path(path), classes[index]) for path, index in folder.samples]
+    return told
 
 
-def _is_photo(path: str) -> bool:
-    return Path(path).suffix.lower() in {*SUFFIXES, *IMG_EXTENSIONS}
-
-
-def _class_indices(folders: list[str], loaded: LoadedCheckpoint) -> list[int] | None:
-    wnids = {wnid: index for index, wnid in enumerate(loaded.card.get("wnids") or ())}
-    if all(folder in wnids for folder in folders):
-        return [wnids[folder] for folder in folders]
-    names: dict[str, set[int]] = {}
-    for index, category in enumerate(loaded.categories):
-        for name in (category, *category.split(",")):
-            names.setdefault(_plain(name), set()).add(index)
-    found = [names.get(_plain(folder), set()) for folder in folders]
-    if all(len(indices) == 1 for indices in found):
-        return [index for indices in found for index in indices]
-    # Which of two folders is the yes of one output, their order does not tell.
-    counts = len(folders) == len(loaded.categories) and loaded.card.get("num_classes") != 1
-    return list(range(len(folders))) if counts else None
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.replace("_", " ").lower().split())
+def _stacked(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    inputs = torch.stack([image for image, _ in batch]).contiguous(memory_format=torch.channels_last)
+    return inputs, torch.tensor([label for _, label in batch])

@@ -1,14 +1,11 @@
-"""What a card says about a network's answers: accuracy of each class, confusions, calibration, and a fair comparison."""
+"""Measures of a network's answers: accuracy of each class, confusions, calibration, and a fair comparison of two."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from .predictions import top_k_accuracy
 
 
 def class_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -84,41 +81,3 @@ def paired_difference(first: Tensor, second: Tensor) -> PairedDifference:
         int((each > 0).sum()),
         int((each < 0).sum()),
     )
-
-
-def pointing_hits(maps: Tensor, boxes: Tensor, image_size: int) -> Tensor:
-    """The pointing game: whether each map's highest point lies in the box of its image, (N,) of bool.
-
-    Args:
-        maps: (N, h, w) over the whole image; a map without a positive value points nowhere and misses.
-        boxes: (N, 4) as (left, top, right, bottom), pixels of the image, ends included.
-        image_size: side of the (square) image in pixels.
-
-    Source: Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016, section 4.2 (without its margin).
-    """
-    _, height, width = maps.shape
-    values, places = maps.flatten(1).max(dim=1)
-    # The centre of the highest cell, in pixels of the image.
-    x = (places % width + 0.5) * image_size / width
-    y = (places.div(width, rounding_mode="floor") + 0.5) * image_size / height
-    inside = (x >= boxes[:, 0]) & (x <= boxes[:, 2] + 1) & (y >= boxes[:, 1]) & (y <= boxes[:, 3] + 1)
-    return inside & (values > 0)
-
-
-def centre_blob(size: int) -> Tensor:
-    """A map (size, size) that is highest in its middle: what a pointing game must beat."""
-    axis = torch.linspace(-1, 1, size)
-    return torch.exp(-(axis[:, None] ** 2 + axis[None, :] ** 2) * 2)
-
-
-def assess(logits: Tensor, labels: Tensor) -> dict[str, object]:
-    """Everything above that needs one network alone, as plain numbers for a card."""
-    return {
-        "top1": round(top_k_accuracy(logits, labels, 1), 2),
-        "top5": round(top_k_accuracy(logits, labels, 5), 2),
-        "expected_calibration_error": round(expected_calibration_error(logits, labels), 2),
-        "class_accuracy": [
-            None if math.isnan(value) else round(value, 1) for value in class_accuracy(logits, labels).tolist()
-        ],
-        "confused_pairs": confused_pairs(logits, labels),
-    }

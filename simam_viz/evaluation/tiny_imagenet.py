@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..writing import written_whole
+from .image_sets import ImageSet, ImageSubset, LabelledPhoto
 
 HELD_OUT = Path(__file__).with_name("held_out.txt")
 """The committed list of training images that are never trained on: every choice is made on them."""
@@ -24,26 +24,6 @@ HELD_OUT_PER_CLASS = 25
 _IMAGES_PER_CLASS = 500
 
 _HELD_OUT_SEED = 0
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Decoded images (N, side, side, 3) of uint8 and their class numbers (N,)."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The images (n, side, side, 3) of uint8 and labels (n,) at ``indices``."""
-        return torch.from_numpy(self.images[indices]), torch.from_numpy(self.labels[indices])
-
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, ``size`` at a time."""
-        for start in range(0, len(self), size):
-            yield self.take(np.arange(start, min(start + size, len(self))))
 
 
 @dataclass(frozen=True)
@@ -76,25 +56,36 @@ def load_training_data(root: Path, cache: Path, held_out: Path = HELD_OUT) -> Tr
     images = _decoded(paths, _cache_file(root, cache, "train"))
     # The part to train on stays memory-mapped as a whole: its order is shuffled through indices anyway.
     return TrainingData(
-        training=_Subset.of(images, labels, np.flatnonzero(~is_apart)),
+        training=ImageSubset(images, labels[~is_apart], np.flatnonzero(~is_apart)),
         held_out=ImageSet(images[is_apart], labels[is_apart]),
         wnids=wnids,
         categories=read_categories(root, wnids),
     )
 
 
-def load_validation(root: Path, cache: Path) -> ImageSet:
-    """Read the official validation images in the order of ``val_annotations.txt``, decoding them once into ``cache``."""
+def validation_photos(root: Path) -> list[LabelledPhoto]:
+    """The official validation images in the order of ``val_annotations.txt``, each with the number of its class.
+
+    Raises:
+        ValueError: a line names a class that is not in ``wnids.txt``.
+    """
     numbers = {wnid: number for number, wnid in enumerate(read_wnids(root))}
-    rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
-    images = _decoded([root / "val" / "images" / row[0] for row in rows], _cache_file(root, cache, "val"))
-    return ImageSet(images, np.array([numbers[row[1]] for row in rows], dtype=np.int64))
+    try:
+        return [(root / "val" / "images" / name, numbers[wnid]) for name, wnid, *_ in _annotations(root)]
+    except (KeyError, ValueError):
+        raise ValueError(f"val_annotations.txt of {root.name} names a class that is not in its wnids.txt.") from None
+
+
+def load_validation(root: Path, cache: Path) -> ImageSet:
+    """Read the images of :func:`validation_photos`, decoding them once into ``cache``."""
+    photos = validation_photos(root)
+    images = _decoded([path for path, _ in photos], _cache_file(root, cache, "val"))
+    return ImageSet(images, np.array([label for _, label in photos], dtype=np.int64))
 
 
 def read_boxes(root: Path) -> Tensor:
     """The box of each official validation image's object, in the same order: (left, top, right, bottom) in its pixels."""
-    rows = [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
-    return torch.tensor([[int(edge) for edge in row[2:6]] for row in rows])
+    return torch.tensor([[int(edge) for edge in row[2:6]] for row in _annotations(root)])
 
 
 def read_categories(root: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,8 +96,8 @@ def read_categories(root: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
 
 def choose_held_out(wnid: str) -> list[int]:
     """The numbers of the images of one class that are held out: fixed by a seed, whatever the other classes are."""
-    chosen = random.Random(f"{_HELD_OUT_SEED}/{wnid}").sample(range(_IMAGES_PER_CLASS), HELD_OUT_PER_CLASS)
-    return sorted(chosen)
+    numbers = random.Random(f"{_HELD_OUT_SEED}/{wnid}")  # noqa: S311, nothing is kept secret by them
+    return sorted(numbers.sample(range(_IMAGES_PER_CLASS), HELD_OUT_PER_CLASS))
 
 
 def read_held_out(path: Path = HELD_OUT) -> dict[str, list[int]]:
@@ -115,18 +106,9 @@ def read_held_out(path: Path = HELD_OUT) -> dict[str, list[int]]:
     return {wnid: [int(number) for number in numbers] for wnid, *numbers in rows}
 
 
-@dataclass(frozen=True)
-class _Subset(ImageSet):
-    """Some images of a bigger, memory-mapped array."""
-
-    rows: np.ndarray
-
-    @classmethod
-    def of(cls, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> _Subset:
-        return cls(images, labels[rows], rows)
-
-    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(self.images[self.rows[indices]]), torch.from_numpy(self.labels[indices])
+def _annotations(root: Path) -> list[list[str]]:
+    """For each validation image its file, its WordNet id and the four edges of its box."""
+    return [line.split("\t") for line in (root / "val" / "val_annotations.txt").read_text().splitlines()]
 
 
 def _cache_file(root: Path, cache: Path, part: str) -> Path:
@@ -146,7 +128,7 @@ def _decoded(paths: list[Path], file: Path) -> np.ndarray:
                 with Image.open(path) as image:
                     array[i] = np.asarray(image.convert("RGB"))
             array.flush()
-    images = np.load(file, mmap_mode="r")
+    images: np.ndarray = np.load(file, mmap_mode="r")
     if len(images) != len(paths):
         raise ValueError(f"{file} was made from {len(images)} images, but there are {len(paths)} now: delete it.")
     return images

@@ -25,6 +25,7 @@ class Epoch:
 
 
 def write_csv(epochs: list[Epoch], file: Path) -> None:
+    """A row an epoch, under the names of :class:`Epoch`."""
     with written_whole(file) as unfinished, unfinished.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, [field.name for field in fields(Epoch)])
         writer.writeheader()

@@ -36,10 +36,11 @@ class Recipe:
 
     @property
     def epochs(self) -> int:
+        """Over all stages."""
         return sum(epochs for _, epochs in self.stages)
 
     def px(self, epoch: int) -> int:
-        """Image size in epoch 0, 1, …"""
+        """Image size in pixels of an epoch, counted from 0."""
         for px, epochs in self.stages:
             if epoch < epochs:
                 return px

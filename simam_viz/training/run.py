@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
-from ..evaluation.predictions import accuracy, predict
+from ..evaluation.accuracy import Answers, predict, top_k_accuracy
 from ..evaluation.tiny_imagenet import TrainingData
 from ..networks.architectures import Attention, create_model, simam_lambdas
 from ..writing import written_whole
@@ -27,6 +27,8 @@ from .recipe import Recipe
 
 # Streams of random numbers, so that no two uses share any.
 _ORDER, _AUGMENTATION = 0, 1
+
+_MEASURED_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Run:
         model = create_model(self.arch, self.attention, len(self.data.categories), self.recipe.e_lambda)
         # Made on the CPU, with its random numbers, and only then moved.
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        self.average = deepcopy(self.model).requires_grad_(False)
+        self._averaged = AveragedModel(self.model, multi_avg_fn=self._move_averages).requires_grad_(False).eval()
+        self._averaged.update_parameters(self.model)  # the first only copies: the average begins at the random start
         decayed = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
         others = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
         self.optimizer = torch.optim.SGD(
@@ -78,11 +81,19 @@ class Run:
         )
 
     @property
+    def average(self) -> nn.Module:
+        """The network with the running average of the weights, in evaluation mode: what is kept in the end."""
+        module: nn.Module = self._averaged.module
+        return module
+
+    @property
     def steps_an_epoch(self) -> int:
+        """Whole batches that the training images make."""
         return len(self.data.training) // self.recipe.batch_size
 
     @property
     def steps(self) -> int:
+        """In all epochs."""
         return self.steps_an_epoch * self.recipe.epochs
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
@@ -105,12 +116,10 @@ class Run:
         with autocast(self.precision, self.device):
             logits = self.model(x)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.optimizer.step()
         self.optimizer.zero_grad()
-        with torch.no_grad():
-            averages, parameters = list(self.average.parameters()), list(self.model.parameters())
-            torch._foreach_lerp_(averages, parameters, 1 - self.recipe.averaging_at(self.step))
+        self._averaged.update_parameters(self.model)
         self.step += 1
         self.loss_sum += loss.item()
         self.seconds += time.monotonic() - begun
@@ -124,9 +133,12 @@ class Run:
         first = epoch * self.steps_an_epoch
         steps = range(first, first + min(self.recipe.statistics_batches, self.steps_an_epoch))
         with autocast(self.precision, self.device):
-            compute_batch_norm_statistics(self.average, (self.batch(step)[0] for step in steps))
-            logits = predict(self.average, self.data.held_out, lambda batch: enlarge(batch, px))
-        top1, top5 = accuracy(logits, self.data.held_out)
+            # Those that were collected in training belong to other weights.
+            update_bn((self.batch(step)[0] for step in steps), self.average)
+            batches = self.data.held_out.batches(_MEASURED_AT_ONCE)
+            logits = predict(self.average, (enlarge(images.to(self.device), px) for images, _ in batches))
+        places = Answers(logits, torch.from_numpy(self.data.held_out.labels)).places
+        top1, top5 = top_k_accuracy(places, 1), top_k_accuracy(places, 5)
         self.seconds += time.monotonic() - begun
         row = Epoch(epoch + 1, px, self.seconds, self.loss_sum / self.steps_an_epoch, top1, top5)
         self.epochs.append(row)
@@ -163,6 +175,11 @@ class Run:
         self.loss_sum = state["loss_sum"]
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         self.hardware = state["hardware"]
+
+    def _move_averages(self, averages: Any, weights: Any, count: Tensor | int) -> None:
+        """What :class:`AveragedModel` does at each step; ``count`` is its own, and counts from the session's beginning."""
+        move = get_ema_multi_avg_fn(self.recipe.averaging_at(self.step))  # type: ignore[no-untyped-call]  # as above
+        move(averages, weights, count)
 
     def _identity(self) -> str:
         """What must be the same for a state to fit."""
@@ -202,25 +219,6 @@ def train(
         if at_end:
             _write_curves(run, out)
     _write_result(run, out)
-
-
-@torch.no_grad()
-def compute_batch_norm_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Replace the running statistics of every batch norm by plain averages over ``batches`` of inputs.
-
-    Averaged weights need it: the statistics that were collected in training belong to other weights.
-    """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-    model.train()
-    for batch in batches:
-        model(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    model.eval()
 
 
 def describe_hardware(device: torch.device) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from simam_viz.app import sidebar
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import figures, render
-from simam_viz.evaluation.accuracy import labelled_photos, places
+from simam_viz.evaluation.accuracy import places
+from simam_viz.evaluation.data_sets import labelled_photos
 from simam_viz.explain import metrics, survey, sweep
 from simam_viz.export import report
 from simam_viz.export.tables import every_table, summary
@@ -153,8 +154,11 @@ def test_how_often_it_is_right(one: LoadedCheckpoint, photo: Image.Image, tmp_pa
         for folder in ("named", "numbered"):
             photo.save(tmp_path / folder / (name if folder == "named" else f"{name}body") / "0.png")
     photos = labelled_photos(tmp_path / "named", one)
-    assert {path.parent.name: label for path, label in photos} == {"yes": 0, "no": 1}
-    assert dict(zip([label for _, label in photos], places(one, photos, 96), strict=True)) == {says: 0, 1 - says: 1}
+    assert {path.parent.name: label for path, label in photos.photos} == {"yes": 0, "no": 1}
+    assert dict(zip([label for _, label in photos.photos], places(one, photos, 96), strict=True)) == {
+        says: 0,
+        1 - says: 1,
+    }
     card = {"num_classes": 1}
     with pytest.raises(ValueError, match="are not the 2 classes"):
         labelled_photos(tmp_path / "numbered", dataclasses.replace(one, card=card))

@@ -136,3 +136,22 @@ def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest
         assert main([*arguments, *wrong]) == 2
         assert said in capsys.readouterr().err
     assert main(["faithful", "--data", str(tmp_path / "none")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("started", "called"),
+    [
+        ("/usr/bin/simam-viz", "simam-viz"),
+        (r"simam-viz.exe", "simam-viz"),
+        ("/somewhere/simam_viz/__main__.py", "python -m simam_viz"),
+    ],
+)
+def test_help_names_the_command_as_it_was_started(
+    started: str, called: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [started, "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    told = capsys.readouterr().out
+    assert told.startswith(f"usage: {called} [-h]")
+    assert "{analyze,checkpoints,train,card,evaluate,faithful}" in told

@@ -18,6 +18,7 @@ import simam_viz
 from simam_viz import ImageError
 from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.evaluation.data_sets import labelled_photos
 from simam_viz.photos.images import MAX_INPUT_SIZE, SUFFIXES, enlargement, formats_in_words, read_photo
 from simam_viz.photos.samples import list_samples
 from tests.helpers.colour_files import colour_png, deep_tiff
@@ -451,8 +452,13 @@ def class_folders(folder: Path, loaded: LoadedCheckpoint) -> str:
 
 
 def test_folders_of_classes_know_the_same_endings(tmp_path: Path, loaded: LoadedCheckpoint) -> None:
-    photos = simam_viz.evaluation.accuracy.labelled_photos(Path(class_folders(tmp_path, loaded)), loaded)
-    assert [path.name for path, _ in photos] == ["a.jfif"]
+    folder = Path(class_folders(tmp_path, loaded))
+    (place,) = folder.iterdir()
+    for name in ("notes.txt", ".hidden"):
+        (place / name).write_text("no photo")
+    found = labelled_photos(folder, loaded)
+    assert [path.name for path, _ in found.photos] == ["a.jfif"]
+    assert found.no_photos == (str(Path(place.name) / "notes.txt"),)
 
 
 def test_a_small_photo_is_said_to_be_enlarged() -> None:

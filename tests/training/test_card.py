@@ -17,10 +17,11 @@ from PIL import Image
 import simam_viz
 from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import file_hash, load_checkpoint
+from simam_viz.evaluation.accuracy import evaluate
 from simam_viz.evaluation.assessment import right_answers
-from simam_viz.evaluation.predictions import as_in_the_app, predict, predict_and_explain
+from simam_viz.evaluation.pointing_game import evaluate_and_explain
 from simam_viz.evaluation.tiny_imagenet import load_validation, read_boxes
-from simam_viz.training import publishing
+from simam_viz.training import description, measurements, publishing, siblings
 from tests.helpers.small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
 SIMAM, PLAIN = "simam_resnet18-tinyimagenet", "resnet18-tinyimagenet"
@@ -33,9 +34,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(autouse=True, scope="module")
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("simam_viz.cli.train.Recipe", SmallRecipe)
-        patch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
-        patch.setattr(publishing, "INPUT_SIZES", SIZES)
+        patch.setattr("simam_viz.cli.train_command.Recipe", SmallRecipe)
+        for command in ("train", "card", "evaluate"):
+            patch.setattr(f"simam_viz.cli.{command}_command.keep_freed_memory", lambda: None)
+        patch.setattr(description, "INPUT_SIZES", SIZES)
         yield
 
 
@@ -79,20 +81,20 @@ def read(out: Path, name: str) -> dict:
 def test_evaluate_gives_the_numbers_of_the_card(root: Path, weights: Path, tmp_path: Path, name: str, capsys) -> None:
     weights = shutil.copytree(weights, tmp_path / "weights")  # evaluate writes into the card
     card = read(weights, name)
-    evaluate = ["evaluate", *data_arguments(root), "--checkpoint", str(weights / f"{name}.safetensors")]
-    assert main(evaluate) == 0
+    command = ["evaluate", *data_arguments(root), "--checkpoint", str(weights / f"{name}.safetensors")]
+    assert main(command) == 0
     measured = card["accuracy"]
     assert capsys.readouterr().out == (
         f"{name}, {VALIDATION_IMAGES} validation images at {card['input_size']} px: "
         f"top-1 {measured['top1']:.2f} %, top-5 {measured['top5']:.2f} %\n"
     )
     assert (measured["images"], measured["input_size"]) == (VALIDATION_IMAGES, card["input_size"])
-    assert main([*evaluate, "--split", "held-out", "--size", *map(str, SIZES)]) == 0
+    assert main([*command, "--split", "held-out", "--size", *map(str, SIZES)]) == 0
     by_size = card["accuracy_by_input_size"]["values"]
     assert capsys.readouterr().out.splitlines() == [
         f"{name}, 6 held-out images at {px} px: top-1 {by_size[str(px)]['top1']:.2f} %, top-5 100.00 %" for px in SIZES
     ]
-    assert card["input_size"] == publishing.default_size({px: by_size[str(px)]["top1"] for px in SIZES})
+    assert card["input_size"] == measurements.default_size({px: by_size[str(px)]["top1"] for px in SIZES})
 
 
 @pytest.mark.parametrize(("name", "attention"), [(SIMAM, "simam"), (PLAIN, "none")])
@@ -120,7 +122,7 @@ def test_the_card_tells_of_the_run(runs: Path, weights: Path, name: str, attenti
     loaded = load_checkpoint(file)
     assert loaded.trained_with_simam == (attention == "simam")
     assert card["parameters"] == sum(p.numel() for p in loaded.model.parameters()) == 11_176_512 + 3 * 513
-    again = publishing.known_logits(loaded, card["input_size"])["values"]
+    again = measurements.known_logits(loaded, card["input_size"])["values"]
     for sample, values in card["known_logits"]["values"].items():
         assert len(values) == 3 and again[sample] == {
             # Relative too: this network's logits run to thousands, and the order of float32 sums is the processor's.
@@ -132,9 +134,8 @@ def test_the_card_tells_of_the_run(runs: Path, weights: Path, name: str, attenti
 def answers(root: Path, weights: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and labels by the plain way of the evaluate command."""
     loaded = load_checkpoint(weights / f"{name}.safetensors")
-    images = load_validation(root, root / "cache")
-    logits = predict(loaded.model, images, as_in_the_app(loaded.transforms, loaded.transforms.input_size))
-    return logits, torch.from_numpy(images.labels)
+    given = list(evaluate(loaded, load_validation(root, root / "cache"), loaded.transforms.input_size, at_once=4))
+    return torch.cat([each.logits for each in given]), torch.cat([each.labels for each in given])
 
 
 def test_twins_name_each_other_and_their_difference(root: Path, weights: Path) -> None:
@@ -145,7 +146,7 @@ def test_twins_name_each_other_and_their_difference(root: Path, weights: Path) -
     right = [right_answers(*answers(root, weights, name)) for name in (SIMAM, PLAIN)]
     for card, each in zip((simam, plain), right, strict=True):
         packed = card["right_answers"]
-        assert torch.equal(publishing.unpack_bits(packed["bits"], packed["images"]), each)
+        assert torch.equal(siblings.unpack_bits(packed["bits"], packed["images"]), each)
     assert difference["difference"] == pytest.approx(simam["accuracy"]["top1"] - plain["accuracy"]["top1"], abs=0.02)
     assert difference["only_first"] == int((right[0] & ~right[1]).sum())
     assert difference["only_second"] == int((right[1] & ~right[0]).sum())
@@ -170,7 +171,7 @@ def test_class_accuracy_and_confusions_are_those_of_the_answers(root: Path, weig
 def test_the_batched_pointing_game_equals_analyze_image_by_image(root: Path, weights: Path, name: str) -> None:
     card, loaded = read(weights, name), load_checkpoint(weights / f"{name}.safetensors")
     images, px = load_validation(root, root / "cache"), card["input_size"]
-    _, maps = predict_and_explain(loaded.model, images, as_in_the_app(loaded.transforms, px))
+    _, maps = evaluate_and_explain(loaded, images, px)
     hits = 0
     for image, label, box, cam in zip(images.images, images.labels, read_boxes(root), maps, strict=True):
         block = simam_viz.analyze(loaded, Image.fromarray(np.array(image)), target=int(label)).blocks[-1]
@@ -303,10 +304,10 @@ def test_a_failure_half_way_leaves_nothing(
     ],
 )
 def test_the_default_size_is_the_largest_that_costs_little(top1: dict[int, float], size: int) -> None:
-    assert publishing.default_size(top1) == size
+    assert measurements.default_size(top1) == size
 
 
 def test_bits_come_back() -> None:
     for count in (1, 8, 13):
         values = torch.rand(count, generator=torch.Generator().manual_seed(count)) < 0.5
-        assert torch.equal(publishing.unpack_bits(publishing.pack_bits(values), count), values)
+        assert torch.equal(siblings.unpack_bits(siblings.pack_bits(values), count), values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import json
@@ -24,11 +23,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from simam_viz.__main__ import main
-from simam_viz.cli.train import register
-from simam_viz.evaluation.predictions import accuracy, predict, top_k_accuracy
+from simam_viz.cli import command_parser
+from simam_viz.evaluation.accuracy import Answers, predict, top_k_accuracy
+from simam_viz.evaluation.image_sets import ImageSet
 from simam_viz.evaluation.tiny_imagenet import (
     HELD_OUT_PER_CLASS,
-    ImageSet,
     choose_held_out,
     load_training_data,
     load_validation,
@@ -40,7 +39,7 @@ from simam_viz.training.batches import augment, enlarge, generator, normalise
 from simam_viz.training.curves import Epoch, write_csv, write_png
 from simam_viz.training.precision import autocast, native_precision
 from simam_viz.training.recipe import Recipe, format_stages, parse_stages
-from simam_viz.training.run import Run, _Pace, compute_batch_norm_statistics, train
+from simam_viz.training.run import Run, _Pace, train
 from tests.helpers.project import ROOT
 from tests.helpers.small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
@@ -348,20 +347,32 @@ def test_averaged_weights_follow_the_trained_ones(data) -> None:
     assert not torch.allclose(run.average.fc.weight, run.model.fc.weight, atol=1e-6)
 
 
-def test_batch_norm_statistics_are_those_of_the_given_batches() -> None:
-    norm = nn.BatchNorm2d(3)
-    norm.running_mean.fill_(7)
-    batches = [torch.randn(8, 3, 5, 5, generator=generator(i)) * 2 + i for i in range(3)]
-    compute_batch_norm_statistics(norm, batches)
-    assert torch.allclose(norm.running_mean, torch.stack([batch.mean(dim=(0, 2, 3)) for batch in batches]).mean(0))
-    assert torch.allclose(norm.running_var, torch.stack([batch.var(dim=(0, 2, 3)) for batch in batches]).mean(0))
-    assert norm.momentum == 0.1 and not norm.training
+def test_batch_norm_statistics_are_those_of_the_epochs_first_batches(data) -> None:
+    """Plain averages over the batches, computed with the averaged weights, whatever was collected in training."""
+    run = Run(data, RECIPE, "resnet18", "simam", "float32")
+    for _ in range(run.steps_an_epoch):
+        run.take_step()
+    run.average.bn1.running_mean.fill_(7)
+    run.finish_epoch()
+    with torch.no_grad():
+        features = [run.average.conv1(run.batch(step)[0]) for step in range(RECIPE.statistics_batches)]
+    norm = run.average.bn1
+    for statistics, of_each in (
+        (norm.running_mean, [each.mean(dim=(0, 2, 3)) for each in features]),
+        (norm.running_var, [each.var(dim=(0, 2, 3)) for each in features]),
+    ):
+        torch.testing.assert_close(statistics, torch.stack(of_each).mean(0), rtol=1e-4, atol=1e-5)
+    assert norm.momentum == 0.1 and not run.average.training and norm.num_batches_tracked == 2
 
 
 def test_accuracy_counts_the_right_answers() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    labels = torch.tensor([0, 1, 2, 0])
-    assert [top_k_accuracy(logits, labels, k) for k in (1, 2, 5)] == [50.0, 75.0, 100.0]
+    places = Answers(logits, torch.tensor([0, 1, 2, 0])).places
+    assert places == [0, 1, 0, 2]
+    assert [top_k_accuracy(places, k) for k in (1, 2, 5)] == [50.0, 75.0, 100.0]
+    assert Answers(torch.arange(7.0)[None].expand(3, -1), torch.tensor([6, 2, 1])).places == [0, 4, 5]
+    one_output = torch.tensor([[2.0], [-2.0]])  # the logit of yes, class 0
+    assert Answers(one_output, torch.tensor([0, 0])).places == [0, 1]
 
     class MeanColour(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -371,8 +382,8 @@ def test_accuracy_counts_the_right_answers() -> None:
     for i in range(3):
         colours[i, ..., i] = 255
     images = ImageSet(colours, np.array([0, 1, 0]))
-    logits = predict(MeanColour(), images, lambda batch: enlarge(batch, 12))
-    assert accuracy(logits, images) == (pytest.approx(200 / 3), 100.0)
+    logits = predict(MeanColour(), (enlarge(batch, 12) for batch, _ in images.batches(2)))
+    assert Answers(logits, torch.from_numpy(images.labels)).places == [0, 0, 2]
 
 
 def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
@@ -399,10 +410,9 @@ def test_time_left_knows_that_larger_images_take_longer(data) -> None:
 
 
 def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("simam_viz.cli.train.Recipe", SmallRecipe)
-    monkeypatch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
-    parser = argparse.ArgumentParser()
-    register(parser.add_subparsers(required=True))
+    monkeypatch.setattr("simam_viz.cli.train_command.Recipe", SmallRecipe)
+    monkeypatch.setattr("simam_viz.cli.train_command.keep_freed_memory", lambda: None)
+    parser = command_parser()
     words = ["train", *data_arguments(root), "--out", str(tmp_path), "--stages", "32x1", "--precision", "bfloat16"]
     arguments = parser.parse_args([*words, "--attention", "none", "--seed", "4"])
     begun = time.monotonic()
@@ -420,15 +430,14 @@ def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_evaluate_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("simam_viz.cli.evaluate_command.keep_freed_memory", lambda: None)
     model = create_model("resnet18", "simam", num_classes=3)
     nn.init.zeros_(model.fc.weight)
     model.fc.bias.data = torch.tensor([1.0, 2.0, 0.0])  # always the second class, which one validation image in four is
     save_file(model.state_dict(), tmp_path / "constant.safetensors")
     card = {"arch": "resnet18", "attention": "simam", "categories": list("abc"), "wnids": CLASSES, "input_size": 40}
     (tmp_path / "constant.json").write_text(json.dumps(card))
-    parser = argparse.ArgumentParser()
-    register(parser.add_subparsers(required=True))
+    parser = command_parser()
 
     def evaluate(*words: str) -> str:
         checkpoint = ["--checkpoint", str(tmp_path / "constant.safetensors")]
@@ -455,7 +464,7 @@ def test_evaluate_on_a_folder_for_each_class(
     names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     """Two photos a class, of many sizes; the network always says the second class, which two of them are."""
-    monkeypatch.setattr("simam_viz.cli.train.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("simam_viz.cli.evaluate_command.keep_freed_memory", lambda: None)
     model = create_model("resnet18", "simam", num_classes=3)
     nn.init.zeros_(model.fc.weight)
     model.fc.bias.data = torch.tensor([1.0, 2.0, 0.0])
@@ -466,8 +475,7 @@ def test_evaluate_on_a_folder_for_each_class(
         (tmp_path / "photos" / "val" / name).mkdir(parents=True)
         for number, size in enumerate([(50, 40), (33, 90)]):
             Image.new("RGB", size, "teal").save(tmp_path / "photos" / "val" / name / f"{number}.jpg")
-    parser = argparse.ArgumentParser()
-    register(parser.add_subparsers(required=True))
+    parser = command_parser()
 
     def evaluate(data: Path, *words: str) -> None:
         words = ("evaluate", "--checkpoint", str(tmp_path / "constant.safetensors"), "--data", str(data), *words)

@@ -289,17 +289,19 @@ def test_accuracy_is_measured_and_written_into_the_card(
     assert "it appears here by itself" in everything(app), "no data set yet"
     photos_of_classes(data / "letters", list("abcdefg"), 3)
     (data / "letters" / "b" / "0.png").write_bytes(b"no photo")
+    (data / "letters" / "c" / "n.txt").write_bytes(b"no photo")
     make_small_data(data / "tiny")
     checked(app.run())
     assert app.selectbox(key="accuracy-data").options == ["letters", "tiny"]
     measured(app)
     # Of 20 photos that can be read, 2 are of class b and 14 of one of the five that it always names.
     assert "**10.00 %** top-1 and **70.00 %** top-5 on 20 photos of letters at 128 px" in everything(app)
-    warning = app.warning[0].value.replace("\\", "")
-    assert "1 of the files cannot be read" in warning and "b/0.png: " in warning
+    unread, no_photo = (warning.value.replace("\\", "") for warning in app.warning)
+    assert "1 of the files cannot be read" in unread and "b/0.png: " in unread
+    assert "do not end like those of photos: 1 of the files, among them c/n.txt." in no_photo
     assert "Written into its card." in everything(app)
     noted = json.loads(weights.with_suffix(".json").read_text())
-    assert noted.pop("accuracy") == {
+    assert (on_page := noted.pop("accuracy")) == {
         "top1": 10.0, "top5": 70.0, "images": 20, "input_size": 128, "how": "the Models page on letters, float32"
     } and noted == card  # fmt: skip
     assert app.dataframe[0].value.set_index("network")["top-1 (%)"]["constant"] == 10.0
@@ -318,8 +320,22 @@ def test_accuracy_is_measured_and_written_into_the_card(
     assert "which this session keeps" in everything(app) and "Measured: 25.0 % top-1" in everything(app)
     assert main(["evaluate", *data_arguments(data / "tiny"), "--checkpoint", str(small)]) == 0
     assert "top-1 25.00 %, top-5 100.00 %" in capsys.readouterr().out
+    # And of folders with files that do not count the same, on the screen and on the command line.
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    assert main(["evaluate", "--data", str(data / "letters"), "--checkpoint", str(weights)]) == 0
+    told = capsys.readouterr()
+    assert told.out == "constant, 20 validation images at 128 px: top-1 10.00 %, top-5 70.00 %\n"
+    assert "1 of the files cannot be read" in told.err and "b/0.png: " in told.err
+    assert "do not end like those of photos: 1 of the files, among them c/n.txt." in told.err
+    again = json.loads(weights.with_suffix(".json").read_text())["accuracy"]
+    assert again == on_page | {"how": "python -m simam_viz evaluate on letters, float32"}
+    for photo in (data / "letters").glob("*/*.png"):
+        photo.write_bytes(b"no photo")
     assert main(["evaluate", "--data", str(data / "letters"), "--checkpoint", str(weights)]) == 2
-    assert "b/0.png: " in capsys.readouterr().err, "the command line names the file that stops it"
+    told = capsys.readouterr().err
+    assert (
+        "There is no photo to measure on. 21 of the files cannot be read and do not count, among them a/0.png: " in told
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,31 +6,34 @@ import argparse
 import contextlib
 import random
 import sys
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from tqdm import tqdm
 
 from ..checkpoints.loading import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of
 from ..checkpoints.torchvision_weights import terminal_bar
-from ..evaluation.accuracy import labelled_photos, open_photo
+from ..evaluation.accuracy import left_out_sentences
+from ..evaluation.data_sets import labelled_photos
+from ..evaluation.image_sets import open_photo
 from ..explain import cam, metrics, survey, variants
 from ..networks.architectures import residual_blocks
-from ..photos.images import ImageError, check_input_size
+from ..photos.bombs import ImageError
+from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
+from .arguments import Commands, add_checkpoint, add_data_set
 
 
-def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add ``faithful`` to a parser's sub-commands; ``arguments.run(arguments)`` then does the work."""
-    parser = subparsers.add_parser(
+def register(commands: Commands) -> None:
+    """Add ``faithful`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
+    parser = commands.add_parser(
         "faithful",
         help="whether a network's heat maps are faithful, and more so than its twin's, over many photos",
         description="Deletion, insertion, average drop and increase in confidence of a network's heat maps of the true class, and "
         "of its twin's, over photos drawn from Tiny ImageNet's validation images or from any folder that holds one folder of "
         "photos for each class. Ctrl-C ends it with what is measured until then.",
     )
-    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="Tiny ImageNet, or class folders")
-    parser.add_argument("--checkpoint", metavar="NAME", help="a bundled name or a file (default: the bundled default)")
+    add_data_set(parser, "Tiny ImageNet, or class folders")
+    add_checkpoint(parser)
     parser.add_argument(
         "--networks",
         nargs="+",
@@ -41,10 +44,10 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--block", help="whose output to explain, such as layer3.1 (default: the last)")
     parser.add_argument("--photos", type=int, default=200, metavar="N", help="how many to draw (default: %(default)s)")
     parser.add_argument("--size", type=int, metavar="PX", help="input size (default: the checkpoint's own)")
-    parser.set_defaults(run=_faithful)
+    parser.set_defaults(run=_run)
 
 
-def _faithful(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> None:
     keep_freed_memory()
     loaded = load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
     networks = _networks(loaded, arguments.networks)
@@ -57,7 +60,7 @@ def _faithful(arguments: argparse.Namespace) -> None:
     if arguments.size is not None:
         check_input_size(arguments.size)
     photos = labelled_photos(arguments.data, loaded)
-    drawn = random.Random(0).sample(photos, min(arguments.photos, len(photos)))
+    drawn = random.Random(0).sample(photos.photos, min(arguments.photos, len(photos)))  # noqa: S311
     found: list[survey.Finding] = []
     with contextlib.suppress(KeyboardInterrupt), tqdm(total=len(drawn), unit="photo", file=sys.stderr) as bar:
         for path, label in drawn:
@@ -68,6 +71,8 @@ def _faithful(arguments: argparse.Namespace) -> None:
             except ImageError as error:
                 bar.write(str(error), file=sys.stderr)
             bar.update()
+    for sentence in left_out_sentences([], photos.no_photos):
+        print(sentence, file=sys.stderr)
     if not found:
         raise ValueError("Nothing was measured.")
     print(f"{arguments.method} of the true class at {block}, photos drawn from {len(photos):,} of {arguments.data}")
@@ -110,7 +115,7 @@ def _networks(
     columns = [column for column in there if column in (asked or ("on", "twin"))]
     if missing := set(asked or ()) - set(there):
         raise ValueError(f"{loaded.name} has no {' and no '.join(sorted(missing))} to be measured.")
-    titles = {"on": loaded.name, "twin": name} | {kind: f"{loaded.name}, {kind}" for kind in ("uniform", "off")}
+    titles = {"on": loaded.name, "twin": name or ""} | {kind: f"{loaded.name}, {kind}" for kind in ("uniform", "off")}
     return {
         titles[column]: (
             variants.network(loaded, column, twin=twin),

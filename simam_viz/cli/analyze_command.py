@@ -1,0 +1,97 @@
+"""The ``analyze`` command: one photo, or a folder of them, through one network."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..checkpoints.loading import list_checkpoints, load_checkpoint
+from ..checkpoints.torchvision_weights import terminal_bar
+from ..export import folder
+from ..photos.bombs import ImageError
+from ..photos.images import SUFFIXES, check_input_size, read_file
+from .arguments import Commands
+
+_NAMED = 10
+"""Files that are left out are named up to so many."""
+
+
+def register(commands: Commands) -> None:
+    """Add ``analyze`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
+    parser = commands.add_parser("analyze", help="one photo, or a folder of them, through one network")
+    parser.add_argument("photo", type=Path, help="a photo, or a folder of photos (goes on where it was broken off)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--checkpoint", default=None, help="a name from 'checkpoints', or a file (default: bundled)")
+    parser.add_argument(
+        "--lambda", dest="e_lambda", type=float, default=None, help="λ of every block (default: each as trained)"
+    )
+    parser.add_argument("--target", default=None, help="class for Grad-CAM, by name or index (default: predicted)")
+    parser.add_argument("--size", type=int, default=None, help="side of the network's input in pixels")
+    parser.add_argument(
+        "--report", action="store_true", help="also write report.html, every picture, table (CSV) and tensor (NPZ)"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    photo: Path = arguments.photo
+    if arguments.size is not None:
+        check_input_size(arguments.size)
+    data = None if photo.is_dir() else read_file(photo)
+    loaded = load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
+    if loaded.remarks:
+        print(f"Of this network: {'; '.join(loaded.remarks)}. Read its attention as hypothetical.", file=sys.stderr)
+    target = None if arguments.target is None else _class_index(arguments.target, loaded.categories)
+    job = folder.Job(loaded, folder.Settings(arguments.e_lambda, target, arguments.size, arguments.report))
+    if data is None:
+        _analyze_folder(job, photo, arguments.out)
+        return
+    done = job.do(data, photo.name, arguments.out)
+    for notice in done.notices:
+        print(notice, file=sys.stderr)
+    for _, name, probability in done.analysis.top(5):
+        print(f"{probability:7.2%}  {name}")
+    for name in dict.fromkeys(path.relative_to(arguments.out).parts[0] for path in done.paths):
+        print(arguments.out / name)
+
+
+def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
+    photos = folder.photos_in(photos_folder, out)
+    left_out = folder.left_out(photos_folder, out)
+    if not photos:
+        told = f" {_told_of(left_out)}" if left_out else ""
+        raise ValueError(f"There is no photo in {photos_folder}; photos are known by {', '.join(SUFFIXES)}.{told}")
+    with tqdm(total=len(photos), unit="photo", file=sys.stderr) as bar:
+
+        def tell(outcome: folder.Outcome) -> None:
+            if outcome.error:
+                bar.write(f"{outcome.photo}: {outcome.error}", file=sys.stderr)
+            bar.update()
+
+        outcomes = folder.run(job, photos, photos_folder, out, tell)
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    print(f"{len(outcomes) - failed} of {len(outcomes)} photos analysed, {skipped} of them before.")
+    print(out / folder.SUMMARY)
+    if left_out:
+        print(_told_of(left_out), file=sys.stderr)
+    if failed == len(outcomes):
+        raise ImageError("None of these files is a photo that can be read here.")
+
+
+def _told_of(left_out: list[str]) -> str:
+    more = f" and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""
+    return f"Left out, since their endings are not those of photos: {', '.join(left_out[:_NAMED])}{more}."
+
+
+def _class_index(asked: str, categories: tuple[str, ...]) -> int:
+    if asked.isdecimal():
+        return int(asked)
+    wanted = asked.strip().lower()
+    for index, category in enumerate(categories):
+        if wanted in [synonym.strip().lower() for synonym in (category, *category.split(","))]:
+            return index
+    raise ValueError(f"There is no class called {asked!r} in this checkpoint; the app lists the classes it knows.")

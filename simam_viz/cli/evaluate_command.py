@@ -1,0 +1,87 @@
+"""The ``evaluate`` command: how often a checkpoint is right, written into its card."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from ..checkpoints.loading import LoadedCheckpoint, find_checkpoint, list_checkpoints, load_checkpoint
+from ..checkpoints.store import BUNDLED_FOLDER
+from ..checkpoints.torchvision_weights import terminal_bar
+from ..evaluation.accuracy import accuracy_entry, left_out_sentences, note_accuracy, places
+from ..evaluation.data_sets import labelled_photos
+from ..evaluation.image_sets import LabelledImages, LabelledPhotos
+from ..evaluation.tiny_imagenet import check_tiny_classes, is_tiny_imagenet, load_training_data, load_validation
+from ..photos.bombs import ImageError
+from ..photos.images import check_input_size
+from ..training.allocator import keep_freed_memory
+from .arguments import Commands, add_checkpoint, add_tiny_imagenet
+
+
+def register(commands: Commands) -> None:
+    """Add ``evaluate`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="top-1 and top-5 accuracy of a checkpoint on Tiny ImageNet or on a folder of photos for each class",
+        description="Measure a checkpoint on the validation images of Tiny ImageNet, or on any folder that holds one folder "
+        "of photos for each class, in float32 and with the preprocessing that the app uses; and write it into its card.",
+    )
+    add_tiny_imagenet(parser)
+    add_checkpoint(parser)
+    parser.add_argument("--split", choices=("validation", "held-out"), default="validation")
+    parser.add_argument("--size", type=int, nargs="+", metavar="PX", help="input sizes (default: the checkpoint's own)")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    keep_freed_memory()
+    path = find_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, terminal_bar())
+    loaded = load_checkpoint(path)
+    sizes: list[int] = arguments.size or [loaded.transforms.input_size]
+    for px in sizes:
+        check_input_size(px)
+    images = _images(arguments, loaded)
+    loaded.model.to(memory_format=torch.channels_last)
+    no_photos = images.no_photos if isinstance(images, LabelledPhotos) else ()
+    entries: dict[int, dict[str, Any]] = {}
+    for px in sizes:
+        found = list(tqdm(places(loaded, images, px), total=len(images), unit=" images", mininterval=0.5))
+        read = [place for place in found if isinstance(place, int)]
+        left_out = left_out_sentences([error for error in found if isinstance(error, ImageError)], no_photos)
+        if not read:
+            raise ValueError(" ".join(["There is no photo to measure on.", *left_out]))
+        how = f"python -m simam_viz evaluate on {arguments.data.resolve().name}, float32"
+        entries[px] = entry = accuracy_entry(read, px, how)
+        print(
+            f"{loaded.name}, {entry['images']} {arguments.split} images at {px} px: "
+            f"top-1 {entry['top1']:.2f} %, top-5 {entry['top5']:.2f} %"
+        )
+    for sentence in left_out:  # the same at every size
+        print(sentence, file=sys.stderr)
+    if arguments.split == "validation":
+        _note(path, loaded, entries.get(loaded.transforms.input_size) or entries[sizes[0]])
+
+
+def _images(arguments: argparse.Namespace, loaded: LoadedCheckpoint) -> LabelledImages:
+    """What is measured on: Tiny ImageNet's images decoded, since they are many, and photos of any other data set as they are."""
+    if not is_tiny_imagenet(arguments.data):
+        if arguments.split == "held-out":
+            raise ValueError("Only Tiny ImageNet has held-out images.")
+        return labelled_photos(arguments.data, loaded)
+    check_tiny_classes(arguments.data, loaded)
+    if arguments.split == "validation":
+        return load_validation(arguments.data, arguments.cache)
+    return load_training_data(arguments.data, arguments.cache, arguments.held_out).held_out
+
+
+def _note(path: Path, loaded: LoadedCheckpoint, entry: dict[str, Any]) -> None:
+    """Write what was measured into the checkpoint's card; what the bundled ones say was measured when they were made."""
+    if path.parent == BUNDLED_FOLDER:
+        print("Its card stays as it is: this checkpoint came with the app.", file=sys.stderr)
+    else:
+        print(f"Written into {note_accuracy(path, loaded, entry).name}.", file=sys.stderr)

@@ -1,0 +1,99 @@
+"""The ``train`` command: a network on Tiny ImageNet, by the bundled checkpoints' recipe."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from ..evaluation.tiny_imagenet import load_training_data
+from ..networks.architectures import ARCHITECTURES, Attention
+from ..training.allocator import keep_freed_memory
+from ..training.precision import Precision, native_precision
+from ..training.recipe import Recipe, format_stages, parse_stages
+from ..training.run import Progress, Run, train
+from .arguments import Commands, add_tiny_imagenet
+
+
+def register(commands: Commands) -> None:
+    """Add ``train`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
+    parser = commands.add_parser(
+        "train",
+        help="train a network on Tiny ImageNet",
+        description="Train a network on Tiny ImageNet by the bundled checkpoints' recipe. Run again after an "
+        "interruption, the same command goes on from the state in its output folder.",
+    )
+    add_tiny_imagenet(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where state, curves and weights go")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet18")
+    parser.add_argument("--attention", choices=get_args(Attention), default="simam")
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument(
+        "--stages",
+        default=format_stages(Recipe.stages),
+        metavar="PXxEPOCHS,…",
+        help="image size and epochs of each stage (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", *get_args(Precision)),
+        default="auto",
+        help="bfloat16 or float32 (default: the faster one on this machine, by trying both)",
+    )
+    parser.add_argument(
+        "--device",
+        type=_device,
+        default="cpu",
+        metavar="NAME",
+        help="cpu, cuda, mps … (default: cpu); random numbers are the CPU's on all",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _device(name: str) -> torch.device:
+    """A device that this machine has; argparse says the error."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as error:  # what a missing device raises differs from backend to backend
+        raise argparse.ArgumentTypeError(f"PyTorch has no device {name!r} on this machine.") from error
+    if device.type == "meta":
+        raise argparse.ArgumentTypeError("On the device 'meta' nothing is computed.")
+    return device
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    recipe = Recipe(stages=parse_stages(arguments.stages), seed=arguments.seed)
+    keep_freed_memory()
+    data = load_training_data(arguments.data, arguments.cache, arguments.held_out)
+    precision = native_precision(arguments.device) if arguments.precision == "auto" else arguments.precision
+    run = Run(data, recipe, arguments.arch, arguments.attention, precision, arguments.device)
+    train(run, arguments.out, report=_Printer(seconds=15))
+    for epoch in run.epochs[-1:]:
+        print(f"held-out images: top-1 {epoch.top1:.2f} %, top-5 {epoch.top5:.2f} % at {epoch.px} px")
+
+
+class _Printer:
+    """Prints progress every few seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.printed = float("-inf")
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self.printed >= self.seconds or progress.step == progress.steps:
+            print(_in_one_line(progress), flush=True)
+            self.printed = now
+
+
+def _in_one_line(progress: Progress) -> str:
+    minutes = round(progress.seconds_left / 60)
+    return (
+        f"epoch {progress.epoch}/{progress.epochs} · {progress.px} px · step {progress.step}/{progress.steps} · "
+        f"loss {progress.loss:.3f} · {progress.images_per_second:.0f} images/s · "
+        f"{minutes // 60} h {minutes % 60:02d} min left"
+    )

@@ -1,0 +1,70 @@
+"""A folder with one folder of photos for each class, and which class each of them is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torchvision.datasets import ImageFolder
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from ..checkpoints.loading import LoadedCheckpoint
+from ..photos.images import SUFFIXES
+from .image_sets import LabelledPhotos
+
+
+def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPhotos:
+    """The photos in the folders of ``root`` or, if it has one, of its folder ``val``.
+
+    Such a folder is called by the WordNet id of its class, if the card has those, or by one of the class's names. Folders of
+    any other names count in sorted order, as torchvision's ``ImageFolder`` counts them, if there is one for every class and
+    the network has an output for each. Of the other files there, hidden ones count for nothing.
+
+    Raises:
+        ValueError: there are no such folders, one is empty, or they are not the checkpoint's classes.
+    """
+    root = root / "val" if (root / "val").is_dir() else root
+    try:
+        folder = ImageFolder(str(root), is_valid_file=lambda path: _is_photo(Path(path)) or not _is_hidden(Path(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(
+            f"{root} is neither Tiny ImageNet nor a folder with one folder of photos for each class."
+        ) from None
+    classes = _class_indices(folder.classes, loaded)
+    if classes is None:
+        raise ValueError(
+            f"The {len(folder.classes)} folders of {root} are not the {len(loaded.categories)} classes of {loaded.name}: "
+            f"they begin with {', '.join(folder.classes[:3])}."
+        )
+    files = [(Path(path), classes[index]) for path, index in folder.samples]
+    photos = tuple((path, label) for path, label in files if _is_photo(path))
+    if not photos:
+        raise ValueError(f"There is no photo in the folders of {root}; photos are known by {', '.join(SUFFIXES)}.")
+    return LabelledPhotos(photos, tuple(str(path.relative_to(root)) for path, _ in files if not _is_photo(path)))
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in {*SUFFIXES, *IMG_EXTENSIONS}
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+def _class_indices(folders: list[str], loaded: LoadedCheckpoint) -> list[int] | None:
+    wnids = {wnid: index for index, wnid in enumerate(loaded.card.get("wnids") or ())}
+    if all(folder in wnids for folder in folders):
+        return [wnids[folder] for folder in folders]
+    names: dict[str, set[int]] = {}
+    for index, category in enumerate(loaded.categories):
+        for name in (category, *category.split(",")):
+            names.setdefault(_plain(name), set()).add(index)
+    found = [names.get(_plain(folder), set()) for folder in folders]
+    if all(len(indices) == 1 for indices in found):
+        return [index for indices in found for index in indices]
+    # Which of two folders is the yes of one output, their order does not tell.
+    counts = len(folders) == len(loaded.categories) and loaded.card.get("num_classes") != 1
+    return list(range(len(folders))) if counts else None
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").lower().split())

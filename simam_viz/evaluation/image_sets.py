@@ -1,0 +1,93 @@
+"""Images with the numbers of their classes: decoded ones in memory, and photos that are read when their turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..photos.bombs import ImageError
+from ..photos.images import open_image
+
+LabelledPhoto = tuple[Path, int]
+"""A photo's file and the number of its class."""
+
+LabelledImage = tuple[Image.Image | ImageError, int]
+"""An image, or why it cannot be read, and the number of its class."""
+
+
+class LabelledImages(Protocol):
+    """Images of any source, one after the other, always in the same order."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[LabelledImage]: ...
+
+
+@dataclass(frozen=True)
+class LabelledPhotos:
+    """Files of photos, of any size and kind."""
+
+    photos: tuple[LabelledPhoto, ...]
+    no_photos: tuple[str, ...] = ()
+    """The files among them that do not count, since their names do not end like those of photos."""
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __iter__(self) -> Iterator[LabelledImage]:
+        for path, label in self.photos:
+            try:
+                yield open_photo(path), label
+            except ImageError as error:
+                yield error, label
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Decoded images (N, side, side, 3) of uint8 and their class numbers (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[LabelledImage]:
+        for images, labels in self.batches(1):
+            yield Image.fromarray(images[0].numpy()), int(labels)
+
+    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The images (n, side, side, 3) of uint8 and labels (n,) at ``indices``."""
+        return torch.from_numpy(self.images[indices]), torch.from_numpy(self.labels[indices])
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order, ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+
+@dataclass(frozen=True)
+class ImageSubset(ImageSet):
+    """Some images of a bigger, memory-mapped array."""
+
+    rows: np.ndarray
+    """Where each stands in ``images``."""
+
+    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """As :meth:`ImageSet.take`."""
+        return torch.from_numpy(self.images[self.rows[indices]]), torch.from_numpy(self.labels[indices])
+
+
+def open_photo(path: Path) -> Image.Image:
+    """:func:`simam_viz.open_image` for one photo of many: what it raises begins with the photo's folder and name."""
+    try:
+        return open_image(path)
+    except ImageError as error:
+        raise ImageError(f"{path.parent.name}/{path.name}: {error}") from None

@@ -1,0 +1,88 @@
+"""What a card says of a run without measuring anything: what the network is, how it was trained, what it is not good for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from ..networks.architectures import usual_places
+from .batches import MEAN, STD
+from .recipe import Recipe, format_stages
+
+INPUT_SIZES = (96, 128, 160, 192, 224, 256)
+"""Input sizes in pixels that are measured on the held-out images, and that the app offers."""
+
+Card = dict[str, Any]
+"""Entries of a card's file."""
+
+Facts = dict[str, Any]
+"""What ``run.json`` holds."""
+
+
+def default_name(facts: Facts) -> str:
+    """What a checkpoint is called where nobody names it: architecture, attention and data set."""
+    return ("simam_" if facts["attention"] == "simam" else "") + f"{facts['arch']}-tinyimagenet"
+
+
+def identity(facts: Facts, recipe: Recipe) -> Card:
+    """What the app needs to load and name the network, but for the input size."""
+    simam = facts["attention"] == "simam"
+    network = facts["arch"].replace("resnet", "ResNet-").replace("resnext50_", "ResNeXt-50 ")
+    return {
+        "title": f"SimAM-{network}" if simam else network,
+        "arch": facts["arch"],
+        "attention": facts["attention"],
+        "e_lambda": recipe.e_lambda,
+        "num_classes": len(facts["categories"]),
+        "input_sizes": list(INPUT_SIZES),
+        "forward_pass": "torchvision's",
+        **({"simam_at": facts.get("simam_at") or list(usual_places(facts["arch"])["convolution"])} if simam else {}),
+        "normalisation": {"mean": list(MEAN), "std": list(STD)},
+        "preprocessing": "Centre square, resized to the input size (bilinear, antialiased), scaled to 0–1, normalised.",
+        "wnids": list(facts["wnids"]),
+        "categories": list(facts["categories"]),
+        "recipe_settings": json.loads(json.dumps(asdict(recipe))),
+        "training_images": facts["training_images"],
+    }
+
+
+def describe(facts: Facts, recipe: Recipe) -> Card:
+    """What a card says of the training, from ``run.json``."""
+    stages = ", ".join(f"{epochs} at {px} px" for px, epochs in recipe.stages)
+    machines = [
+        f"{m['processor']}, {m['threads']} thread{'s' * (m['threads'] > 1)}, {m['precision']}, PyTorch {m['torch']}"
+        for m in facts["hardware"]
+    ]
+    return {
+        "trained_on": f"Tiny ImageNet: {facts['training_images']:,} of its training images of 64 × 64 in "
+        f"{len(facts['categories'])} classes, enlarged while training; {facts['held_out_images']:,} others held out, on "
+        "which every choice was made.",
+        "data_terms": "Tiny ImageNet is a subset of ImageNet: for non-commercial research and education only.",
+        "recipe": f"{recipe.epochs} epochs ({stages}); batch {recipe.batch_size}; SGD with Nesterov momentum "
+        f"{recipe.momentum:g}, rate up to {recipe.peak_rate:g} over the first {100 * recipe.warm_up:g} % of the steps, then cosine "
+        f"to 0; weight decay {recipe.weight_decay:g} except on biases and norms; label smoothing {recipe.label_smoothing:g}; "
+        f"random resized crop (area {recipe.crop_area[0]:g}–{recipe.crop_area[1]:g}, reflection padding) and flip; running "
+        f"average of the weights ({recipe.averaging:g} a step), batch-norm statistics computed anew for it.",
+        "command": f"python -m simam_viz train --data tiny-imagenet-200 --arch {facts['arch']} "
+        f"--attention {facts['attention']} --stages {format_stages(recipe.stages)} --seed {recipe.seed} --out DIR",
+        "epochs": recipe.epochs,
+        "seed": recipe.seed,
+        "training_seconds": round(facts["seconds"]),
+        "hardware": "; then ".join(machines),
+        "curves": [
+            {name: round(epoch[name], 4) for name in ("epoch", "px", "seconds", "train_loss", "top1", "top5")}
+            for epoch in facts["curves"]
+        ],
+    }
+
+
+def limits(card: Card) -> str:
+    """What the network is not good for, with its own numbers."""
+    return (
+        f"It answers {100 - card['accuracy']['top1']:.1f} % of the validation images wrongly. It knows "
+        f"{card['num_classes']} classes and nothing else: whatever it sees, it names one of them. It was trained on "
+        "images of 64 px, so fine detail means little to it, and it is one network from one seed and a short training. Its "
+        f"confidence differs from its accuracy by {card['expected_calibration_error']:.1f} points on average. It is meant "
+        "for looking at attention, not for decisions."
+    )
