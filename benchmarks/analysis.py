@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.analysis import Analysis
+from simam_viz.explain.blocks import Analysis
 from simam_viz.explain.variants import VARIANTS, with_attention
-from simam_viz.networks.architectures import residual_blocks, set_e_lambda, shared_copy
+from simam_viz.networks.architectures import residual_blocks
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 
 from .measure import Budget, Row, interleaved, missing, peer, ratio
 from .networks import bundled, photo, untrained

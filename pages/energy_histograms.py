@@ -10,7 +10,7 @@ from simam_viz.app.widgets import choose, pictures, takeaway
 from simam_viz.app.widgets.glossary import explain
 from simam_viz.draw import charts
 from simam_viz.explain import inspection
-from simam_viz.explain.analysis import Block
+from simam_viz.explain.blocks import Block
 from simam_viz.export import files
 from simam_viz.modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 

@@ -2,12 +2,14 @@
 
 from . import version
 from .checkpoints.loading import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
-from .explain.analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from .explain.analysis import Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from .explain.blocks import Analysis, Block
 from .explain.metrics import faithfulness
 from .explain.variants import ablate_blocks, compare
 from .modules.formulas import attention, energy, importance
 from .modules.simam import SimAM
-from .networks.architectures import create_model, insert_simam
+from .networks.architectures import create_model
+from .networks.places import insert_simam
 from .photos.images import ImageError, open_image
 
 __version__ = version.VERSION

@@ -13,7 +13,7 @@ from . import quiet
 from .checkpoints.loading import CheckpointError, list_checkpoints, load_checkpoint
 from .checkpoints.torchvision_weights import published, terminal_bar
 from .cli import train as training
-from .explain.analysis import OWN_LAMBDAS
+from .explain.blocks import OWN_LAMBDAS
 from .export import folder
 from .photos.images import SUFFIXES, ImageError, check_input_size, read_file
 

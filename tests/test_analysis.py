@@ -13,7 +13,9 @@ from PIL import Image
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
 from simam_viz.explain.variants import VARIANTS, with_attention
-from simam_viz.networks.architectures import residual_blocks, set_e_lambda, shared_copy
+from simam_viz.networks.architectures import residual_blocks
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 
 
 def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
@@ -28,7 +30,7 @@ def test_blocks_hold_what_an_independent_pass_computes(arch: str, noise: Image.I
     loaded = small(arch)
     analysis = simam_viz.analyze(loaded, noise, e_lambda=0.02, target=3)
     model = copy.deepcopy(loaded.model)
-    simam_viz.networks.architectures.set_e_lambda(model, 0.02)
+    simam_viz.networks.lambdas.set_e_lambda(model, 0.02)
     seen: dict[str, dict[str, torch.Tensor]] = {}
     for name, block in residual_blocks(model).items():
         seen[name] = {}

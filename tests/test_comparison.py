@@ -110,7 +110,7 @@ def test_ablation_is_what_one_changed_network_a_block_gives(
     for module in base.model.modules():
         assert not isinstance(module, SimAM) or module.e_lambda == 0.1, "the network that is given stays as it is"
     everywhere = copy.deepcopy(base.model)
-    simam_viz.networks.architectures.set_e_lambda(everywhere, 0.5)
+    simam_viz.networks.lambdas.set_e_lambda(everywhere, 0.5)
     base = LoadedCheckpoint("everywhere", everywhere, loaded.transforms, loaded.categories, 0.1)
     uniform = UniformSimAM(0.1 if fixed_mean else 0.5)
     with torch.no_grad():

@@ -21,7 +21,8 @@ from simam_viz.checkpoints import store
 from simam_viz.checkpoints.loading import LoadedCheckpoint, load_checkpoint, short_name
 from simam_viz.draw import charts, figures, render
 from simam_viz.explain import cam, metrics
-from simam_viz.explain.analysis import Analysis, analyze_together
+from simam_viz.explain.analysis import analyze_together
+from simam_viz.explain.blocks import Analysis
 from simam_viz.explain.variants import VARIANTS, ablate_blocks, compare
 from simam_viz.photos.samples import list_samples
 

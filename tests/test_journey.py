@@ -26,11 +26,11 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, render
 from simam_viz.draw.render import Pixels
 from simam_viz.explain import inspection
-from simam_viz.explain.analysis import QUANTITIES
+from simam_viz.explain.blocks import QUANTITIES
 from simam_viz.explain.variants import VARIANTS
 from simam_viz.export import files
 from simam_viz.lesson.derivation import Derivation, number, preset_channel
-from simam_viz.networks.architectures import receptive_field
+from simam_viz.networks.geometry import receptive_field
 from simam_viz.photos.samples import list_samples
 
 CHANNEL_PICTURES = {

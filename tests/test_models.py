@@ -14,7 +14,10 @@ import simam_viz
 from simam_viz import attention, create_model, insert_simam
 from simam_viz.explain.variants import with_attention
 from simam_viz.modules.simam import SimAM
-from simam_viz.networks.architectures import ARCHITECTURES, multiply_adds, residual_blocks, set_e_lambda, shared_copy
+from simam_viz.networks.architectures import ARCHITECTURES, residual_blocks
+from simam_viz.networks.counting import multiply_adds
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 
 
 def reference(arch: str, num_classes: int) -> nn.Module:

@@ -22,7 +22,7 @@ from simam_viz.app import sidebar, zoo
 from simam_viz.app.server import freeing, long_task
 from simam_viz.app.widgets import pictures
 from simam_viz.checkpoints import torchvision_weights
-from simam_viz.networks.architectures import count_parameters, multiply_adds
+from simam_viz.networks.counting import count_parameters, multiply_adds
 from simam_viz.photos.samples import list_samples
 
 from .authors_networks import PublishedSimAM, authors_checkpoint, authors_network, saved

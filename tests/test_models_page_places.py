@@ -13,7 +13,7 @@ import simam_viz
 from simam_viz import insert_simam, load_checkpoint
 from simam_viz.app import zoo
 from simam_viz.app.screens.models import parts as models_parts
-from simam_viz.networks.architectures import simam_lambdas, usual_places
+from simam_viz.networks.places import simam_lambdas, usual_places
 
 from .authors_networks import saved
 from .test_models_page import PAGE, checked, everything, field, metrics, open_models, open_page, samples_run, upload

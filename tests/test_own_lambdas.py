@@ -19,10 +19,11 @@ from simam_viz.app.scene import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, figures, render
 from simam_viz.explain import metrics, survey
-from simam_viz.explain.analysis import OWN_LAMBDAS
+from simam_viz.explain.blocks import OWN_LAMBDAS
 from simam_viz.explain.variants import with_attention
 from simam_viz.export import files, folder, report
-from simam_viz.networks.architectures import residual_blocks, shared_copy
+from simam_viz.networks.architectures import residual_blocks
+from simam_viz.networks.shared import shared_copy
 
 from .test_comparison_page import finished, text
 from .test_pages import checked, in_project, open_page

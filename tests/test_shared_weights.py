@@ -14,7 +14,7 @@ from torch import nn
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.explain.variants import VARIANTS, with_attention
-from simam_viz.networks.architectures import shared_copy
+from simam_viz.networks.shared import shared_copy
 
 IMAGE = Image.effect_noise((80, 80), 90).convert("RGB")
 

@@ -11,7 +11,7 @@ from torchvision.models.resnet import BasicBlock
 import simam_viz
 from simam_viz import SimAM, attention
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.analysis import distinct_uses
+from simam_viz.explain.recording import distinct_uses
 from simam_viz.explain.variants import VARIANTS, with_attention
 from simam_viz.networks.architectures import SimAMBasicBlock
 

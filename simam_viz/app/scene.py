@@ -17,18 +17,10 @@ from streamlit.errors import StreamlitPageNotFoundError
 from .. import quiet
 from ..checkpoints.loading import CheckpointError, LoadedCheckpoint
 from ..explain import variants
-from ..explain.analysis import (
-    Analysis,
-    Block,
-    Prepared,
-    analyze,
-    analyze_lambdas,
-    analyze_together,
-    lambda_text,
-    prepare,
-)
+from ..explain.analysis import Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Column
-from ..networks.architectures import weights_memory
+from ..networks.shared import weights_memory
 from ..paths import ASSETS
 from ..photos.images import enlargement
 from . import absent, sidebar, state, zoo

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from ..checkpoints.loading import CheckpointError, LoadedCheckpoint, short_name
-from ..explain.analysis import OWN_LAMBDAS
+from ..explain.blocks import OWN_LAMBDAS
 from ..networks.architectures import residual_blocks
 from ..photos.images import MAX_BYTES, ImageError, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples

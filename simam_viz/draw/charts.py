@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..explain.analysis import Analysis
+from ..explain.blocks import Analysis
 from ..lesson.derivation import Derivation, Line
 from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR, energy_landscape
 from .render import Pixels, Scale, colour_table

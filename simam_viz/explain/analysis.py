@@ -2,214 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import operator
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
-from ..checkpoints.loading import DEFAULT_E_LAMBDA, LoadedCheckpoint
+from ..checkpoints.loading import LoadedCheckpoint
 from ..modules import formulas
-from ..modules.simam import EachSimAM, RemovedSimAM, SimAM
+from ..modules.simam import EachSimAM, SimAM
 from ..networks import answers
-from ..networks.architectures import (
-    Stem,
-    attending_modules,
-    begin_behind,
-    common_e_lambda,
-    is_ours,
-    own_buffers,
-    residual_blocks,
-    set_e_lambda,
-    shared_copy,
-    stem,
-    weights_memory,
-)
+from ..networks.lambdas import common_e_lambda, set_e_lambda
+from ..networks.shared import own_buffers, shared_copy, weights_memory
+from ..networks.stem import Stem, begin_behind, stem
 from ..photos.images import ImageSource, check_input_size
-from .cam import METHODS, HeatMap, over_maximum
-
-QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
-"""What a block can show of its neurons, by the names that stand on screen."""
-
-
-IMPOSSIBLE = 0.01
-"""A class counts as impossible below this share of the probability that guessing gives it."""
-
-OWN_LAMBDAS = "each block's own λ"
-"""How it is called in a sentence that every SimAM module keeps a λ of its own."""
-
-
-def lambda_text(e_lambda: float | None) -> str:
-    """“λ = 0.1”, or where modules keep different ones (``None``), “each block's own λ”."""
-    return OWN_LAMBDAS if e_lambda is None else f"λ = {e_lambda:g}"
-
-
-def distinct_uses(names: Sequence[str]) -> list[str]:
-    """The names of modules in the order in which they ran, each made its own: “neck.simam”, “neck.simam, 2nd use”."""
-    seen: Counter[str] = Counter()
-    distinct = []
-    for name in names:
-        seen[name] += 1
-        distinct.append(name if seen[name] == 1 else f"{name}, {_ordinal(seen[name])} use")
-    return distinct
-
-
-def _ordinal(number: int) -> str:
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{'th' if 11 <= number % 100 <= 13 else ending}"
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """What one residual block did with one image. Maps are (C, H, W) unless said otherwise; computed when first read.
-
-    A block that runs several times in a pass is one of these each time. On a network without SimAM, ``features`` is the
-    second convolution's output and everything derived from it is what SimAM *would* give there.
-    """
-
-    name: str
-    features: Tensor
-    """What enters SimAM."""
-    activations: Tensor
-    """What leaves the block, after the residual sum and ReLU; of another shape than ``features`` in a bottleneck."""
-    gradients: Tensor
-    """Of what is explained (the target's logit, or its lead over another class's) by the activations."""
-    simam: SimAM
-    """A module that computes these weights."""
-
-    @property
-    def e_lambda(self) -> float:
-        """The λ of these weights."""
-        return self.simam.e_lambda
-
-    @cached_property
-    def _heat_maps(self) -> dict[str, HeatMap]:
-        return {}
-
-    def heat_map(self, method: str) -> HeatMap:
-        """The heat map of the target at the block's output, (H, W), by one of :data:`simam_viz.explain.cam.METHODS`."""
-        if method not in self._heat_maps:
-            self._heat_maps[method] = over_maximum(METHODS[method](self.activations, self.gradients))
-        return self._heat_maps[method]
-
-    def compacted(self) -> Block:
-        """The same with every heat map computed, and without the activations and gradients that they came from."""
-        block = dataclasses.replace(
-            self,
-            features=self.features.clone(),  # of a batch, it would hold on to the whole of it
-            activations=self.activations[:0].clone(),
-            gradients=self.gradients[:0].clone(),
-        )
-        block._heat_maps.update({method: self.heat_map(method) for method in METHODS})
-        return block
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that its tensors take now; more once more of it is read."""
-        maps = (value for value in vars(self).values() if isinstance(value, Tensor))
-        return sum(tensor.nbytes for tensor in (*maps, *(heat.values for heat in self._heat_maps.values())))
-
-    @property
-    def cam(self) -> Tensor:
-        """Grad-CAM (Selvaraju et al., 2017) of the target at the block's output, (H, W) in [0, 1]."""
-        return self.heat_map("Grad-CAM").values
-
-    @property
-    def cam_max(self) -> float:
-        """What ``cam`` was divided by, in logits; 0 means that no position speaks for the target and ``cam`` is all zero."""
-        return self.heat_map("Grad-CAM").maximum
-
-    @cached_property
-    def variances(self) -> Tensor:
-        """σ² of every channel's features, over M − 1, (C,)."""
-        return formulas.channel_statistics(self.features[None])[1].flatten()
-
-    @cached_property
-    def energy(self) -> Tensor:
-        """Minimal energy e* of every neuron (Eq. 5)."""
-        return formulas.energy(self.features[None], self.e_lambda)[0]
-
-    @cached_property
-    def importance(self) -> Tensor:
-        """1/e* of every neuron."""
-        return formulas.importance(self.features[None], self.e_lambda)[0]
-
-    @cached_property
-    def attention(self) -> Tensor:
-        """The weight that every neuron was multiplied by."""
-        return self.simam.weights(self.features[None])[0]
-
-    @cached_property
-    def refined(self) -> Tensor:
-        """What leaves SimAM: features × attention (Eq. 6)."""
-        return self.features * self.attention
-
-    def quantity(self, name: str) -> Tensor:
-        """One of :data:`QUANTITIES`; ``ValueError`` for any other name."""
-        attributes = ("attention", "importance", "energy", "features", "refined")
-        return getattr(self, attributes[QUANTITIES.index(name)])
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """One image as one network saw it, at one λ."""
-
-    view: Image.Image
-    """The crop the network saw, at the size of its input; every map lies on it."""
-    logits: Tensor
-    """(K,)."""
-    target: int
-    """The class that the heat maps explain."""
-    e_lambda: float | None
-    """The λ of all blocks; ``None`` where they keep different ones: see :attr:`Block.e_lambda`."""
-    attends: bool
-    """Whether SimAM ran in the network; if not, the blocks' energies and weights are hypothetical."""
-    categories: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    against: int | None = None
-    """The class that the target is contrasted with, if any."""
-
-    @cached_property
-    def probabilities(self) -> Tensor:
-        """Softmax of the logits, (K,); of one output, the probabilities of yes and of no, (2,)."""
-        return answers.probabilities(self.logits)
-
-    @property
-    def lambda_text(self) -> str:
-        """“λ = 0.1”, or “each block's own λ”."""
-        return lambda_text(self.e_lambda)
-
-    @property
-    def impossible(self) -> bool:
-        """Whether the network gives the target less than a hundredth of what guessing would: then no heat map of it means much."""
-        return float(self.probabilities[self.target]) < IMPOSSIBLE / len(self.probabilities)
-
-    def top(self, k: int = 5) -> list[tuple[int, str, float]]:
-        """The ``k`` most probable classes as (index, name, probability), the most probable first."""
-        values, indices = self.probabilities.topk(min(k, len(self.probabilities)))
-        return [(i, self.categories[i], p) for i, p in zip(indices.tolist(), values.tolist(), strict=True)]
-
-    def block(self, name: str) -> Block:
-        """The block called ``name``, such as ``"layer1.0"``; ``KeyError`` if there is none."""
-        for block in self.blocks:
-            if block.name == name:
-                return block
-        raise KeyError(name)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that its blocks take now."""
-        return sum(block.nbytes for block in self.blocks)
-
-    def compacted(self) -> Analysis:
-        """The same in a third of the memory, to be kept: see :meth:`Block.compacted`."""
-        return dataclasses.replace(self, blocks=tuple(block.compacted() for block in self.blocks))
+from .blocks import Analysis, Block
+from .recording import Recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,7 +140,7 @@ def analyze_together(
         model = _one_model(networks)
         if prepared.stem is not None:
             begin_behind(model, prepared.stem, len(networks))
-        with torch.inference_mode(False), torch.enable_grad(), _Record(model, networks, explained_alone) as record:
+        with torch.inference_mode(False), torch.enable_grad(), Recording(model, networks, explained_alone) as record:
             logits = model(prepared.x.expand(len(networks), -1, -1, -1))
             # What a module does twice within a block is known only when it has done it.
             if record.several <= explained_alone:
@@ -437,123 +247,3 @@ def _one_model(networks: Sequence[tuple[LoadedCheckpoint, float | None]]) -> nn.
             made[there] = EachSimAM(each)
         whole.set_submodule(place, made[there])
     return whole
-
-
-@dataclass(frozen=True, eq=False)
-class _Use:
-    """One time that SimAM, or what stands for it, ran in a pass. The first dimension is the batch."""
-
-    name: str
-    features: Tensor
-    """What entered SimAM."""
-    output: Tensor
-    """What heat maps are taken of."""
-    simams: tuple[SimAM, ...]
-    """For each image, a SimAM that weighs the features as the network does, or would."""
-
-
-class _Record:
-    """Hooks that keep, whenever SimAM runs in a private copy, what enters it and what leaves the block around it.
-
-    A residual block in which SimAM runs once gives the use its name and its output. Where SimAM runs several times in one
-    block, or outside of any, each use is explained at its own output. Leaving the ``with`` block takes all hooks off, whether
-    or not the pass succeeded.
-
-    Args:
-        explained_alone: names of modules that run several times in one block, as a pass before has shown.
-    """
-
-    def __init__(
-        self, model: nn.Module, networks: Sequence[tuple[LoadedCheckpoint, float | None]], explained_alone: set[str]
-    ) -> None:
-        self.uses: list[_Use] = []
-        """In the order in which the pass reached their outputs."""
-        self.several: set[str] = set()
-        """Names of modules that ran several times in one block."""
-        self._ours = is_ours(model)
-        self._entered: list[list[tuple[str, Tensor]]] = []
-        """For every residual block that is running, what has entered SimAM in it."""
-        self._simams: dict[str, tuple[SimAM, ...]] = {}
-        self._attends: list[bool] = [False] * len(networks)
-        self._handles: list[RemovableHandle] = []
-        attending = attending_modules(model)
-        blocks = residual_blocks(model)
-        around = {module: block for block in blocks.values() for module in block.modules()}
-        in_block = Counter(around[module] for module in attending if module in around)
-        for module, name in attending.items():
-            each = module.each if isinstance(module, EachSimAM) else [module] * len(networks)
-            self._simams[name] = _simams(each, networks)
-            self._attends = [so_far or isinstance(one, SimAM) for so_far, one in zip(self._attends, each, strict=True)]
-            alone = in_block[around.get(module)] != 1 or name in explained_alone
-            self._watch(module, name, alone)
-        for name, block in blocks.items():
-            self._watch_block(block, name)
-        if not attending:
-            raise ValueError(
-                "This network has no SimAM and no residual block: put SimAM into it with simam_viz.insert_simam."
-            )
-
-    def __enter__(self) -> _Record:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def attends(self, image: int) -> bool:
-        """Whether SimAM is anywhere in the network for one image of the batch."""
-        return self._attends[image]
-
-    def named_uses(self) -> list[tuple[str, _Use]]:
-        """The uses, each by a name of its own: the second of one module is called “…, 2nd use”."""
-        return list(zip(distinct_uses([use.name for use in self.uses]), self.uses, strict=True))
-
-    def _watch(self, module: nn.Module, name: str, alone: bool) -> None:
-        def keep(
-            module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
-        ) -> Tensor | None:
-            features = (*inputs, *named.values())[0] if isinstance(module, (SimAM, RemovedSimAM)) else output
-            if not self._ours:  # the next layer may overwrite what it is given
-                features = features.clone()
-            if alone or not self._entered:
-                return self._keep(name, name, features, output)
-            self._entered[-1].append((name, features))
-            return None
-
-        self._handles.append(module.register_forward_hook(keep, with_kwargs=True))
-
-    def _watch_block(self, block: nn.Module, name: str) -> None:
-        def enter(block: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._entered.append([])
-
-        def leave(block: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-            entered = self._entered.pop()
-            if len(entered) > 1:
-                self.several |= {module for module, _ in entered}
-            if len(entered) != 1:
-                return None
-            ((module, features),) = entered
-            return self._keep(name, module, features, output)
-
-        self._handles += [block.register_forward_pre_hook(enter), block.register_forward_hook(leave)]
-
-    def _keep(self, name: str, module: str, features: Tensor, output: Tensor) -> Tensor | None:
-        """Keep one use of a module; what it gives is to be handed on, if not ``None``."""
-        if not self._ours:  # whoever has a hand on it, or is given it, may overwrite it
-            output = output.clone()
-        # The first output is where the backward pass ends: nothing before it asks for a gradient.
-        output = output if output.requires_grad else output.requires_grad_()
-        self.uses.append(_Use(name, features, output, self._simams[module]))
-        return None if self._ours else output.clone()
-
-
-def _simams(each: Sequence[nn.Module], networks: Sequence[tuple[LoadedCheckpoint, float | None]]) -> tuple[SimAM, ...]:
-    """For each image, a SimAM that weighs as the network does (its own, of the private copy), or would."""
-    found = []
-    for one, (network, e_lambda) in zip(each, networks, strict=True):
-        if isinstance(one, SimAM):
-            found.append(one)
-            continue
-        own = one.e_lambda if isinstance(one, RemovedSimAM) else network.e_lambda
-        found.append(SimAM(next(at for at in (e_lambda, own, DEFAULT_E_LAMBDA) if at is not None)))
-    return tuple(found)

@@ -27,8 +27,9 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..networks import answers
-from ..networks.architectures import own_buffers, set_e_lambda, shared_copy
-from .analysis import Analysis
+from ..networks.lambdas import set_e_lambda
+from ..networks.shared import own_buffers, shared_copy
+from .blocks import Analysis
 from .cam import enlarged, over_maximum
 
 STEPS = 16

@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
-from .analysis import Analysis, analyze
+from .analysis import analyze
+from .blocks import Analysis
 from .cam import correlation
 from .metrics import (
     CONTROLS,

@@ -14,16 +14,14 @@ from torch import Tensor, nn
 from ..checkpoints.loading import LoadedCheckpoint
 from ..modules.simam import FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
 from ..networks import answers
-from ..networks.architectures import (
-    attending_modules,
-    own_buffers,
-    replace_modules,
-    residual_blocks,
-    set_e_lambda,
-    shared_copy,
-)
+from ..networks.architectures import residual_blocks
+from ..networks.lambdas import set_e_lambda
+from ..networks.places import attending_modules
+from ..networks.shared import own_buffers, replace_modules, shared_copy
 from ..photos.images import ImageSource, check_input_size, open_image
-from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together, distinct_uses
+from .analysis import analyze, analyze_together
+from .blocks import IMPOSSIBLE, Analysis
+from .recording import distinct_uses
 
 Variant = Literal["on", "uniform", "off"]
 Column = Literal["on", "uniform", "off", "twin"]
@@ -131,7 +129,7 @@ class Ablation:
     """By block: its probability with SimAM removed from that block alone."""
 
     def impossible(self, classes: int) -> bool:
-        """Whether the network finds the class impossible (:data:`simam_viz.explain.analysis.IMPOSSIBLE`) among so many, and nothing
+        """Whether the network finds the class impossible (:data:`simam_viz.explain.blocks.IMPOSSIBLE`) among so many, and nothing
         that is done to one block lifts it to what guessing would give it.
         """
         best = max(self.on, *self.uniform.values(), *self.off.values())

@@ -17,7 +17,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..draw import render
 from ..draw.render import Pixels
 from ..explain import inspection
-from ..explain.analysis import OWN_LAMBDAS, QUANTITIES, Analysis, Block
+from ..explain.blocks import OWN_LAMBDAS, QUANTITIES, Analysis, Block
 from ..networks import answers
 from ..version import VERSION
 

@@ -17,7 +17,7 @@ from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..draw import charts, render
 from ..draw.render import Pixels
 from ..explain import inspection
-from ..explain.analysis import Analysis
+from ..explain.blocks import Analysis
 from ..photos.images import centre_square
 from ..version import VERSION
 from . import files

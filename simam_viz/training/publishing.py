@@ -23,7 +23,9 @@ from ..checkpoints.loading import LoadedCheckpoint, file_hash, load_checkpoint
 from ..evaluation.assessment import assess, centre_blob, paired_difference, pointing_hits, right_answers
 from ..evaluation.predictions import accuracy, as_in_the_app, predict, predict_and_explain
 from ..evaluation.tiny_imagenet import ImageSet, load_training_data, load_validation, read_boxes
-from ..networks.architectures import count_parameters, create_model, multiply_adds, usual_places
+from ..networks.architectures import create_model
+from ..networks.counting import count_parameters, multiply_adds
+from ..networks.places import usual_places
 from ..photos.samples import list_samples
 from .batches import MEAN, STD
 from .recipe import Recipe, format_stages

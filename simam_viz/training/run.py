@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from ..evaluation.predictions import accuracy, predict
 from ..evaluation.tiny_imagenet import TrainingData
-from ..networks.architectures import Attention, create_model, simam_lambdas
+from ..networks.architectures import Attention, create_model
+from ..networks.places import simam_lambdas
 from .batches import augment, enlarge, generator
 from .curves import Epoch, write_csv, write_png
 from .precision import Precision, autocast, native_precision

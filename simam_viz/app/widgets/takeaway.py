@@ -11,7 +11,7 @@ import streamlit as st
 
 from ...draw import render
 from ...draw.render import Pixels
-from ...explain.analysis import Analysis
+from ...explain.blocks import Analysis
 from ...export import files, report
 from .. import state
 from ..server import forgetting, turns

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ....draw import charts, render
 from ....explain import inspection
-from ....explain.analysis import Block
+from ....explain.blocks import Block
 from ....export.files import Row
 from ....lesson.derivation import number, signed
 from ....modules import rivals
 from ....modules.formulas import ATTENTION_FLOOR
-from ....networks.architectures import receptive_field
+from ....networks.geometry import receptive_field
 from ... import scene, state
 from ...scene import Scene
 from ...widgets import choose, pictures, takeaway

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ....checkpoints.loading import DEFAULT_E_LAMBDA
 from ....draw import charts, render
-from ....explain.analysis import QUANTITIES, Block
+from ....explain.blocks import QUANTITIES, Block
 from ....lesson import derivation as lesson
 from ....lesson.derivation import PRESETS, SIDE, Derivation, Verdict
 from ....modules.formulas import ATTENTION_FLOOR, MEAN_ATTENTION_CEILING

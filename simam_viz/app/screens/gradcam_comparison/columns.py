@@ -11,7 +11,7 @@ import streamlit as st
 from ....checkpoints.loading import LoadedCheckpoint, short_name
 from ....draw import charts, render
 from ....explain import cam, variants
-from ....explain.analysis import OWN_LAMBDAS, Analysis
+from ....explain.blocks import OWN_LAMBDAS, Analysis
 from ....explain.variants import Ablation, Column
 from ....export.files import Row
 from ... import sidebar, state, zoo

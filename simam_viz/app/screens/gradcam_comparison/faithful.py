@@ -10,7 +10,7 @@ import streamlit as st
 
 from ....draw import charts, figures, render
 from ....explain import cam, metrics, survey
-from ....explain.analysis import lambda_text
+from ....explain.blocks import lambda_text
 from ....explain.survey import Finding, Subject
 from ....photos.samples import list_samples
 from ... import state

@@ -9,7 +9,7 @@ import streamlit as st
 from ....checkpoints import sentences
 from ....checkpoints.loading import LoadedCheckpoint
 from ....evaluation.accuracy import LabelledPhoto, accuracy_entry, labelled_photos, list_data_sets, places
-from ....explain.analysis import OWN_LAMBDAS
+from ....explain.blocks import OWN_LAMBDAS
 from ... import state, zoo
 from ...scene import Scene
 from ...server import long_task

@@ -15,7 +15,8 @@ from ....checkpoints.torchvision_weights import Published
 from ....checkpoints.weights_file import CheckpointError
 from ....explain.analysis import analyze
 from ....explain.evidence import Evidence, training_evidence
-from ....networks.architectures import count_parameters, multiply_adds, usual_places
+from ....networks.counting import count_parameters, multiply_adds
+from ....networks.places import usual_places
 from ....photos.images import square_view
 from ....photos.samples import Sample, list_samples
 from ... import state, zoo
