@@ -2,7 +2,7 @@
 
 from . import version
 from .checkpoints.loading import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
-from .explain.analysis import Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from .explain.analysis import analyze, analyze_lambdas, analyze_together
 from .explain.blocks import Analysis, Block
 from .explain.metrics import faithfulness
 from .explain.variants import ablate_blocks, compare
@@ -20,7 +20,6 @@ __all__ = [
     "CheckpointError",
     "ImageError",
     "LoadedCheckpoint",
-    "Prepared",
     "SimAM",
     "ablate_blocks",
     "analyze",
@@ -36,6 +35,5 @@ __all__ = [
     "list_checkpoints",
     "load_checkpoint",
     "open_image",
-    "prepare",
     "wrap",
 ]

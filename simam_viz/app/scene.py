@@ -17,12 +17,11 @@ from streamlit.errors import StreamlitPageNotFoundError
 from .. import quiet
 from ..checkpoints.loading import CheckpointError, LoadedCheckpoint
 from ..explain import variants
-from ..explain.analysis import Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from ..explain.analysis import analyze, analyze_lambdas, analyze_together
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Column
-from ..networks.shared import weights_memory
 from ..paths import ASSETS
-from ..photos.images import enlargement
+from ..photos.images import enlargement, square_view
 from . import absent, sidebar, state, zoo
 from .server import forgetting, turns
 from .server.kept import Kept
@@ -88,7 +87,7 @@ class Scene:
 
         The caller holds a turn (see :mod:`turns`).
         """
-        return analyze_lambdas(self.loaded, self.prepared(self.loaded), e_lambdas, target)
+        return analyze_lambdas(self.loaded, self.square, e_lambdas, target, self.input_size)
 
     def fresh_analysis(self) -> Analysis:
         """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
@@ -97,11 +96,10 @@ class Scene:
         """
         return analyze(self.loaded, self.photo.image, self.e_lambda, self.target, self.input_size)
 
-    def prepared(self, loaded: LoadedCheckpoint) -> Prepared:
-        """The photo on its way into these weights, as far as no λ and no kind of attention reaches."""
-        # A network that was let go and loaded again is in another place of memory.
-        weights = (loaded.identity, hash(weights_memory(loaded.model)))
-        return _prepare(loaded, self.photo.image, self.photo.name, weights, self.input_size)
+    @property
+    def square(self) -> Image.Image:
+        """What networks see of the photo: cut and resized once, which takes as long as an analysis where the photo is large."""
+        return _square(self.photo.image, self.photo.name, self.input_size)
 
     def at_lambda(self, e_lambda: float | None) -> Scene:
         """The same at another λ; at ``None``, with every SimAM module's own."""
@@ -283,7 +281,7 @@ def _analyse(
         zoo = [variants.network(scene.loaded, c, fixed_mean, twin) for c in batch]
         runs = [(network, lambdas[c]) for network, c in zip(zoo, batch, strict=True)]
         with turns.turn(), st.spinner("Looking at the photo…"):
-            analyses = analyze_together(runs, scene.prepared(zoo[0]), target, against=against, one_target=True)
+            analyses = analyze_together(runs, scene.square, target, scene.input_size, against, one_target=True)
             for c, analysis in zip(batch, analyses, strict=True):
                 found[c] = analysis.compacted()
                 kept.put(keys[c], found[c])
@@ -292,7 +290,5 @@ def _analyse(
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _prepare(
-    _loaded: LoadedCheckpoint, _image: Image.Image, photo_name: str, weights: tuple[str, int], input_size: int
-) -> Prepared:
-    return prepare(_loaded, _image, input_size)
+def _square(_image: Image.Image, photo_name: str, size: int) -> Image.Image:
+    return square_view(_image, size)

@@ -4,61 +4,25 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..modules import formulas
 from ..modules.simam import EachSimAM, SimAM
 from ..networks import answers
+from ..networks.architectures import SIMAM_BLOCKS, is_ours
 from ..networks.lambdas import common_e_lambda, set_e_lambda
 from ..networks.shared import own_buffers, shared_copy, weights_memory
-from ..networks.stem import Stem, begin_behind, stem
 from ..photos.images import ImageSource, check_input_size
 from .blocks import Analysis, Block
-from .recording import Recording
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """One image on its way into one network, as far as no λ reaches: to be analysed at any number of λ."""
-
-    view: Image.Image
-    """The crop that the network sees."""
-    x: Tensor
-    """That crop as the network's input, (1, 3, S, S)."""
-    stem: Stem | None
-    """What the network makes of it before its first SimAM; ``None`` where that is not known."""
-    made_for: tuple[object, ...]
-    """Tells for which weights, and for which normalisation of the input."""
-
-
-def prepare(loaded: LoadedCheckpoint, image: ImageSource, input_size: int | None = None) -> Prepared:
-    """What all analyses of one image by the same weights have in common. Arguments and errors as :func:`analyze`."""
-    return Prepared(*_begun(loaded, image, input_size), _made_for(loaded))
-
-
-def _begun(
-    loaded: LoadedCheckpoint, image: ImageSource, input_size: int | None
-) -> tuple[Image.Image, Tensor, Stem | None]:
-    if input_size is not None:
-        check_input_size(input_size)
-    view = loaded.transforms.view(image, input_size)
-    model = loaded.model
-    if any(module.training for module in model.modules()):
-        model = shared_copy(model)
-    # Plain tensors, which a later pass with gradients may take: not those of whoever calls this in inference mode.
-    with torch.inference_mode(False), torch.no_grad():
-        x = loaded.transforms.tensor(view)[None]
-        return view, x, stem(model, x)
+from .recording import Recording, Use, distinct_uses
 
 
 def analyze(
     loaded: LoadedCheckpoint,
-    image: ImageSource | Prepared,
+    image: ImageSource,
     e_lambda: float | None = None,
     target: int | None = None,
     input_size: int | None = None,
@@ -72,19 +36,17 @@ def analyze(
     Args:
         loaded: from :func:`simam_viz.load_checkpoint`.
         image: an image of any size, of which the network sees the centre square: whatever :func:`simam_viz.open_image`
-            takes (a path, a file's bytes, a PIL image of any mode, an array), read by it; or what :func:`prepare` made of
-            one for the same weights, which spares the share of the work that no λ changes.
+            takes (a path, a file's bytes, a PIL image of any mode, an array), read by it.
         e_lambda: λ of every SimAM module; ``None`` leaves each its own.
         target: index of the class that heat maps explain; ``None`` is the predicted class. Of one output, 0 is yes and 1
             is no, whose heat map explains −logit.
-        input_size: side of the network's input in pixels; ``None`` is the checkpoint's own, or what the image was
-            prepared for.
+        input_size: side of the network's input in pixels; ``None`` is the checkpoint's own.
         against: index of a class to contrast the target with: what is explained is then logit[target] − logit[against].
 
     Raises:
         ValueError: λ is not one that SimAM takes, a class does not exist, both are the same or the two answers of one output
             (each is the other's opposite already), the input is smaller than 32 or larger than 4,096 pixels, the image cannot
-            be read (:class:`simam_viz.ImageError`), it was prepared for other weights or another size, or no SimAM took part.
+            be read (:class:`simam_viz.ImageError`), or no SimAM took part.
         TypeError: a class is not a whole number, or the image is of no such type.
     """
     return analyze_lambdas(loaded, image, [e_lambda], target, input_size, against)[0]
@@ -92,7 +54,7 @@ def analyze(
 
 def analyze_lambdas(
     loaded: LoadedCheckpoint,
-    image: ImageSource | Prepared,
+    image: ImageSource,
     e_lambdas: Sequence[float | None],
     target: int | None = None,
     input_size: int | None = None,
@@ -107,7 +69,7 @@ def analyze_lambdas(
 
 def analyze_together(
     networks: Sequence[tuple[LoadedCheckpoint, float | None]],
-    image: ImageSource | Prepared,
+    image: ImageSource,
     target: int | None = None,
     input_size: int | None = None,
     against: int | None = None,
@@ -131,38 +93,21 @@ def analyze_together(
             formulas.check_e_lambda(e_lambda)
     if not networks:
         return []
-    loaded = networks[0][0]
     _check_shared([network.model for network, _ in networks])
-    prepared = _prepared(loaded, image, input_size)
+    if input_size is not None:
+        check_input_size(input_size)
+    transforms = networks[0][0].transforms
+    view = transforms.view(image, input_size)
     target, against = (None if index is None else operator.index(index) for index in (target, against))
-    explained_alone: set[str] = set()
-    while True:
-        model = _one_model(networks)
-        if prepared.stem is not None:
-            begin_behind(model, prepared.stem, len(networks))
-        with torch.inference_mode(False), torch.enable_grad(), Recording(model, networks, explained_alone) as record:
-            logits = model(prepared.x.expand(len(networks), -1, -1, -1))
-            # What a module does twice within a block is known only when it has done it.
-            if record.several <= explained_alone:
-                break
-            explained_alone |= record.several
-    if not record.uses:
-        raise ValueError("None of this network's SimAM modules took part in its answer, so there is nothing to show.")
+    # Plain tensors, with gradients, whatever mode whoever calls this is in.
     with torch.inference_mode(False), torch.enable_grad():
+        logits, uses = _forward(networks, transforms.tensor(view)[None])
         scores = answers.scores(logits)
-        classes = scores.shape[1]
-        for index in (target, against):
-            if index is not None and not 0 <= index < classes:
-                raise ValueError(f"There is no class {index}; this network knows classes 0 to {classes - 1}.")
-        targets = scores.argmax(dim=1).tolist()
-        if target is not None or one_target:
-            targets = [targets[0] if target is None else target] * len(networks)
-        if against in targets:
-            raise ValueError(f"Class {against} cannot be contrasted with itself; choose another class.")
+        targets = _targets(scores, target, against, one_target)
+        if against is not None and logits.shape[1] == 1:
+            raise ValueError("With one output, yes is the opposite of no already: there is nothing to contrast.")
         explained = scores[range(len(targets)), targets]
         if against is not None:
-            if logits.shape[1] == 1:
-                raise ValueError("With one output, yes is the opposite of no already: there is nothing to contrast.")
             explained = explained - scores[:, against]
         if not explained.requires_grad:
             raise ValueError(
@@ -170,42 +115,63 @@ def analyze_together(
                 "switches gradients off."
             )
         # No image of the batch has any part in another's logits: the sum's gradients are each image's own.
-        gradients = torch.autograd.grad(explained.sum(), [use.output for use in record.uses], materialize_grads=True)
+        gradients = torch.autograd.grad(explained.sum(), [use.output for use in uses], materialize_grads=True)
+    names = distinct_uses([use.name for use in uses])
     analyses = []
     for i, (network, e_lambda) in enumerate(networks):
         blocks = tuple(
             Block(name, use.features[i].detach(), use.output[i].detach(), gradient[i], use.simams[i])
-            for (name, use), gradient in zip(record.named_uses(), gradients, strict=True)
+            for name, use, gradient in zip(names, uses, gradients, strict=True)
         )
         at = common_e_lambda(block.e_lambda for block in blocks) if e_lambda is None else float(e_lambda)
+        attends = any(isinstance(module, SimAM) for module in network.model.modules())
         analyses.append(
-            Analysis(
-                prepared.view,
-                logits[i].detach(),
-                targets[i],
-                at,
-                record.attends(i),
-                network.categories,
-                blocks,
-                against,
-            )
+            Analysis(view, logits[i].detach(), targets[i], at, attends, network.categories, blocks, against)
         )
     return analyses
 
 
-def _prepared(loaded: LoadedCheckpoint, image: ImageSource | Prepared, input_size: int | None) -> Prepared:
-    """The image on its way into one network; ``ValueError`` if it was prepared for another one, or another size."""
-    if not isinstance(image, Prepared):
-        return Prepared(*_begun(loaded, image, input_size), ())  # for this once
-    if image.made_for != _made_for(loaded):
-        raise ValueError("This image was prepared for other weights, or another normalisation: prepare it for these.")
-    if input_size not in (None, image.view.width):
-        raise ValueError(f"This image was prepared at {image.view.width} pixels, not at {input_size}.")
-    return image
+def _forward(networks: Sequence[tuple[LoadedCheckpoint, float | None]], x: Tensor) -> tuple[Tensor, list[Use]]:
+    """The logits (N, K) of one input (1, 3, S, S) under N attentions, and every use of SimAM on the way to them."""
+    explained_alone: set[str] = set()
+    while True:
+        model = _one_model(networks)
+        with Recording(model, networks, explained_alone) as record:
+            logits = model(x if _parts_at_simam(model) else x.expand(len(networks), -1, -1, -1))
+        # What a module does twice within a block is known only when it has done it.
+        if record.several <= explained_alone:
+            break
+        explained_alone |= record.several
+    if not record.uses:
+        raise ValueError("None of this network's SimAM modules took part in its answer, so there is nothing to show.")
+    return logits, record.uses
 
 
-def _made_for(loaded: LoadedCheckpoint) -> tuple[object, ...]:
-    return weights_memory(loaded.model), loaded.transforms.mean, loaded.transforms.std
+def _parts_at_simam(model: nn.Module) -> bool:
+    """Whether the images of a batch may go as one until :class:`EachSimAM` parts them: what lies before is computed once.
+
+    Its output then meets a single image where the block ends, in a sum that must not be taken in place.
+    """
+    around = [
+        model.get_submodule(name.rpartition(".")[0])
+        for name, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module, EachSimAM)
+    ]
+    return is_ours(model) and bool(around) and all(isinstance(block, SIMAM_BLOCKS) for block in around)
+
+
+def _targets(scores: Tensor, target: int | None, against: int | None, one_target: bool) -> list[int]:
+    """The class that each image of a batch explains, from scores (N, K)."""
+    classes = scores.shape[1]
+    for index in (target, against):
+        if index is not None and not 0 <= index < classes:
+            raise ValueError(f"There is no class {index}; this network knows classes 0 to {classes - 1}.")
+    targets: list[int] = scores.argmax(dim=1).tolist()
+    if target is not None or one_target:
+        targets = [targets[0] if target is None else target] * len(targets)
+    if against in targets:
+        raise ValueError(f"Class {against} cannot be contrasted with itself; choose another class.")
+    return targets
 
 
 def _check_shared(models: Sequence[nn.Module]) -> None:

@@ -62,10 +62,10 @@ class Recording:
         self.several: set[str] = set()
         """Names of modules that ran several times in one block."""
         self._ours = is_ours(model)
+        self._images = len(networks)
         self._entered: list[list[tuple[str, Tensor]]] = []
         """For every residual block that is running, what has entered SimAM in it."""
         self._simams: dict[str, tuple[SimAM, ...]] = {}
-        self._attends: list[bool] = [False] * len(networks)
         self._handles: list[RemovableHandle] = []
         attending = attending_modules(model)
         blocks = residual_blocks(model)
@@ -74,7 +74,6 @@ class Recording:
         for module, name in attending.items():
             each = module.each if isinstance(module, EachSimAM) else [module] * len(networks)
             self._simams[name] = _simams(each, networks)
-            self._attends = [so_far or isinstance(one, SimAM) for so_far, one in zip(self._attends, each, strict=True)]
             alone = in_block[around.get(module)] != 1 or name in explained_alone
             self._watch(module, name, alone)
         for name, block in blocks.items():
@@ -91,14 +90,6 @@ class Recording:
         for handle in self._handles:
             handle.remove()
 
-    def attends(self, image: int) -> bool:
-        """Whether SimAM is anywhere in the network for one image of the batch."""
-        return self._attends[image]
-
-    def named_uses(self) -> list[tuple[str, Use]]:
-        """The uses, each by a name of its own: the second of one module is called “…, 2nd use”."""
-        return list(zip(distinct_uses([use.name for use in self.uses]), self.uses, strict=True))
-
     def _watch(self, module: nn.Module, name: str, alone: bool) -> None:
         def keep(
             module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
@@ -106,6 +97,8 @@ class Recording:
             features = (*inputs, *named.values())[0] if isinstance(module, (SimAM, RemovedSimAM)) else output
             if not self._ours:  # the next layer may overwrite what it is given
                 features = features.clone()
+            if len(features) == 1:  # one image, of which SimAM makes a batch
+                features = features.expand(self._images, *features.shape[1:])
             if alone or not self._entered:
                 return self._keep(name, name, features, output)
             self._entered[-1].append((name, features))

@@ -94,7 +94,7 @@ class RemovedSimAM(nn.Module):
 
 
 class EachSimAM(SimAM):
-    """A batch of which every image has an attention of its own.
+    """A batch of which every image has an attention of its own; one image alone goes through each, and leaves as a batch.
 
     Args:
         each: what works on each image, in the order of the batch: a :class:`SimAM`, or anything else that keeps the shape.
@@ -113,10 +113,15 @@ class EachSimAM(SimAM):
 
     def weights(self, x: Tensor) -> Tensor:
         """As :meth:`SimAM.weights`; all 1 for an image that has no SimAM."""
-        parts = zip(self.each, x.split(1), strict=True)
         return torch.cat(
-            [one.weights(part) if isinstance(one, SimAM) else torch.ones_like(part) for one, part in parts]
+            [
+                one.weights(part) if isinstance(one, SimAM) else torch.ones_like(part)
+                for one, part in zip(self.each, self._parts(x), strict=True)
+            ]
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([one(part) for one, part in zip(self.each, x.split(1), strict=True)])
+        return torch.cat([one(part) for one, part in zip(self.each, self._parts(x), strict=True)])
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+        return x.expand(len(self.each), *x.shape[1:]).split(1)

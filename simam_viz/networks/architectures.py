@@ -119,6 +119,7 @@ class GatedInvertedResidual(InvertedResidual):
         return x + out if self.use_res_connect else out
 
 
+SIMAM_BLOCKS = (SimAMBasicBlock, SimAMBottleneck, SimAMInvertedResidual)
 BLOCK_KINDS = (BasicBlock, Bottleneck, InvertedResidual)
 BLOCKS = {
     ("basic", "none"): BasicBlock,
