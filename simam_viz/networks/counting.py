@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from .copies import copied
 
@@ -21,22 +25,37 @@ def multiply_adds(model: nn.Module, input_size: int) -> int:
     Raises:
         ValueError: the network cannot run at this size.
     """
-    counted = 0
-
-    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal counted
-        counted += output.numel() * layer.weight[0].numel()
 
     def shape(tensor: Tensor) -> Tensor:
         return tensor.detach().to("meta")
 
     shapes = copied(model, lambda weight: nn.Parameter(shape(weight), requires_grad=False), shape, shape).eval()
-    for layer in shapes.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            layer.register_forward_hook(count)
+    counting = _Counting()
     try:
-        with torch.no_grad():
+        # In inference mode, layers would not be taken apart into what is counted.
+        with torch.inference_mode(False), torch.no_grad(), counting:
             shapes(torch.empty(1, 3, input_size, input_size, device="meta"))
     except RuntimeError:
         raise ValueError(f"This network cannot run on images of {input_size} × {input_size} pixels.") from None
-    return counted
+    return counting.operations // 2
+
+
+class _Counting(TorchDispatchMode):
+    """Counts the multiplications and additions of this thread by PyTorch's own formulas.
+
+    PyTorch's FlopCounterMode would put hooks on the modules of all threads, and so into other people's passes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        output = func(*args, **named)
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            self.operations += formula(*args, **named, out_val=output)
+        return output
