@@ -2,10 +2,11 @@
 
 from . import version
 from .checkpoints.loading import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
+from .explain.ablation import ablate_blocks
 from .explain.analysis import analyze, analyze_lambdas, analyze_together
 from .explain.blocks import Analysis, Block
 from .explain.metrics import faithfulness
-from .explain.variants import ablate_blocks, compare
+from .explain.variants import compare
 from .modules.formulas import attention, energy, importance
 from .modules.simam import SimAM
 from .networks.architectures import create_model

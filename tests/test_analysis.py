@@ -12,7 +12,7 @@ from PIL import Image
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
-from simam_viz.explain.variants import VARIANTS, with_attention
+from simam_viz.explain.variants import MODES, with_attention
 from simam_viz.networks.architectures import residual_blocks
 from simam_viz.networks.lambdas import set_e_lambda
 from simam_viz.networks.shared import shared_copy
@@ -219,9 +219,9 @@ def test_eight_threads_with_eight_lambdas_give_the_serial_numbers(loaded: Loaded
 
 def test_variants(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     analyses = simam_viz.compare(loaded, photo, e_lambda=0.3, input_size=96)
-    assert tuple(analyses) == VARIANTS
+    assert tuple(analyses) == MODES
     assert len({a.target for a in analyses.values()}) == 1
-    on, uniform, off = (analyses[variant] for variant in VARIANTS)
+    on, uniform, off = (analyses[variant] for variant in MODES)
     assert on.attends and uniform.attends and not off.attends
     torch.testing.assert_close(on.logits, simam_viz.analyze(loaded, photo, 0.3, input_size=96).logits)
     first = uniform.blocks[0]

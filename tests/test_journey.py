@@ -27,7 +27,7 @@ from simam_viz.draw import charts, render
 from simam_viz.draw.render import Pixels
 from simam_viz.explain import inspection
 from simam_viz.explain.blocks import QUANTITIES
-from simam_viz.explain.variants import VARIANTS
+from simam_viz.explain.variants import MODES
 from simam_viz.export import files
 from simam_viz.lesson.derivation import Derivation, number, preset_channel
 from simam_viz.networks.geometry import receptive_field
@@ -281,7 +281,7 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
 
     app.go("Grad-CAM comparison")
     analyses = simam_viz.compare(loaded, image, e_lambda=0.7, input_size=128)
-    for variant in VARIANTS:
+    for variant in MODES:
         cam = analyses[variant].block("layer2.0").cam
         app.shows(f"cam-{variant}", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
     before = app.pictures()

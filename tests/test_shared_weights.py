@@ -12,7 +12,7 @@ from torch import nn
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.variants import VARIANTS, with_attention
+from simam_viz.explain.variants import MODES, with_attention
 from simam_viz.networks.shared import shared_copy
 
 IMAGE = Image.effect_noise((80, 80), 90).convert("RGB")
@@ -64,7 +64,7 @@ def test_other_networks_are_refused(other: LoadedCheckpoint) -> None:
 def test_what_shares_its_weights_is_taken(arch: str) -> None:
     loaded = made(0, arch=arch)
     again = simam_viz.wrap(shared_copy(loaded.model), input_size=64)
-    networks = [loaded, again, *(with_attention(loaded, variant) for variant in VARIANTS)]
+    networks = [loaded, again, *(with_attention(loaded, variant) for variant in MODES)]
     together = simam_viz.analyze_together([(network, 0.1) for network in networks], IMAGE)
     for network, got in zip(networks, together, strict=True):
         alone = simam_viz.analyze(network, IMAGE, 0.1)

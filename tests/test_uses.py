@@ -12,7 +12,7 @@ import simam_viz
 from simam_viz import SimAM, attention
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.explain.recording import distinct_uses
-from simam_viz.explain.variants import VARIANTS, with_attention
+from simam_viz.explain.variants import MODES, with_attention
 from simam_viz.networks.architectures import SimAMBasicBlock
 
 IMAGE = Image.effect_noise((64, 64), 90).convert("RGB")
@@ -175,7 +175,7 @@ def test_every_attention_in_one_batch_is_what_each_is_alone(name: str) -> None:
         for ours, theirs in zip(together.blocks, alone.blocks, strict=True):
             torch.testing.assert_close(ours.attention, theirs.attention)
             torch.testing.assert_close(ours.gradients, theirs.gradients, rtol=1e-3, atol=1e-5)
-    assert tuple(simam_viz.compare(loaded, IMAGE)) == VARIANTS
+    assert tuple(simam_viz.compare(loaded, IMAGE)) == MODES
     low, high = simam_viz.analyze_lambdas(loaded, IMAGE, [1e-6, 10.0])
     for e_lambda, got in ((1e-6, low), (10.0, high)):
         torch.testing.assert_close(got.logits, simam_viz.analyze(loaded, IMAGE, e_lambda).logits, rtol=1e-4, atol=1e-5)
