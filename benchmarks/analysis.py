@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.analysis import Analysis
-from simam_viz.explain.variants import VARIANTS, with_attention
-from simam_viz.networks.architectures import residual_blocks, set_e_lambda, shared_copy
+from simam_viz.explain.blocks import Analysis
+from simam_viz.explain.variants import MODES, with_attention
+from simam_viz.networks.architectures import residual_blocks
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 
 from .measure import Budget, Row, interleaved, missing, peer, ratio
 from .networks import bundled, photo, untrained
@@ -69,7 +71,7 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
     lambdas = [loaded.e_lambda * factor for factor in (0.1, 0.5, 1, 2)]
     candidates["batch"] = lambda: simam_viz.analyze_lambdas(loaded, image, lambdas, target, size)
     candidates["one by one"] = lambda: [simam_viz.analyze(loaded, image, e, target, size) for e in lambdas]
-    variants = [with_attention(loaded, variant) for variant in VARIANTS]
+    variants = [with_attention(loaded, variant) for variant in MODES]
     candidates["compare"] = lambda: simam_viz.compare(loaded, image, None, target, size)
     candidates["variants"] = lambda: [simam_viz.analyze(variant, image, None, target, size) for variant in variants]
     times = interleaved(candidates, rounds)

@@ -6,7 +6,7 @@ import torch
 
 import simam_viz
 from simam_viz.modules.simam import SimAM
-from simam_viz.networks.architectures import shared_copy
+from simam_viz.networks.shared import shared_copy
 
 from .analysis import floor
 from .measure import Row, interleaved, ratio

@@ -1,14 +1,20 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
 from . import version
-from .checkpoints.loading import CheckpointError, LoadedCheckpoint, list_checkpoints, load_checkpoint, wrap
-from .explain.analysis import Analysis, Block, Prepared, analyze, analyze_lambdas, analyze_together, prepare
+from .checkpoints.loading import LoadedCheckpoint, load_checkpoint, wrap
+from .checkpoints.store import list_checkpoints
+from .checkpoints.weights_file import CheckpointError
+from .explain.ablation import ablate_blocks
+from .explain.analysis import analyze, analyze_lambdas, analyze_together
+from .explain.blocks import Analysis, Block
 from .explain.metrics import faithfulness
-from .explain.variants import ablate_blocks, compare
+from .explain.variants import compare
 from .modules.formulas import attention, energy, importance
 from .modules.simam import SimAM
-from .networks.architectures import create_model, insert_simam
-from .photos.images import ImageError, open_image
+from .networks.architectures import create_model
+from .networks.places import insert_simam
+from .photos.bombs import ImageError
+from .photos.images import open_image
 
 __version__ = version.VERSION
 
@@ -18,7 +24,6 @@ __all__ = [
     "CheckpointError",
     "ImageError",
     "LoadedCheckpoint",
-    "Prepared",
     "SimAM",
     "ablate_blocks",
     "analyze",
@@ -34,6 +39,5 @@ __all__ = [
     "list_checkpoints",
     "load_checkpoint",
     "open_image",
-    "prepare",
     "wrap",
 ]

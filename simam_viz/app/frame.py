@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 
 from .. import quiet
-from ..checkpoints.loading import CheckpointError
+from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from . import absent, pages, sidebar, state, zoo
 from .scene import Subject

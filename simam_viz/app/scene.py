@@ -11,19 +11,10 @@ from PIL import Image
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import variants
-from ..explain.analysis import (
-    Analysis,
-    Block,
-    Prepared,
-    analyze,
-    analyze_lambdas,
-    analyze_together,
-    lambda_text,
-    prepare,
-)
-from ..explain.variants import Column
-from ..networks.architectures import weights_memory
-from ..photos.images import enlargement
+from ..explain.analysis import analyze, analyze_lambdas, analyze_together
+from ..explain.blocks import Analysis, Block, lambda_text
+from ..explain.variants import Variant
+from ..photos.images import enlargement, square_view
 from . import zoo
 from .server import forgetting, turns
 from .server.kept import Kept
@@ -67,25 +58,26 @@ class Scene(Subject):
         """The network trained by the same recipe but for SimAM, if it is here and can be loaded."""
         return zoo.twin(self.loaded)[0]
 
-    def analysis(self, column: Column = "on", fixed_mean: bool = False, against: int | None = None) -> Analysis:
+    def analysis(self, column: str = "on", fixed_mean: bool = False, against: int | None = None) -> Analysis:
         """The photo through one of the networks to compare; all explain the same class, that which attention on predicts."""
         return self.analyses([column], fixed_mean, against)[column]
 
     def analyses(
-        self, columns: Sequence[Column], fixed_mean: bool = False, against: int | None = None
-    ) -> dict[Column, Analysis]:
+        self, columns: Sequence[str], fixed_mean: bool = False, against: int | None = None
+    ) -> dict[str, Analysis]:
         """:meth:`analysis` for several columns: those that share their weights, and are not kept, run as one batch."""
         target = self.target
         if target is None and ("on" not in columns or fixed_mean or against is not None):
             target = self.analysis().target
-        return _analyse(self, columns, fixed_mean, target, against)
+        there = variants.variants(self.loaded, self.twin if "twin" in columns else None, fixed_mean=fixed_mean)
+        return _analyse(self, [variant for variant in there if variant.name in columns], target, against)
 
     def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
         """At several λ, past what the session keeps: a sweep would push everything else out of it.
 
         The caller holds a turn (see :mod:`turns`).
         """
-        return analyze_lambdas(self.loaded, self.prepared(self.loaded), e_lambdas, target)
+        return analyze_lambdas(self.loaded, self.square, e_lambdas, target, self.input_size)
 
     def fresh_analysis(self) -> Analysis:
         """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
@@ -94,11 +86,10 @@ class Scene(Subject):
         """
         return analyze(self.loaded, self.photo.image, self.e_lambda, self.target, self.input_size)
 
-    def prepared(self, loaded: LoadedCheckpoint) -> Prepared:
-        """The photo on its way into these weights, as far as no λ and no kind of attention reaches."""
-        # A network that was let go and loaded again is in another place of memory.
-        weights = (loaded.identity, hash(weights_memory(loaded.model)))
-        return _prepare(loaded, self.photo.image, self.photo.name, weights, self.input_size)
+    @property
+    def square(self) -> Image.Image:
+        """What networks see of the photo: cut and resized once, which takes as long as an analysis where the photo is large."""
+        return _square(self.photo.image, self.photo.name, self.input_size)
 
     def at_lambda(self, e_lambda: float | None) -> Scene:
         """The same at another λ; at ``None``, with every SimAM module's own."""
@@ -129,40 +120,33 @@ class Scene(Subject):
         return told + (" Where SimAM stands in it is assumed." if "simam_at" in self.loaded.assumed else "")
 
 
-def _analyse(
-    scene: Scene, columns: Sequence[Column], fixed_mean: bool, target: int | None, against: int | None
-) -> dict[Column, Analysis]:
-    """The photo under some attentions. Without a target, attention on is the first of them and its prediction is explained."""
+def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against: int | None) -> dict[str, Analysis]:
+    """The photo through some networks, by name. Without a target, attention on is the first of them and its prediction is explained."""
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
     forgetting.keeps(_ANALYSES, kept)
-    lambdas = {c: variants.lambda_of(scene.loaded, c, scene.e_lambda, fixed_mean) for c in columns}
     subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against)
-    keys = {c: (*subject, c, fixed_mean and c in ("on", "uniform"), lambdas[c]) for c in columns}
-    found = {c: analysis for c in columns if (analysis := kept.get(keys[c])) is not None}
-    if target is None and "on" in found:
-        target = found["on"].target
-    # What is kept may explain the class that was predicted at another λ.
-    while missing := [c for c in columns if c not in found or target not in (None, found[c].target)]:
-        # The twin's weights are its own.
-        batch = [c for c in missing if c != "twin"] or missing
-        twin = scene.twin if "twin" in batch else None
-        zoo = [variants.network(scene.loaded, c, fixed_mean, twin) for c in batch]
-        runs = [(network, lambdas[c]) for network, c in zip(zoo, batch, strict=True)]
+
+    def key(variant: Variant) -> tuple[object, ...]:
+        return (*subject, variant.name, variant.fixed_mean, variant.e_lambda(scene.e_lambda))
+
+    def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
+        runs = [(variant.network(), variant.e_lambda(scene.e_lambda)) for variant in batch]
         with turns.turn(), st.spinner("Looking at the photo…"):
-            analyses = analyze_together(runs, scene.prepared(zoo[0]), target, against=against, one_target=True)
-            for c, analysis in zip(batch, analyses, strict=True):
-                found[c] = analysis.compacted()
-                kept.put(keys[c], found[c])
-        target = found[batch[0]].target
-    return found
+            together = analyze_together(runs, scene.square, target, scene.input_size, against, one_target=True)
+            analyses = [analysis.compacted() for analysis in together]
+            for variant, analysis in zip(batch, analyses, strict=True):
+                kept.put(key(variant), analysis)
+        return analyses
+
+    # What is kept may explain the class that was predicted at another λ.
+    known = {variant.name: analysis for variant in asked if (analysis := kept.get(key(variant))) is not None}
+    return variants.explained_alike(asked, known, target, analyse)
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _prepare(
-    _loaded: LoadedCheckpoint, _image: Image.Image, photo_name: str, weights: tuple[str, int], input_size: int
-) -> Prepared:
-    return prepare(_loaded, _image, input_size)
+def _square(_image: Image.Image, photo_name: str, size: int) -> Image.Image:
+    return square_view(_image, size)
 
 
 Part = Callable[[Scene], None]

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import streamlit as st
 from PIL import Image
 
-from ..checkpoints.loading import CheckpointError, LoadedCheckpoint, short_name
-from ..explain.analysis import OWN_LAMBDAS
+from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.weights_file import CheckpointError
+from ..explain.blocks import OWN_LAMBDAS
 from ..networks.architectures import residual_blocks
-from ..photos.images import MAX_BYTES, ImageError, enlargement, formats_in_words, read_photo, shrunk
+from ..photos.bombs import ImageError
+from ..photos.images import MAX_BYTES, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
 from . import state, zoo
 from .server import forgetting

@@ -14,8 +14,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ..checkpoints.card import Card
-from ..checkpoints.loading import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of, with_card
-from ..checkpoints.store import CheckpointInfo, read_card, write_card
+from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, twin_of, with_card
+from ..checkpoints.store import CheckpointInfo, list_checkpoints, read_card, write_card
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
 from ..evaluation import accuracy
 from ..paths import ROOT

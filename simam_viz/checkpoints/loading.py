@@ -16,15 +16,9 @@ from torchvision.models import ResNet18_Weights
 
 from ..modules.simam import SimAM
 from ..networks.answers import both_names
-from ..networks.architectures import (
-    authors_places,
-    create_model,
-    create_simam_model,
-    load_plain_state_dict,
-    own_e_lambda,
-    plain_state_dict,
-    simam_lambdas,
-)
+from ..networks.architectures import create_model
+from ..networks.lambdas import own_e_lambda
+from ..networks.places import authors_places, create_simam_model, load_plain_state_dict, plain_state_dict, simam_lambdas
 from ..photos.images import ImageSource, check_input_size, open_image, square_view
 from . import torchvision_weights
 from .card import Card

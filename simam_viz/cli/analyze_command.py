@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..checkpoints.loading import list_checkpoints, load_checkpoint
+from ..checkpoints.loading import load_checkpoint
+from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
 from ..export import folder
 from ..photos.bombs import ImageError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..checkpoints.loading import list_checkpoints
+from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import published
-from ..explain.analysis import OWN_LAMBDAS
+from ..explain.blocks import OWN_LAMBDAS
 from .arguments import Commands
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..checkpoints.loading import LoadedCheckpoint, find_checkpoint, list_checkpoints, load_checkpoint
-from ..checkpoints.store import BUNDLED_FOLDER
+from ..checkpoints.loading import LoadedCheckpoint, find_checkpoint, load_checkpoint
+from ..checkpoints.store import BUNDLED_FOLDER, list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.accuracy import accuracy_entry, left_out_sentences, note_accuracy, places
 from ..evaluation.data_sets import labelled_photos

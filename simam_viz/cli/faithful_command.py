@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import random
 import sys
-from typing import get_args
 
 from tqdm import tqdm
 
-from ..checkpoints.loading import LoadedCheckpoint, list_checkpoints, load_checkpoint, same_task, twin_of
+from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, twin_of
+from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.accuracy import left_out_sentences
 from ..evaluation.data_sets import labelled_photos
@@ -37,7 +38,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--networks",
         nargs="+",
-        choices=get_args(variants.Column),
+        choices=variants.NAMES,
         help="what to measure (default: on, and twin where there is one)",
     )
     parser.add_argument("--method", choices=list(cam.METHODS), default="Grad-CAM")
@@ -101,9 +102,7 @@ def _run(arguments: argparse.Namespace) -> None:
         print(*(f"- {sentence}" for sentence in survey.lead_sentences(told, first, other)), sep="\n")
 
 
-def _networks(
-    loaded: LoadedCheckpoint, asked: list[variants.Column] | None
-) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
     """By name, the networks to compare with their λ; ``None``: each module's own."""
     name = twin_of(loaded) if asked is None or "twin" in asked else None
     twin = load_checkpoint(name) if name else None
@@ -111,15 +110,13 @@ def _networks(
         raise ValueError(f"{name} is another architecture than {loaded.name}, or tells other classes apart.")
     if asked is None and twin is None:
         print(f"No checkpoint here is the twin of {loaded.name}: it is measured alone.", file=sys.stderr)
-    there = variants.columns(loaded, twin)
-    columns = [column for column in there if column in (asked or ("on", "twin"))]
-    if missing := set(asked or ()) - set(there):
+    there = variants.variants(loaded, twin)
+    if missing := set(asked or ()) - {variant.name for variant in there}:
         raise ValueError(f"{loaded.name} has no {' and no '.join(sorted(missing))} to be measured.")
-    titles = {"on": loaded.name, "twin": name or ""} | {kind: f"{loaded.name}, {kind}" for kind in ("uniform", "off")}
-    return {
-        titles[column]: (
-            variants.network(loaded, column, twin=twin),
-            variants.lambda_of(loaded, column, loaded.e_lambda),
-        )
-        for column in columns
-    }
+    titles = {"on": loaded.name, "twin": name}
+    called = [
+        dataclasses.replace(variant, title=titles.get(variant.name) or f"{loaded.name}, {variant.name}")
+        for variant in there
+        if variant.name in (asked or ("on", "twin"))
+    ]
+    return variants.by_title(called, loaded.e_lambda)

@@ -26,7 +26,7 @@ from ..checkpoints.loading import short_name
 from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 
 if TYPE_CHECKING:
-    from ..explain.analysis import Analysis
+    from ..explain.blocks import Analysis
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 
 from ..checkpoints.loading import LoadedCheckpoint, with_card
-from ..networks.architectures import Attention, authors_places, residual_blocks
+from ..networks.architectures import Attention, residual_blocks
+from ..networks.places import authors_places
 
 _CLEAR = 1.5
 """One way must fit this many times better than the other to be believed."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..modules.formulas import ATTENTION_FLOOR
-from .analysis import Analysis, Block
+from .blocks import Analysis, Block
 
 FLAT = 0.01
 """A weight this little above the floor, relative to it, counts as flat."""

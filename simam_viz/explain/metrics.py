@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +28,9 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..networks import answers
-from ..networks.architectures import own_buffers, set_e_lambda, shared_copy
-from .analysis import Analysis
+from ..networks.lambdas import set_e_lambda
+from ..networks.shared import own_buffers, shared_copy
+from .blocks import Analysis
 from .cam import enlarged, over_maximum
 
 STEPS = 16
@@ -169,6 +171,57 @@ def blurred(x: Tensor) -> Tensor:
     return gaussian_blur(x, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
 
 
+class Probe:
+    """One photo through one network, ready for heat maps of it to be measured one by one.
+
+    Args:
+        loaded, analysis, steps, baselines: as :func:`faithfulness` takes them.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedCheckpoint,
+        analysis: Analysis,
+        steps: int = STEPS,
+        baselines: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        self._model = shared_copy(loaded.model)
+        own_buffers(self._model)
+        set_e_lambda(self._model, analysis.e_lambda)
+        self._target = analysis.target
+        self._photo = loaded.transforms.tensor(analysis.view)
+        self._grey, self._blurred = baselines or (torch.zeros_like(self._photo), blurred(self._photo))
+        self._counts = torch.linspace(0, self._photo[0].numel(), steps + 1).round().long()
+
+    def measures(self, map_: Tensor) -> Faithfulness:
+        """What :func:`faithfulness` says of one map (h, w) in [0, 1]."""
+        photo, grey, blur, counts = self._photo, self._grey, self._blurred, self._counts
+        whole, nothing, unsharp = self._ends
+        shown = enlarged(map_.float(), photo.shape[-1])
+        order = shown.flatten().argsort(descending=True, stable=True)
+        rank = torch.empty_like(order)
+        rank[order] = torch.arange(len(order))
+        taken = rank.view(1, 1, *shown.shape) < counts[1:-1].view(-1, 1, 1, 1)
+        hidden = [torch.where(taken, grey, photo), torch.where(taken, photo, blur), (photo * shown)[None]]
+        between = len(counts) - 2
+        deletion, insertion, masked = self._probabilities(torch.cat(hidden)).split([between, between, 1])
+        return Faithfulness(
+            counts / len(order),
+            torch.cat([whole[None], deletion, nothing[None]]),
+            torch.cat([unsharp[None], insertion, whole[None]]),
+            float(whole),
+            float(masked),
+        )
+
+    @cached_property
+    def _ends(self) -> Tensor:
+        """The probability of the whole photo, and of what deletion ends at and insertion begins with."""
+        return self._probabilities(torch.stack([self._photo, self._grey, self._blurred]))
+
+    def _probabilities(self, inputs: Tensor) -> Tensor:
+        return _probabilities(self._model, inputs, self._target)
+
+
 def faithfulness(
     loaded: LoadedCheckpoint,
     analysis: Analysis,
@@ -199,33 +252,9 @@ def faithfulness(
     Sources: deletion and insertion: Petsiuk et al., "RISE", BMVC 2018, Sec. 4. Average drop and increase in confidence:
     Chattopadhay et al., "Grad-CAM++", WACV 2018, Sec. 4.1.
     """
-    model = shared_copy(loaded.model)
-    own_buffers(model)
-    set_e_lambda(model, analysis.e_lambda)
-    x = loaded.transforms.tensor(analysis.view)
-    grey, blur = baselines or (torch.zeros_like(x), blurred(x))
-    pixels, size = x[0].numel(), x.shape[-1]
-    counts = torch.linspace(0, pixels, steps + 1).round().long()
-    whole, nothing, unsharp = _probabilities(model, torch.stack([x, grey, blur]), analysis.target)
+    probe = Probe(loaded, analysis, steps, baselines)
     for name, map_ in maps.items():
-        shown = enlarged(map_.float(), size)
-        order = shown.flatten().argsort(descending=True, stable=True)
-        rank = torch.empty_like(order)
-        rank[order] = torch.arange(pixels)
-        taken = rank.view(1, 1, size, size) < counts[1:-1].view(-1, 1, 1, 1)
-        hidden = [torch.where(taken, grey, x), torch.where(taken, x, blur), (x * shown)[None]]
-        found = _probabilities(model, torch.cat(hidden), analysis.target)
-        between = steps - 1
-        yield (
-            name,
-            Faithfulness(
-                counts / pixels,
-                torch.cat([whole[None], found[:between], nothing[None]]),
-                torch.cat([unsharp[None], found[between:-1], whole[None]]),
-                float(whole),
-                float(found[-1]),
-            ),
-        )
+        yield name, probe.measures(map_)
 
 
 @torch.no_grad()

@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
-from .analysis import Analysis, analyze
+from .analysis import analyze
+from .blocks import Analysis
 from .cam import correlation
 from .metrics import (
     CONTROLS,
@@ -19,9 +20,9 @@ from .metrics import (
     TOO_UNSURE,
     Faithfulness,
     Mean,
+    Probe,
     controls,
     counts,
-    faithfulness,
     gain,
     mean,
 )
@@ -105,9 +106,9 @@ def findings(
                 troubles = dict.fromkeys(maps, IMPOSSIBLE_CLASS)
             elif not counts(float(analysis.probabilities[target])):
                 troubles = dict.fromkeys(maps, TOO_UNSURE)
-            measured = faithfulness(loaded, analysis, {k: v for k, v in maps.items() if k not in troubles}, steps)
+            probe = Probe(loaded, analysis, steps)
             for kind, values in maps.items():
-                measures = None if kind in troubles else next(measured)[1]
+                measures = None if kind in troubles else probe.measures(values)
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
 
 

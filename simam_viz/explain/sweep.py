@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .analysis import Analysis
+from .blocks import Analysis
 
 
 @dataclass(frozen=True, eq=False)

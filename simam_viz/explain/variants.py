@@ -1,36 +1,98 @@
-"""The same image and the same target under several attentions: the same weights with SimAM on, uniform and off, and the twin."""
+"""The same image and the same class under several attentions: the same weights with SimAM on, uniform and off, and the twin."""
 
 from __future__ import annotations
 
 import dataclasses
-import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import torch
-from torch import Tensor, nn
-
 from ..checkpoints.loading import LoadedCheckpoint
 from ..modules.simam import FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
-from ..networks import answers
-from ..networks.architectures import (
-    attending_modules,
-    own_buffers,
-    replace_modules,
-    residual_blocks,
-    set_e_lambda,
-    shared_copy,
-)
-from ..photos.images import ImageSource, check_input_size, open_image
-from .analysis import IMPOSSIBLE, Analysis, analyze, analyze_together, distinct_uses
+from ..networks.shared import replace_modules, shared_copy
+from ..photos.images import ImageSource, open_image
+from .analysis import analyze_together
+from .blocks import Analysis
 
-Variant = Literal["on", "uniform", "off"]
-Column = Literal["on", "uniform", "off", "twin"]
-VARIANTS: tuple[Variant, ...] = ("on", "uniform", "off")
+Mode = Literal["on", "uniform", "off"]
+MODES: tuple[Mode, ...] = ("on", "uniform", "off")
+"""What can be done with SimAM in one network, its weights staying as they are."""
+NAMES = (*MODES, "twin")
+"""Of all variants that there may be."""
 
 
-def with_attention(loaded: LoadedCheckpoint, variant: Variant, fixed_mean: bool = False) -> LoadedCheckpoint:
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One of the networks to compare."""
+
+    name: str
+    """In Python and in the address."""
+    title: str
+    """On screen."""
+    note: str
+    """What it is, in a sentence or two."""
+    network: Callable[[], LoadedCheckpoint]
+    """Gives the network, whenever it is needed."""
+    shares_weights: bool
+    """Whether its weights are those of the network in hand: all of these run as one batch."""
+    own_lambda: float | None
+    """Its λ where the λ that is asked for does nothing; ``None`` leaves every SimAM module its own."""
+    follows_lambda: bool
+    """Whether the λ that is asked for does anything."""
+    fixed_mean: bool = False
+    """Whether each channel keeps its mean weight: see :func:`with_attention`."""
+
+    def e_lambda(self, asked: float | None) -> float | None:
+        """The λ to run it at where one is asked for."""
+        return asked if self.follows_lambda else self.own_lambda
+
+
+def variants(
+    loaded: LoadedCheckpoint, twin: LoadedCheckpoint | None = None, *, fixed_mean: bool = False
+) -> tuple[Variant, ...]:
+    """What there is to compare: a network with its own attention in every mode, or a plain one as it is; and its twin.
+
+    Others may be added behind these, in any number. Arguments as :func:`compare` takes them.
+    """
+    attends = any(isinstance(module, SimAM) for module in loaded.model.modules())
+
+    def own(mode: Mode, title: str, note: str, follows_lambda: bool, fixed_mean: bool = False) -> Variant:
+        network = partial(with_attention, loaded, mode, fixed_mean)
+        return Variant(mode, title, note, network, True, loaded.e_lambda, follows_lambda, fixed_mean)
+
+    if attends:
+        on = "SimAM in place, at the λ of the sidebar."
+        fixed = "SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives."
+        uniform = "Each channel is scaled by the mean of its weights: its scale stays, selection in space goes."
+        off = (
+            "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
+            "answer here does not show that attention helps."
+        )
+        found = [
+            own("on", "Attention on, mean weight fixed", fixed, True, True)
+            if fixed_mean
+            else own("on", "Attention on", on, True),
+            own("uniform", "Uniform over positions", uniform, not fixed_mean, fixed_mean),
+            own("off", "Switched off", off, False),
+        ]
+    else:
+        found = [own("on", "This network, without SimAM", "This network was trained, and runs, without SimAM.", True)]
+    if twin is not None:
+        title, note = (
+            (
+                "The twin",
+                "A network of the same shape, trained by the same recipe without SimAM: the fair comparison.",
+            )
+            if attends
+            else ("The twin, with SimAM", "A network of the same shape, trained by the same recipe with SimAM.")
+        )
+        follows = not loaded.trained_with_simam  # the twin of a plain network has SimAM
+        found.append(Variant("twin", title, note, lambda: twin, False, loaded.e_lambda, follows))
+    return tuple(found)
+
+
+def with_attention(loaded: LoadedCheckpoint, mode: Mode, fixed_mean: bool = False) -> LoadedCheckpoint:
     """The same weights with SimAM ``"on"``, made ``"uniform"`` over positions, or switched ``"off"``.
 
     Uniform gives every neuron its channel's mean weight, so that scale stays and selection in space goes. Off removes
@@ -38,51 +100,61 @@ def with_attention(loaded: LoadedCheckpoint, variant: Variant, fixed_mean: bool 
     weight at what it is at the λ the module was trained with, whatever λ it is given.
 
     Raises:
-        ValueError: there is no such variant.
+        ValueError: there is no such mode.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
-    if variant == "on" and not fixed_mean:
+    if mode not in MODES:
+        raise ValueError(f'mode must be "on", "uniform" or "off", not {mode!r}.')
+    if mode == "on" and not fixed_mean:
         return loaded
     model = shared_copy(loaded.model)
-    if variant == "off":
+    if mode == "off":
         replace_modules(model, SimAM, lambda simam: RemovedSimAM(simam.e_lambda))
-    elif variant == "uniform":
+    elif mode == "uniform":
         replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
     else:
         replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, simam.e_lambda))
     return dataclasses.replace(loaded, model=model)
 
 
-def columns(loaded: LoadedCheckpoint, twin: LoadedCheckpoint | None = None) -> tuple[Column, ...]:
-    """What there is to compare: the variants of a network with SimAM (one without has one), and its twin."""
-    attends = any(isinstance(module, SimAM) for module in loaded.model.modules())
-    return (*(VARIANTS if attends else VARIANTS[:1]), *(() if twin is None else ("twin",)))
+def by_title(variants: Iterable[Variant], e_lambda: float | None) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+    """By title, the networks with the λ of each (``None``: each module's own), for work on more than one photo."""
+    return {variant.title: (variant.network(), variant.e_lambda(e_lambda)) for variant in variants}
 
 
-def network(
-    loaded: LoadedCheckpoint, column: Column, fixed_mean: bool = False, twin: LoadedCheckpoint | None = None
-) -> LoadedCheckpoint:
-    """One of the networks to compare; ``ValueError`` if there is no such column, or no twin."""
-    if column != "twin":
-        return with_attention(loaded, column, fixed_mean)
-    if twin is None:
-        raise ValueError("This checkpoint has no twin.")
-    return twin
+def batches(variants: Sequence[Variant]) -> list[list[Variant]]:
+    """What can run together: first all that have the weights of the network in hand, then every other network alone."""
+    together = [variant for variant in variants if variant.shares_weights]
+    alone = [[variant] for variant in variants if not variant.shares_weights]
+    return [together, *alone] if together else alone
 
 
-def lambda_of(
-    loaded: LoadedCheckpoint, column: Column, e_lambda: float | None, fixed_mean: bool = False
-) -> float | None:
-    """The λ to run one column at: the network's own where λ does nothing (no SimAM, or the mean weights of a fixed λ).
+def explained_alike(
+    variants: Sequence[Variant],
+    known: Mapping[str, Analysis],
+    target: int | None,
+    analyse: Callable[[list[Variant], int | None], Iterable[Analysis]],
+) -> dict[str, Analysis]:
+    """One image through every variant, by name: all explain the same class.
 
-    ``None`` leaves every SimAM module its own.
+    Args:
+        variants: without a target, the first has the weights of the network in hand, and all explain what it predicts.
+        known: what was analysed before, by name. What explains another class is analysed again.
+        target: the class to explain.
+        analyse: one of the :func:`batches` and the class → its analyses; ``None`` is the class that its first one predicts.
     """
-    if column == "on" or (column == "uniform" and not fixed_mean):
-        return e_lambda
-    if column == "twin" and not loaded.trained_with_simam:
-        return e_lambda  # the twin of a plain network has SimAM
-    return loaded.e_lambda
+    found = dict(known)
+
+    def look(batch: list[Variant], target: int | None) -> None:
+        found.update(zip((variant.name for variant in batch), analyse(batch, target), strict=True))
+
+    if target is None:
+        first = variants[0].name
+        if first not in found:
+            look(batches([variant for variant in variants if variant.name not in found])[0], None)
+        target = found[first].target
+    for batch in batches([v for v in variants if v.name not in found or found[v.name].target != target]):
+        look(batch, target)
+    return {variant.name: found[variant.name] for variant in variants}
 
 
 def compare(
@@ -95,8 +167,8 @@ def compare(
     *,
     fixed_mean: bool = False,
     twin: LoadedCheckpoint | None = None,
-) -> dict[Column, Analysis]:
-    """Analyse ``image`` under each of :func:`columns`: attention on, uniform and off, and through the ``twin`` if there is one.
+) -> dict[str, Analysis]:
+    """Analyse ``image`` under each of :func:`variants`: attention on, uniform and off, and through the ``twin`` if there is one.
 
     What has the same weights runs as one batch.
 
@@ -108,102 +180,9 @@ def compare(
         twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
     """
     image = open_image(image)  # once for all: a file object is read to its end
-    own = columns(loaded)
-    runs = [(network(loaded, column, fixed_mean), lambda_of(loaded, column, e_lambda, fixed_mean)) for column in own]
-    together = analyze_together(runs, image, target, input_size, against, one_target=True)
-    analyses = dict(zip(own, together, strict=True))
-    if twin is not None:
-        at = lambda_of(loaded, "twin", e_lambda)
-        analyses["twin"] = analyze(twin, image, at, analyses["on"].target, input_size, against)
-    return analyses
 
+    def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
+        runs = [(variant.network(), variant.e_lambda(e_lambda)) for variant in batch]
+        return analyze_together(runs, image, target, input_size, against, one_target=True)
 
-@dataclass(frozen=True)
-class Ablation:
-    """What SimAM in one block at a time does to the probability of one class."""
-
-    target: int
-    on: float
-    """Its probability with SimAM on in every block."""
-    uniform: dict[str, float]
-    """By block: its probability with SimAM uniform over positions in that block alone."""
-    off: dict[str, float]
-    """By block: its probability with SimAM removed from that block alone."""
-
-    def impossible(self, classes: int) -> bool:
-        """Whether the network finds the class impossible (:data:`simam_viz.explain.analysis.IMPOSSIBLE`) among so many, and nothing
-        that is done to one block lifts it to what guessing would give it.
-        """
-        best = max(self.on, *self.uniform.values(), *self.off.values())
-        return self.on < IMPOSSIBLE / classes and best < 1 / classes
-
-
-def ablate_blocks(
-    loaded: LoadedCheckpoint,
-    image: ImageSource,
-    e_lambda: float | None = None,
-    target: int | None = None,
-    input_size: int | None = None,
-    *,
-    fixed_mean: bool = False,
-) -> Ablation:
-    """The probability of the target with attention uniform, or off, in one block at a time; all other blocks as they are.
-
-    One forward pass: the batch begins with the photo alone and grows by two at every block, where one copy goes on with
-    uniform attention and one without, so what lies before that block is computed once. Arguments as
-    :func:`simam_viz.compare` takes them.
-
-    Raises:
-        ValueError: the network has no SimAM, or as :func:`simam_viz.analyze`.
-    """
-    if input_size is not None:
-        check_input_size(input_size)
-    model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
-    own_buffers(model)
-    set_e_lambda(model, e_lambda)
-    blocks = {
-        name: block
-        for name, block in residual_blocks(model).items()
-        if any(isinstance(module, SimAM) for module in block.modules())
-    }
-    within = {module for block in blocks.values() for module in block.modules()}
-    alone = {m: name for m, name in attending_modules(model).items() if isinstance(m, SimAM) and m not in within}
-    if not blocks and not alone:
-        raise ValueError("This network has no SimAM that could be taken out of a block.")
-    entered: list[str] = []
-    for name, block in blocks.items():
-        block.register_forward_pre_hook(partial(_with_two_copies, name, entered))
-    replace_modules(model, SimAM, _Ablated)
-    for module in list(model.modules()):  # behind a block, or outside of any
-        if isinstance(module, _Ablated) and module.on in alone:
-            module.register_forward_pre_hook(partial(_with_two_copies, alone[module.on], entered))
-    view = loaded.transforms.view(image, input_size)
-    with torch.no_grad():
-        probabilities = answers.probabilities(model(loaded.transforms.tensor(view)[None]))
-    names = distinct_uses(entered)
-    classes = probabilities.shape[1]
-    target = int(probabilities[0].argmax()) if target is None else operator.index(target)
-    if not 0 <= target < classes:
-        raise ValueError(f"There is no class {target}; this network knows classes 0 to {classes - 1}.")
-    on, *rest = probabilities[:, target].tolist()
-    return Ablation(target, on, dict(zip(names, rest[0::2], strict=True)), dict(zip(names, rest[1::2], strict=True)))
-
-
-def _with_two_copies(name: str, entered: list[str], block: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-    """Append the untouched photo twice to what enters a block, and the block's name to those of the blocks entered."""
-    entered.append(name)
-    (x,) = inputs
-    return torch.cat([x, x[:1], x[:1]])
-
-
-class _Ablated(nn.Module):
-    """SimAM for all of a batch but its last two entries: uniform for one, nothing for the other."""
-
-    def __init__(self, simam: SimAM) -> None:
-        super().__init__()
-        self.on = simam
-        # At a fixed mean, uniform weights are those means.
-        self.uniform = UniformSimAM(simam.scale_e_lambda if isinstance(simam, FixedMeanSimAM) else simam.e_lambda)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.on(x[:-2]), self.uniform(x[-2:-1]), x[-1:]])
+    return explained_alike(variants(loaded, twin, fixed_mean=fixed_mean), {}, target, analyse)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..draw import render
-from ..explain.analysis import QUANTITIES, Analysis
+from ..explain.blocks import QUANTITIES, Analysis
 from ..writing import written_whole
 from . import report
 from .tables import csv_bytes, every_table, json_bytes

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..explain.analysis import OWN_LAMBDAS, Analysis, analyze
+from ..explain.analysis import analyze
+from ..explain.blocks import OWN_LAMBDAS, Analysis
 from ..modules.simam import SimAM
-from ..networks.architectures import weights_hash
+from ..networks.shared import weights_hash
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
 from ..version import VERSION

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..draw import charts, render
 from ..explain import inspection
-from ..explain.analysis import Analysis
+from ..explain.blocks import Analysis
 from ..photos.images import centre_square
 from ..version import VERSION
 from .tables import Row

@@ -8,7 +8,7 @@ import json
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import inspection
-from ..explain.analysis import Analysis, Block
+from ..explain.blocks import Analysis, Block
 from ..networks import answers
 from ..version import VERSION
 

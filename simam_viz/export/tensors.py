@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..explain.analysis import OWN_LAMBDAS, Analysis
+from ..explain.blocks import OWN_LAMBDAS, Analysis
 from ..version import VERSION
 
 

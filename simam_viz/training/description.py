@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ..networks.architectures import usual_places
+from ..networks.places import usual_places
 from .batches import MEAN, STD
 from .recipe import Recipe, format_stages
 

@@ -13,7 +13,7 @@ import torch
 
 from ..checkpoints.loading import file_hash, load_checkpoint
 from ..evaluation.tiny_imagenet import load_training_data, load_validation, read_boxes
-from ..networks.architectures import count_parameters, multiply_adds
+from ..networks.counting import count_parameters, multiply_adds
 from ..writing import write_whole
 from .description import Card, default_name, describe, identity, limits
 from .finished_run import read_run, to_half_precision

@@ -18,7 +18,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from ..evaluation.accuracy import Answers, predict, top_k_accuracy
 from ..evaluation.tiny_imagenet import TrainingData
-from ..networks.architectures import Attention, create_model, simam_lambdas
+from ..networks.architectures import Attention, create_model
+from ..networks.places import simam_lambdas
 from ..writing import written_whole
 from .batches import augment, enlarge, generator
 from .curves import Epoch, write_csv, write_png

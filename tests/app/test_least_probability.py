@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.cli import main
 from simam_viz.explain import metrics, survey
-from simam_viz.explain.variants import VARIANTS, network
+from simam_viz.explain.variants import MODES, with_attention
 from simam_viz.photos.samples import list_samples
 from tests.helpers.findings import measured, through
 from tests.helpers.pages import finished, open_page, text
@@ -79,10 +79,10 @@ def test_it_is_not_even_measured(loaded: LoadedCheckpoint, monkeypatch: pytest.M
     sample = next(sample for sample in list_samples() if sample.name == CORAL)
     target = loaded.categories.index(sample.classes[0])
     analyses = simam_viz.compare(loaded, sample.image(), target=target, input_size=96)
-    networks = {variant: (network(loaded, variant), None) for variant in VARIANTS}
+    networks = {variant: (with_attention(loaded, variant), None) for variant in MODES}
     subject = survey.Subject(CORAL, sample.image(), target)
     found = list(survey.findings(networks, [subject], "layer3.0", ["Grad-CAM"], 96, steps=2))
-    for variant in VARIANTS:
+    for variant in MODES:
         knows = float(analyses[variant].probabilities[target]) >= 0.10
         assert {f.trouble for f in found if f.network == variant} == {"" if knows else WHY}
         assert {f.measures is not None for f in found if f.network == variant} == {knows}

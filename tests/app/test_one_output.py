@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz.__main__ import main
 from simam_viz.app import sidebar
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.cli import main
 from simam_viz.draw import figures, render
 from simam_viz.evaluation.accuracy import places
 from simam_viz.evaluation.data_sets import labelled_photos

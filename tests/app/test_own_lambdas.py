@@ -19,12 +19,13 @@ from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, figures, render
 from simam_viz.explain import metrics, survey
-from simam_viz.explain.analysis import OWN_LAMBDAS
+from simam_viz.explain.blocks import OWN_LAMBDAS
 from simam_viz.explain.variants import with_attention
 from simam_viz.export import folder, report
 from simam_viz.export.tables import every_table, summary
 from simam_viz.export.tensors import every_tensor
-from simam_viz.networks.architectures import residual_blocks, shared_copy
+from simam_viz.networks.architectures import residual_blocks
+from simam_viz.networks.shared import shared_copy
 from tests.helpers.pages import checked, finished, open_page, text
 
 LOW, HIGH = 1e-4, 10.0
@@ -47,14 +48,13 @@ def own(loaded: LoadedCheckpoint, image: Image.Image, size: int) -> torch.Tensor
 
 def test_every_module_keeps_its_own(mixed: LoadedCheckpoint, loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     assert mixed.e_lambda is None and simam_viz.wrap(loaded.model).e_lambda == 0.1
-    for image in (photo, simam_viz.prepare(mixed, photo)):
-        analysis = simam_viz.analyze(mixed, image)
-        torch.testing.assert_close(analysis.logits, own(mixed, photo, 96), rtol=1e-4, atol=1e-4)
-        assert analysis.e_lambda is None and analysis.lambda_text == OWN_LAMBDAS
-        assert [block.e_lambda for block in analysis.blocks] == [HIGH] * 4 + [LOW] * 4
-        for block in analysis.blocks:
-            torch.testing.assert_close(block.attention, attention(block.features[None], block.e_lambda)[0])
-            torch.testing.assert_close(block.energy, simam_viz.energy(block.features[None], block.e_lambda)[0])
+    analysis = simam_viz.analyze(mixed, photo)
+    torch.testing.assert_close(analysis.logits, own(mixed, photo, 96), rtol=1e-4, atol=1e-4)
+    assert analysis.e_lambda is None and analysis.lambda_text == OWN_LAMBDAS
+    assert [block.e_lambda for block in analysis.blocks] == [HIGH] * 4 + [LOW] * 4
+    for block in analysis.blocks:
+        torch.testing.assert_close(block.attention, attention(block.features[None], block.e_lambda)[0])
+        torch.testing.assert_close(block.energy, simam_viz.energy(block.features[None], block.e_lambda)[0])
     assert [m.e_lambda for m in mixed.model.modules() if isinstance(m, SimAM)] == [HIGH] * 4 + [LOW] * 4
 
 

@@ -68,7 +68,7 @@ def test_only_what_is_the_same_for_everybody_is_cached_for_everybody() -> None:
         ("sidebar", "_sample_image"),
         ("listed", "_multiply_adds"),  # by architecture, number of classes and size alone
     }
-    assert ("scene", "_prepare", "session") in cached_functions()
+    assert ("scene", "_square", "session") in cached_functions()
 
 
 @contextmanager

@@ -20,13 +20,13 @@ from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import charts, render
 from simam_viz.explain import inspection
-from simam_viz.explain.analysis import QUANTITIES
-from simam_viz.explain.variants import VARIANTS
+from simam_viz.explain.blocks import QUANTITIES
+from simam_viz.explain.variants import MODES
 from simam_viz.export import files
 from simam_viz.lesson.derivation import Derivation
 from simam_viz.lesson.katex import number
 from simam_viz.lesson.presets import preset_channel
-from simam_viz.networks.architectures import receptive_field
+from simam_viz.networks.geometry import receptive_field
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, alike
 
@@ -134,7 +134,7 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
 
     app.go("Grad-CAM comparison")
     analyses = simam_viz.compare(loaded, image, e_lambda=0.7, input_size=128)
-    for variant in VARIANTS:
+    for variant in MODES:
         cam = analyses[variant].block("layer2.0").cam
         app.shows(f"cam-{variant}", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
     before = app.pictures()

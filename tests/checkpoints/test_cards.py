@@ -8,7 +8,7 @@ import pytest
 
 from simam_viz.checkpoints import sentences
 from simam_viz.checkpoints.card import Card
-from simam_viz.checkpoints.loading import list_checkpoints
+from simam_viz.checkpoints.store import list_checkpoints
 from simam_viz.draw import charts
 from tests.helpers.cards import CARD
 

@@ -23,7 +23,8 @@ import simam_viz
 from simam_viz import CheckpointError, SimAM, insert_simam, load_checkpoint
 from simam_viz.checkpoints.loading import LoadedCheckpoint, with_card
 from simam_viz.checkpoints.store import write_card
-from simam_viz.networks.architectures import plain_state_dict, receptive_field, simam_lambdas, usual_places
+from simam_viz.networks.geometry import receptive_field
+from simam_viz.networks.places import plain_state_dict, simam_lambdas, usual_places
 from tests.helpers.authors_networks import saved
 from tests.helpers.small_networks import network, other, weights
 

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.cli import main
 from simam_viz.photos.samples import list_samples
 from tests.helpers.project import ROOT
 

@@ -12,8 +12,10 @@ from PIL import Image
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.variants import VARIANTS, with_attention
-from simam_viz.networks.architectures import residual_blocks, set_e_lambda, shared_copy
+from simam_viz.explain.variants import MODES, with_attention
+from simam_viz.networks.architectures import residual_blocks
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 from tests.helpers.small_networks import small
 
 
@@ -23,7 +25,7 @@ def test_blocks_hold_what_an_independent_pass_computes(arch: str, noise: Image.I
     loaded = small(arch)
     analysis = simam_viz.analyze(loaded, noise, e_lambda=0.02, target=3)
     model = copy.deepcopy(loaded.model)
-    simam_viz.networks.architectures.set_e_lambda(model, 0.02)
+    simam_viz.networks.lambdas.set_e_lambda(model, 0.02)
     seen: dict[str, dict[str, torch.Tensor]] = {}
     for name, block in residual_blocks(model).items():
         seen[name] = {}
@@ -212,9 +214,9 @@ def test_eight_threads_with_eight_lambdas_give_the_serial_numbers(loaded: Loaded
 
 def test_variants(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     analyses = simam_viz.compare(loaded, photo, e_lambda=0.3, input_size=96)
-    assert tuple(analyses) == VARIANTS
+    assert tuple(analyses) == MODES
     assert len({a.target for a in analyses.values()}) == 1
-    on, uniform, off = (analyses[variant] for variant in VARIANTS)
+    on, uniform, off = (analyses[variant] for variant in MODES)
     assert on.attends and uniform.attends and not off.attends
     torch.testing.assert_close(on.logits, simam_viz.analyze(loaded, photo, 0.3, input_size=96).logits)
     first = uniform.blocks[0]
@@ -229,33 +231,42 @@ def test_variants(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
         with_attention(loaded, "sideways")
 
 
+def alone(loaded: LoadedCheckpoint, image: Image.Image, e_lambda: float) -> torch.Tensor:
+    """The logits as the network itself computes them, without any of our ways around."""
+    reference = shared_copy(loaded.model)
+    set_e_lambda(reference, e_lambda)
+    with torch.no_grad():
+        return reference(loaded.transforms(image)[None])[0]
+
+
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2"])
 def test_what_no_lambda_reaches_is_computed_once(arch: str, noise: Image.Image) -> None:
     loaded = small(arch)
-    prepared = simam_viz.prepare(loaded, noise)
-    first = loaded.model.features[0][0] if arch == "mobilenet_v2" else loaded.model.conv1
-    calls = []
-    handle = first.register_forward_hook(lambda *_: calls.append(1))
-    for e_lambda in (1e-5, 3.0):
-        got = simam_viz.analyze(loaded, prepared, e_lambda)
-        assert not calls
-        block = got.blocks[0]
-        torch.testing.assert_close(block.features[None], prepared.stem.features)
-        # As the network itself computes it, without any of our ways around.
-        reference = shared_copy(loaded.model)
-        set_e_lambda(reference, e_lambda)
-        with torch.no_grad():
-            logits = reference(loaded.transforms(noise)[None])[0]
-        assert calls.pop() and not calls
-        torch.testing.assert_close(got.logits, logits, rtol=1e-4, atol=1e-5)
-    handle.remove()
+    first, last = (
+        (loaded.model.features[0][0], loaded.model.features[-1][0])
+        if arch == "mobilenet_v2"
+        else (loaded.model.conv1, loaded.model.layer4[-1].conv1)
+    )
+    batches: list[int] = []
+    handles = [layer.register_forward_hook(lambda *given: batches.append(len(given[-1]))) for layer in (first, last)]
+    lambdas = (1e-5, 0.1, 3.0)
+    together = simam_viz.analyze_lambdas(loaded, noise, lambdas)
+    assert batches == [1, 3]
+    for handle in handles:
+        handle.remove()
+    for e_lambda, got in zip(lambdas, together, strict=True):
+        torch.testing.assert_close(got.logits, alone(loaded, noise, e_lambda), rtol=1e-4, atol=1e-5)
+        single = simam_viz.analyze(loaded, noise, e_lambda)
+        for block, other in zip(got.blocks, single.blocks, strict=True):
+            assert block.features.shape == other.features.shape
+            torch.testing.assert_close(block.attention, other.attention, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(block.cam, other.cam, rtol=1e-3, atol=1e-4)
 
 
-def test_networks_that_are_not_ours_have_no_known_stem(noise: Image.Image) -> None:
-    early = simam_viz.insert_simam(simam_viz.create_model("resnet18", "none", 6), r"conv1|layer1\.0\.conv1")
+@pytest.mark.parametrize("where", [r"conv1|layer1\.0\.conv1", r"layer2\.0\.downsample\.0", r"layer3\.0\.conv2"])
+def test_simam_in_other_places_of_a_batch(where: str, noise: Image.Image) -> None:
+    early = simam_viz.insert_simam(simam_viz.create_model("resnet18", "none", 6), where)
     loaded = simam_viz.wrap(early, list("abcdef"), 64)
-    prepared = simam_viz.prepare(loaded, noise)
-    assert prepared.stem is None
-    with torch.no_grad():
-        logits = early.eval()(loaded.transforms(noise)[None])[0]
-    torch.testing.assert_close(simam_viz.analyze(loaded, prepared).logits, logits, rtol=1e-4, atol=1e-5)
+    lambdas = (1e-4, 1.0)
+    for e_lambda, got in zip(lambdas, simam_viz.analyze_lambdas(loaded, noise, lambdas), strict=True):
+        torch.testing.assert_close(got.logits, alone(loaded, noise, e_lambda), rtol=1e-4, atol=1e-5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ from torch import nn
 
 import simam_viz
 from simam_viz.checkpoints import store
-from simam_viz.checkpoints.loading import LoadedCheckpoint, list_checkpoints, load_checkpoint, twin_of
-from simam_viz.explain.variants import VARIANTS, ablate_blocks, columns, compare, lambda_of, network, with_attention
+from simam_viz.checkpoints.loading import LoadedCheckpoint, load_checkpoint, twin_of
+from simam_viz.checkpoints.store import list_checkpoints
+from simam_viz.explain.ablation import ablate_blocks
+from simam_viz.explain.variants import MODES, Variant, compare, explained_alike, variants, with_attention
 from simam_viz.modules.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
 from simam_viz.networks.architectures import residual_blocks
 from tests.helpers.small_networks import small
@@ -51,11 +55,12 @@ def test_comparison_at_a_fixed_mean_weight(loaded: LoadedCheckpoint, photo: Imag
 def test_one_batch_gives_what_each_network_gives_alone(arch: str, fixed_mean: bool, noise: Image.Image) -> None:
     loaded = small(arch)
     e_lambda = 2.0
+    lambdas = {variant.name: variant.e_lambda(e_lambda) for variant in variants(loaded, fixed_mean=fixed_mean)}
     for target, against in ((None, None), (2, None), (2, 0)):
         together = compare(loaded, noise, e_lambda, target, against=against, fixed_mean=fixed_mean)
-        assert tuple(together) == VARIANTS
+        assert tuple(together) == MODES
         for variant, got in together.items():
-            at = lambda_of(loaded, variant, e_lambda, fixed_mean)
+            at = lambdas[variant]
             alone = simam_viz.analyze(
                 with_attention(loaded, variant, fixed_mean), noise, at, together["on"].target, against=against
             )
@@ -109,7 +114,7 @@ def test_ablation_is_what_one_changed_network_a_block_gives(
     for module in base.model.modules():
         assert not isinstance(module, SimAM) or module.e_lambda == 0.1, "the network that is given stays as it is"
     everywhere = copy.deepcopy(base.model)
-    simam_viz.networks.architectures.set_e_lambda(everywhere, 0.5)
+    simam_viz.networks.lambdas.set_e_lambda(everywhere, 0.5)
     base = LoadedCheckpoint("everywhere", everywhere, loaded.transforms, loaded.categories, 0.1)
     uniform = UniformSimAM(0.1 if fixed_mean else 0.5)
     with torch.no_grad():
@@ -145,13 +150,18 @@ def test_the_twin(
     expected = simam_viz.analyze(theirs, photo, target=analyses["on"].target, input_size=96)
     torch.testing.assert_close(analyses["twin"].logits, expected.logits)
     assert not analyses["twin"].attends
-    assert columns(theirs, ours) == ("on", "twin") and columns(ours) == ("on", "uniform", "off")
+    there = [variants(ours, theirs), variants(theirs, ours), variants(ours, fixed_mean=True)]
+    assert [[variant.name for variant in one] for one in there] == [[*MODES, "twin"], ["on", "twin"], list(MODES)]
+    assert [variant.network().name for variant in there[0]] == [ours.name] * 3 + [TWIN]
+    assert [[variant.shares_weights for variant in one] for one in there[:2]] == [[True] * 3 + [False], [True, False]]
+    for one in there:
+        assert all(variant.note for variant in one) and len({variant.title for variant in one}) == len(one)
     # λ moves what has SimAM, whichever of the two is the one in hand.
-    assert [lambda_of(ours, column, 3.0) for column in analyses] == [3.0, 3.0, 0.1, 0.1]
-    assert [lambda_of(theirs, column, 3.0) for column in ("on", "twin")] == [3.0, 3.0]
-    assert lambda_of(ours, "uniform", 3.0, fixed_mean=True) == 0.1
-    with pytest.raises(ValueError, match="no twin"):
-        network(loaded, "twin")
+    assert [[variant.e_lambda(3.0) for variant in one] for one in there] == [
+        [3.0, 3.0, 0.1, 0.1],
+        [3.0, 3.0],
+        [3.0, 0.1, 0.1],
+    ]
 
     # A card that is not answered, or that speaks of other classes, makes no twin.
     for change in (
@@ -161,3 +171,52 @@ def test_the_twin(
         assert twin_of(ours) is None
     monkeypatch.undo()
     assert twin_of(loaded) is None or loaded.card.get("twin")
+
+
+# What is analysed, and in which order.
+
+
+@dataclass
+class Seen:
+    """An analysis that says no more than the class that it explains."""
+
+    target: int
+
+
+def batches_of(
+    asked: Sequence[Variant], known: dict[str, int], target: int | None, predicted: int = 7
+) -> list[tuple[list[str], int | None]]:
+    """The batches that were run and the class that each was to explain; all must end up explaining one class."""
+    ran: list[tuple[list[str], int | None]] = []
+
+    def analyse(batch: list[Variant], target: int | None) -> list[Seen]:
+        ran.append(([variant.name for variant in batch], target))
+        return [Seen(predicted if target is None else target) for _ in batch]
+
+    found = explained_alike(asked, {name: Seen(one) for name, one in known.items()}, target, analyse)
+    assert list(found) == [variant.name for variant in asked]
+    assert len({seen.target for seen in found.values()}) == 1
+    return ran
+
+
+def test_the_class_is_found_first_and_own_weights_run_together() -> None:
+    loaded, other = small("resnet18"), small("resnet34")
+    sibling = Variant("se", "SE", "Squeeze and excitation.", lambda: other, False, None, False)
+    asked = (*variants(loaded, other), sibling)
+    own = ["on", "uniform", "off"]
+    assert batches_of(asked, {}, 3) == [(own, 3), (["twin"], 3), (["se"], 3)]
+    assert batches_of(asked, {}, None) == [(own, None), (["twin"], 7), (["se"], 7)]
+    # Kept from before: what explains the class stays, whatever λ it was kept at.
+    kept = {"off": 7, "twin": 7, "se": 7}
+    assert batches_of(asked, kept, None) == [(["on", "uniform"], None)]
+    assert batches_of(asked, {"on": 7} | kept, None) == [(["uniform"], 7)]
+    assert batches_of(asked, dict.fromkeys([*own, "twin", "se"], 7), None) == []
+    # What explains another class is done again, once the class is known.
+    assert batches_of(asked, {"off": 5, "twin": 7, "se": 5}, None) == [
+        (["on", "uniform"], None),
+        (["off"], 7),
+        (["se"], 7),
+    ]
+    assert batches_of(asked, dict.fromkeys([*own, "twin", "se"], 5), 7) == [(own, 7), (["twin"], 7), (["se"], 7)]
+    assert batches_of(asked[2:4], {}, 1) == [(["off"], 1), (["twin"], 1)]
+    assert batches_of(asked[4:], {}, 1) == [(["se"], 1)]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from simam_viz import create_model, load_checkpoint
-from simam_viz.checkpoints.loading import CheckpointInfo, list_checkpoints
+from simam_viz.checkpoints.store import CheckpointInfo, list_checkpoints
 from simam_viz.explain.evidence import Evidence, training_evidence
 from simam_viz.photos.samples import list_samples
 from tests.helpers.authors_networks import saved

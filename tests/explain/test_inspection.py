@@ -11,11 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.explain import inspection
-from simam_viz.explain.analysis import Analysis, Block
+from simam_viz.explain.blocks import Analysis, Block
 from simam_viz.modules import rivals
 from simam_viz.modules.formulas import ATTENTION_FLOOR
 from simam_viz.modules.simam import SimAM
-from simam_viz.networks.architectures import attended_convolution, receptive_field, residual_blocks
+from simam_viz.networks.architectures import attended_convolution, residual_blocks
+from simam_viz.networks.geometry import receptive_field
 
 
 @pytest.fixture(scope="module")

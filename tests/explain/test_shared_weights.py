@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import gc
 
 import pytest
 import torch
@@ -13,8 +12,8 @@ from torch import nn
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.variants import VARIANTS, with_attention
-from simam_viz.networks.architectures import shared_copy
+from simam_viz.explain.variants import MODES, with_attention
+from simam_viz.networks.shared import shared_copy
 
 IMAGE = Image.effect_noise((80, 80), 90).convert("RGB")
 
@@ -65,39 +64,8 @@ def test_other_networks_are_refused(other: LoadedCheckpoint) -> None:
 def test_what_shares_its_weights_is_taken(arch: str) -> None:
     loaded = made(0, arch=arch)
     again = simam_viz.wrap(shared_copy(loaded.model), input_size=64)
-    networks = [loaded, again, *(with_attention(loaded, variant) for variant in VARIANTS)]
-    for image in (IMAGE, simam_viz.prepare(again, IMAGE), simam_viz.prepare(with_attention(loaded, "off"), IMAGE)):
-        together = simam_viz.analyze_together([(network, 0.1) for network in networks], image)
-        for network, got in zip(networks, together, strict=True):
-            alone = simam_viz.analyze(network, image, 0.1)
-            torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize("inserted", [False, True])
-def test_an_image_that_was_prepared_for_another_network_is_refused(inserted: bool) -> None:
-    def network(seed: int) -> LoadedCheckpoint:
-        loaded = made(seed)
-        model = simam_viz.insert_simam(loaded.model, "conv1") if inserted else loaded.model
-        return simam_viz.wrap(model.eval(), input_size=64)
-
-    first, second = network(0), network(1)
-    prepared = simam_viz.prepare(first, IMAGE)
-    assert (prepared.stem is None) == inserted
-    for other in (second, changed(first, "another mean of a batch norm"), changed(first, "an own copy")):
-        with pytest.raises(ValueError, match="prepared for other weights"):
-            simam_viz.analyze(other, prepared)
-    normalised = dataclasses.replace(first, transforms=dataclasses.replace(first.transforms, mean=(0.5, 0.5, 0.5)))
-    with pytest.raises(ValueError, match="another normalisation"):
-        simam_viz.analyze(normalised, prepared)
-    with pytest.raises(ValueError, match="prepared at 64 pixels, not at 96"):
-        simam_viz.analyze(first, prepared, input_size=96)
-    expected = simam_viz.analyze(first, IMAGE)
-    assert torch.equal(simam_viz.analyze(first, prepared, input_size=64).logits, expected.logits)
-
-
-def test_memory_that_was_given_back_is_not_taken_for_the_old_weights() -> None:
-    prepared = simam_viz.prepare(made(0), IMAGE)
-    gc.collect()
-    for seed in range(1, 4):
-        with pytest.raises(ValueError, match="prepared for other weights"):
-            simam_viz.analyze(made(seed), prepared)
+    networks = [loaded, again, *(with_attention(loaded, variant) for variant in MODES)]
+    together = simam_viz.analyze_together([(network, 0.1) for network in networks], IMAGE)
+    for network, got in zip(networks, together, strict=True):
+        alone = simam_viz.analyze(network, IMAGE, 0.1)
+        torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)

@@ -11,8 +11,8 @@ from torchvision.models.resnet import BasicBlock
 import simam_viz
 from simam_viz import SimAM, attention
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.explain.analysis import distinct_uses
-from simam_viz.explain.variants import VARIANTS, with_attention
+from simam_viz.explain.recording import distinct_uses
+from simam_viz.explain.variants import MODES, with_attention
 from simam_viz.networks.architectures import SimAMBasicBlock
 
 IMAGE = Image.effect_noise((64, 64), 90).convert("RGB")
@@ -175,7 +175,7 @@ def test_every_attention_in_one_batch_is_what_each_is_alone(name: str) -> None:
         for ours, theirs in zip(together.blocks, alone.blocks, strict=True):
             torch.testing.assert_close(ours.attention, theirs.attention)
             torch.testing.assert_close(ours.gradients, theirs.gradients, rtol=1e-3, atol=1e-5)
-    assert tuple(simam_viz.compare(loaded, IMAGE)) == VARIANTS
+    assert tuple(simam_viz.compare(loaded, IMAGE)) == MODES
     low, high = simam_viz.analyze_lambdas(loaded, IMAGE, [1e-6, 10.0])
     for e_lambda, got in ((1e-6, low), (10.0, high)):
         torch.testing.assert_close(got.logits, simam_viz.analyze(loaded, IMAGE, e_lambda).logits, rtol=1e-4, atol=1e-5)
@@ -190,12 +190,7 @@ def test_ablation_of_every_use(name: str) -> None:
     assert found.on == pytest.approx(float(simam_viz.analyze(loaded, IMAGE, target=3).probabilities[3]), rel=1e-4)
 
 
-def test_a_stem_is_not_taken_from_a_network_whose_first_block_runs_twice() -> None:
-    loaded, _ = case("one block in two places")
-    assert simam_viz.prepare(loaded, IMAGE).stem is None
-
-
-def test_a_stem_is_not_taken_past_a_hook_or_a_forward_of_ones_own() -> None:
+def test_hooks_and_forwards_of_ones_own_count_in_a_batch() -> None:
     def hooked(model: nn.Module) -> None:
         model.layer1[0].register_forward_pre_hook(lambda module, inputs: (inputs[0] * 2,))
 
@@ -205,16 +200,18 @@ def test_a_stem_is_not_taken_past_a_hook_or_a_forward_of_ones_own() -> None:
     def attended(model: nn.Module) -> None:
         model.layer1[0].conv2 = nn.Sequential(model.layer1[0].conv2, SimAM(0.1))
 
-    for change in (hooked, own_forward, attended):
+    def again(model: nn.Module) -> None:
+        model.layer2[1] = model.layer2[0].conv2
+
+    for change in (hooked, own_forward, attended, again):
         torch.manual_seed(0)
         model = simam_viz.create_model("resnet18", "simam", 5).eval()
         change(model)
         loaded = simam_viz.wrap(model, input_size=64)
-        prepared = simam_viz.prepare(loaded, IMAGE)
-        assert prepared.stem is None
         with torch.no_grad():
             expected = model(loaded.transforms(IMAGE)[None])[0]
-        torch.testing.assert_close(simam_viz.analyze(loaded, prepared).logits, expected, rtol=1e-4, atol=1e-5)
+        for got in simam_viz.analyze_lambdas(loaded, IMAGE, [None, 0.1]):
+            torch.testing.assert_close(got.logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_simam_that_plays_no_part() -> None:

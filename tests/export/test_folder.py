@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simam_viz.__main__ import main
+from simam_viz.cli import main
 from simam_viz.export import folder
 from simam_viz.export.folder import Job, Outcome, Settings
 from simam_viz.photos.samples import list_samples

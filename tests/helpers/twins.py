@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 import simam_viz
-from simam_viz.checkpoints.loading import list_checkpoints
+from simam_viz.checkpoints.store import list_checkpoints
 
 TWIN = "plain_resnet18-random"
 

@@ -21,8 +21,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 import simam_viz
-from simam_viz.app.widgets.pictures import percent
 from simam_viz.checkpoints.loading import LoadedCheckpoint, short_name
+from simam_viz.draw.render import percent
 from simam_viz.photos.samples import list_samples
 from tests.helpers.image_bombs import encoded
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from simam_viz import SimAM, attention, energy, importance
-from simam_viz.modules.simam import UniformSimAM, _in_parts, _Refine
+from simam_viz.modules.refining import Refine, in_parts
+from simam_viz.modules.simam import UniformSimAM
 
 LAMBDAS = (1e-6, 1e-4, 0.1, 10.0)
 
@@ -118,7 +119,7 @@ def test_module_multiplies_by_the_attention(maps: torch.Tensor, memory_format: t
 @pytest.mark.parametrize("e_lambda", [1e-3, 0.1])
 def test_gradient(shape: tuple[int, ...], e_lambda: float) -> None:
     x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2), requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: _Refine.apply(x, e_lambda), x)
+    assert torch.autograd.gradcheck(lambda x: Refine.apply(x, e_lambda), x)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
@@ -136,9 +137,9 @@ def test_parts_of_a_batch_give_what_the_whole_gives(
         return refined, torch.autograd.grad(refined, x, grad)[0]
 
     whole = both()
-    monkeypatch.setattr("simam_viz.modules.simam._PART", images * x[0].numel())
+    monkeypatch.setattr("simam_viz.modules.refining._PART", images * x[0].numel())
     calls = []
-    _in_parts(lambda part: calls.append(len(part)) or (part,), x)
+    in_parts(lambda part: calls.append(len(part)) or (part,), x)
     assert calls == {1: [1] * 5, 2: [2, 2, 1], 5: [5]}[images]
     for part, expected in zip(both(), whole, strict=True):
         torch.testing.assert_close(part, expected)

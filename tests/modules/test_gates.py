@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simam_viz.modules.gates import CBAM, ECA, GATES, SqueezeExcitation
-from simam_viz.networks.architectures import ARCHITECTURES, count_parameters, create_model, residual_blocks
+from simam_viz.networks.architectures import ARCHITECTURES, create_model, residual_blocks
+from simam_viz.networks.counting import count_parameters
 
 
 def published_se(x: Tensor, squeeze: Tensor, excite: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def test_under_the_transforms_of_torch_func(memory_format: torch.memory_format) 
 def test_a_channel_of_a_batch_in_parts_has_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     x, given = maps((5, 2, 4, 4)).requires_grad_(), maps((5, 2, 4, 4), seed=1)
     whole = torch.autograd.grad(SimAM(0.1)(x), x, given)[0]
-    monkeypatch.setattr("simam_viz.modules.simam._PART", 40)
+    monkeypatch.setattr("simam_viz.modules.refining._PART", 40)
     torch.testing.assert_close(torch.autograd.grad(SimAM(0.1)(x), x, given)[0], whole)
 
 

@@ -21,7 +21,8 @@ from torch.nn.utils import parametrizations, parametrize, spectral_norm, weight_
 
 import simam_viz
 from simam_viz import SimAM, insert_simam
-from simam_viz.networks.architectures import count_parameters, multiply_adds, own_buffers, shared_copy
+from simam_viz.networks.counting import count_parameters, multiply_adds
+from simam_viz.networks.shared import own_buffers, shared_copy
 
 IMAGE = Image.effect_noise((48, 48), 90).convert("RGB")
 Pair = namedtuple("Pair", ["first", "second"])

@@ -14,7 +14,10 @@ import simam_viz
 from simam_viz import attention, create_model, insert_simam
 from simam_viz.explain.variants import with_attention
 from simam_viz.modules.simam import SimAM
-from simam_viz.networks.architectures import ARCHITECTURES, multiply_adds, residual_blocks, set_e_lambda, shared_copy
+from simam_viz.networks.architectures import ARCHITECTURES, residual_blocks
+from simam_viz.networks.counting import multiply_adds
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 
 
 def reference(arch: str, num_classes: int) -> nn.Module:
@@ -141,9 +144,36 @@ def test_multiply_adds(arch: str) -> None:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.randn(1, 3, 64, 64))
     assert multiply_adds(model, 64) == counter.get_total_flops() // 2
+    with torch.inference_mode():
+        assert multiply_adds(model, 64) == counter.get_total_flops() // 2
     assert all(parameter.device.type == "cpu" for parameter in model.parameters())
     published = {"resnet18": 1.82e9, "resnext50_32x4d": 4.26e9, "mobilenet_v2": 0.31e9}[arch]
     assert multiply_adds(create_model(arch), 224) == pytest.approx(published, rel=0.04)
+
+
+def test_multiply_adds_of_every_architecture() -> None:
+    """Output neurons times weights of each, summed over convolutions and dense layers."""
+    known = {
+        "resnet18": 1_814_073_344,
+        "resnet34": 3_663_761_408,
+        "resnet50": 4_089_184_256,
+        "resnet101": 7_801_405_440,
+        "resnet152": 11_513_626_624,
+        "resnext50_32x4d": 4_230_479_872,
+        "mobilenet_v2": 300_774_272,
+    }
+    with torch.device("meta"):
+        assert {arch: multiply_adds(create_model(arch, "none"), 224) for arch in ARCHITECTURES} == known
+        assert {arch: multiply_adds(create_model(arch, "simam"), 224) for arch in ARCHITECTURES} == known
+        gates = {kind: multiply_adds(create_model("resnet18", kind), 224) for kind in ("se", "cbam", "eca")}
+    assert gates == {"se": 1_814_160_384, "cbam": 1_815_063_764, "eca": 1_814_082_688}
+
+
+def test_multiply_adds_of_the_bundled_networks() -> None:
+    for info in simam_viz.list_checkpoints():
+        loaded = simam_viz.load_checkpoint(info.name)
+        found = {px: multiply_adds(loaded.model, px) for px in (64, 160, 224)}
+        assert found == {64: 148_148_224, 160: 925_388_800, 224: 1_813_663_744}
 
 
 # SimAM in any network.

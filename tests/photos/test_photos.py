@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 
 import simam_viz
 from simam_viz import ImageError
-from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.cli import main
 from simam_viz.evaluation.data_sets import labelled_photos
 from simam_viz.photos.images import MAX_INPUT_SIZE, SUFFIXES, enlargement, formats_in_words, read_photo
 from simam_viz.photos.samples import list_samples
@@ -350,7 +350,6 @@ def test_every_function_takes_whatever_can_be_read(cup: Image.Image, loaded: Loa
     assert simam_viz.ablate_blocks(loaded, with_alpha, input_size=64).on == pytest.approx(probability, abs=1e-5)
     low, _ = simam_viz.analyze_lambdas(loaded, str(path), [0.1, 1], input_size=64)
     torch.testing.assert_close(low.logits, right.logits, rtol=1e-4, atol=1e-4)
-    assert simam_viz.prepare(loaded, np.asarray(with_alpha), 64).view.tobytes() == right.view.tobytes()
 
 
 def test_a_plain_image_passes_untouched() -> None:
@@ -421,7 +420,6 @@ def test_an_input_that_would_fill_the_memory_is_refused(
         lambda size: simam_viz.compare(loaded, cup, input_size=size),
         lambda size: simam_viz.ablate_blocks(loaded, cup, input_size=size),
         lambda size: simam_viz.analyze_lambdas(loaded, cup, [0.1], input_size=size),
-        lambda size: simam_viz.prepare(loaded, cup, size),
         lambda size: simam_viz.wrap(loaded.model, loaded.categories, size),
         lambda size: list(simam_viz.evaluation.accuracy.places(loaded, [], size)),
     )

@@ -8,7 +8,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from simam_viz.checkpoints.loading import CheckpointInfo, file_hash, list_checkpoints, load_checkpoint, twin_of
+from simam_viz.checkpoints.loading import file_hash, load_checkpoint, twin_of
+from simam_viz.checkpoints.store import CheckpointInfo, list_checkpoints
 from simam_viz.networks.architectures import create_model
 from simam_viz.photos.samples import list_samples
 from simam_viz.training.publishing import MAX_BYTES

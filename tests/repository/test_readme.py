@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from simam_viz.checkpoints.loading import CheckpointInfo, list_checkpoints
+from simam_viz.checkpoints.store import CheckpointInfo, list_checkpoints
 from tests.helpers.project import ROOT
 
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 import simam_viz
-from simam_viz.__main__ import main
 from simam_viz.checkpoints.loading import file_hash, load_checkpoint
+from simam_viz.cli import main
 from simam_viz.evaluation.accuracy import evaluate
 from simam_viz.evaluation.assessment import right_answers
 from simam_viz.evaluation.pointing_game import evaluate_and_explain

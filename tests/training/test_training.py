@@ -22,8 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from simam_viz.__main__ import main
-from simam_viz.cli import command_parser
+from simam_viz.cli import command_parser, main
 from simam_viz.evaluation.accuracy import Answers, predict, top_k_accuracy
 from simam_viz.evaluation.image_sets import ImageSet
 from simam_viz.evaluation.tiny_imagenet import (

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ...draw import charts
 from ...explain import inspection
-from ...explain.analysis import Block
+from ...explain.blocks import Block
 from ...export import tables
 from ...modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 from .. import state, zoo

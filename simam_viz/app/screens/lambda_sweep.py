@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...checkpoints.loading import short_name
 from ...draw import charts, render
-from ...explain.analysis import OWN_LAMBDAS, lambda_text
+from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
 from .. import zoo
 from ..scene import Part, Scene, Subject

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 from torch import Tensor
 
-from ...explain.analysis import QUANTITIES, Block
+from ...explain.blocks import QUANTITIES, Block
 from ...explain.inspection import CHANNEL_MEASURES
 from .. import state
 from ..scene import Scene
@@ -131,7 +131,7 @@ def own_range() -> bool:
 
 
 def quantity() -> str:
-    """What to show of neurons: one of :data:`simam_viz.explain.analysis.QUANTITIES`."""
+    """What to show of neurons: one of :data:`simam_viz.explain.blocks.QUANTITIES`."""
     return state.control(
         st.selectbox,
         "Show",

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 from ...draw import charts, render
-from ...explain.analysis import QUANTITIES, Block
+from ...explain.blocks import QUANTITIES, Block
 from .. import state
 from . import choose, pictures
 from .takeaway import Shown

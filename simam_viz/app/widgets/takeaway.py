@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from ...checkpoints.loading import LoadedCheckpoint
 from ...draw import render
-from ...explain.analysis import Analysis
+from ...explain.blocks import Analysis
 from ...export import files, report
 from ...export.tables import TABLES, Row, csv_bytes, every_table
 from ...export.tensors import every_tensor, npz_bytes

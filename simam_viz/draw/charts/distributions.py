@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ...explain.analysis import Analysis
+from ...explain.blocks import Analysis
 from ...modules.formulas import ATTENTION_FLOOR
 from . import specification as spec
 from .specification import ChartSpec

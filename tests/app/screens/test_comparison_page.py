@@ -20,8 +20,10 @@ from simam_viz.checkpoints import store
 from simam_viz.checkpoints.loading import LoadedCheckpoint, load_checkpoint, short_name
 from simam_viz.draw import charts, figures, render
 from simam_viz.explain import cam, metrics
-from simam_viz.explain.analysis import Analysis, analyze_together
-from simam_viz.explain.variants import VARIANTS, ablate_blocks, compare
+from simam_viz.explain.ablation import ablate_blocks
+from simam_viz.explain.analysis import analyze_together
+from simam_viz.explain.blocks import Analysis
+from simam_viz.explain.variants import compare
 from simam_viz.photos.samples import list_samples
 from tests.helpers.pages import checked, finished, open_page, text
 from tests.helpers.twins import TWIN, folder_with_twin, put_default
@@ -347,9 +349,3 @@ def test_garbage_in_the_address(name: str, value: str, part: str) -> None:
     app = open_page(PAGE, **({"size": "96"} | ({} if name == "look" else {"look": part}) | {name: value}))
     assert any("does not exist here" in caption.value for caption in app.caption)
     assert name not in app.session_state["view"]
-
-
-def test_the_variants_are_those_on_screen() -> None:
-    from simam_viz.app.screens.gradcam_comparison import columns
-
-    assert set(columns.NOTES) == {*VARIANTS, "twin"}

@@ -16,12 +16,12 @@ from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz import create_model
-from simam_viz.__main__ import main
 from simam_viz.app import sidebar, zoo
 from simam_viz.app.server import freeing, long_task
 from simam_viz.app.widgets import pictures
 from simam_viz.checkpoints import torchvision_weights
-from simam_viz.networks.architectures import count_parameters, multiply_adds
+from simam_viz.cli import main
+from simam_viz.networks.counting import count_parameters, multiply_adds
 from simam_viz.photos.samples import list_samples
 from tests.helpers.authors_networks import ARCHITECTURES, PublishedSimAM, authors_checkpoint, authors_network, saved
 from tests.helpers.models_page import PAGE, everything, field, metrics, open_models, samples_run, upload

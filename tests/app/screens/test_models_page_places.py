@@ -11,7 +11,7 @@ import torch
 import simam_viz
 from simam_viz import insert_simam, load_checkpoint
 from simam_viz.app.screens.models.trying import evidence_sentence
-from simam_viz.networks.architectures import simam_lambdas, usual_places
+from simam_viz.networks.places import simam_lambdas, usual_places
 from tests.helpers.authors_networks import saved
 from tests.helpers.models_page import PAGE, everything, field, metrics, open_models, samples_run, upload
 from tests.helpers.pages import checked, open_page

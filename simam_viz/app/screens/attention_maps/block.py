@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ....draw import charts, render
 from ....explain import inspection
-from ....explain.analysis import Block
+from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
 from ...scene import Scene

@@ -9,9 +9,9 @@ import streamlit as st
 
 from ....draw import render
 from ....explain import inspection
-from ....explain.analysis import Block
+from ....explain.blocks import Block
 from ....lesson.katex import number, signed
-from ....networks.architectures import receptive_field
+from ....networks.geometry import receptive_field
 from ... import state
 from ...pages import leap
 from ...scene import Scene

@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ....draw import charts
-from ....explain import variants
-from ....explain.variants import Ablation
+from ....explain.ablation import Ablation, ablate_blocks
 from ....export.tables import Row
 from ...server import turns
 from ...server.kept import once
@@ -79,6 +78,6 @@ def _most(found: Ablation) -> str:
 def _ablate(asked: Comparison) -> Ablation:
     view = asked.view
     with turns.turn():
-        return variants.ablate_blocks(
+        return ablate_blocks(
             view.loaded, view.photo.image, view.e_lambda, asked.target, view.input_size, fixed_mean=asked.fixed_mean
         )

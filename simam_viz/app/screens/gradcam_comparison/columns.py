@@ -11,26 +11,13 @@ import streamlit as st
 from ....checkpoints.loading import LoadedCheckpoint, short_name
 from ....draw import render
 from ....explain import cam, variants
-from ....explain.analysis import OWN_LAMBDAS, Analysis
-from ....explain.variants import Column
+from ....explain.blocks import OWN_LAMBDAS, Analysis
+from ....explain.variants import Variant
 from ....export.tables import Row
 from ... import sidebar, state, zoo
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import explain
-
-NOTES: dict[Column, str] = {
-    "on": "SimAM in place, at the λ of the sidebar.",
-    "uniform": "Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.",
-    "off": "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
-    "answer here does not show that attention helps.",
-    "twin": "A network of the same shape, trained by the same recipe without SimAM: the fair comparison.",
-}
-_FIXED_NOTE = "SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives."
-_PLAIN_NOTES: dict[Column, str] = {
-    "on": "This network was trained, and runs, without SimAM.",
-    "twin": "A network of the same shape, trained by the same recipe with SimAM.",
-}
 
 
 @dataclass(frozen=True)
@@ -38,14 +25,14 @@ class Comparison:
     """What the controls of the page ask for."""
 
     view: Scene
-    columns: tuple[Column, ...]
+    columns: tuple[str, ...]
     method: str
     block: str
     against: int | None
     fixed_mean: bool
 
     @cached_property
-    def analyses(self) -> dict[Column, Analysis]:
+    def analyses(self) -> dict[str, Analysis]:
         """The photo through every column's network."""
         return self.view.analyses(self.columns, self.fixed_mean, self.against)
 
@@ -54,20 +41,18 @@ class Comparison:
         """Whether the network in hand has no SimAM."""
         return "off" not in self.columns
 
-    @property
-    def titles(self) -> dict[Column, str]:
-        """What each column is called."""
-        if self.plain:
-            return {"on": "This network, without SimAM", "twin": "The twin, with SimAM"}
-        on = "Attention on, mean weight fixed" if self.fixed_mean else "Attention on"
-        return {"on": on, "uniform": "Uniform over positions", "off": "Switched off", "twin": "The twin"}
+    @cached_property
+    def variants(self) -> dict[str, Variant]:
+        """The networks to compare, by name."""
+        return {
+            variant.name: variant
+            for variant in variants.variants(self.view.loaded, self.view.twin, fixed_mean=self.fixed_mean)
+        }
 
     @property
-    def notes(self) -> dict[Column, str]:
-        """What is said below each column."""
-        if self.plain:
-            return _PLAIN_NOTES
-        return NOTES | {"on": _FIXED_NOTE} if self.fixed_mean else NOTES
+    def titles(self) -> dict[str, str]:
+        """What the networks are called on screen, by name."""
+        return {name: variant.title for name, variant in self.variants.items()}
 
     @property
     def target(self) -> int:
@@ -91,14 +76,7 @@ class Comparison:
 
     def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
         """By title, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
-        view, loaded = self.view, self.view.loaded
-        return {
-            self.titles[column]: (
-                variants.network(loaded, column, self.fixed_mean, view.twin if column == "twin" else None),
-                variants.lambda_of(loaded, column, view.e_lambda, self.fixed_mean),
-            )
-            for column in self.columns
-        }
+        return variants.by_title(self.variants.values(), self.view.e_lambda)
 
     def trouble(self, analysis: Analysis, block: str) -> str:
         """Why no heat map is drawn, in a sentence; empty if there is one to draw."""
@@ -121,7 +99,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
         blocks: whether it asks for one block.
         together: whether it shows this photo through every network.
     """
-    columns = variants.columns(view.loaded, view.twin)
+    columns = tuple(variant.name for variant in variants.variants(view.loaded, view.twin))
     if together and state.get("against") is None and state.get("fixed-mean") is None:
         view.analyses(columns)  # the prediction, which comes next, and all the part below needs, in one batch
     target = view.analysis().target
@@ -176,7 +154,7 @@ def heat_maps(asked: Comparison) -> None:
                 f"Prediction: **{short_name(name)}** ({pictures.percent(probability)})  \n"
                 f"Probability of {asked.name(target)}: **{pictures.percent(float(analysis.probabilities[target]))}**{lead}"
             )
-            st.caption(asked.notes[column])
+            st.caption(asked.variants[column].note)
     st.caption(
         f"{asked.method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
         "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
@@ -186,7 +164,7 @@ def heat_maps(asked: Comparison) -> None:
         _difference(asked)
 
 
-def _card(asked: Comparison, key: str, column: Column, block: str, size: int, caption: str | None = None) -> None:
+def _card(asked: Comparison, key: str, column: str, block: str, size: int, caption: str | None = None) -> None:
     """One heat map over the photo; or the photo in grey, and why there is none."""
     analysis = asked.analyses[column]
     trouble = asked.trouble(analysis, block)
@@ -285,7 +263,7 @@ def _difference(asked: Comparison) -> None:
         )
 
 
-def _choose_column(asked: Comparison, label: str, name: str, default: Column) -> Column:
+def _choose_column(asked: Comparison, label: str, name: str, default: str) -> str:
     return state.control(
         st.selectbox, label, list(asked.columns), name=name, default=default,
         parse=state.one_of({column: column for column in asked.columns}), format_func=asked.titles.__getitem__,

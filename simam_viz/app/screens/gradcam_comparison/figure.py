@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from ....draw import figures, render
-from ....explain.analysis import lambda_text
+from ....explain.blocks import lambda_text
 from ... import state
 from ...widgets import pictures
 from .columns import Comparison

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from ....checkpoints.loading import LoadedCheckpoint, default_categories, list_checkpoints
+from ....checkpoints.loading import LoadedCheckpoint, default_categories
+from ....checkpoints.store import list_checkpoints
 from ....checkpoints.weights_file import CheckpointError
-from ....networks.architectures import usual_places
+from ....networks.places import usual_places
 from ... import state, zoo
 from ...sidebar import EACH_ITS_OWN
 from ...zoo import Choice

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ....checkpoints.loading import LoadedCheckpoint
 from ....checkpoints.store import card_path
-from ....networks.architectures import count_parameters, multiply_adds
+from ....networks.counting import count_parameters, multiply_adds
 from ... import state, zoo
 from ...scene import Scene
 from ...sidebar import EACH_ITS_OWN

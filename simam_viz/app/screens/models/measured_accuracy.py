@@ -11,7 +11,7 @@ from ....checkpoints.loading import LoadedCheckpoint
 from ....evaluation.accuracy import accuracy_entry, left_out_sentences, places
 from ....evaluation.data_sets import labelled_photos, list_data_sets
 from ....evaluation.image_sets import LabelledPhotos
-from ....explain.analysis import OWN_LAMBDAS
+from ....explain.blocks import OWN_LAMBDAS
 from ... import state, zoo
 from ...scene import Scene
 from ...server import long_task

@@ -7,7 +7,7 @@ import streamlit as st
 from ....checkpoints import sentences as cards
 from ....checkpoints.loading import LoadedCheckpoint
 from ....draw import charts
-from ....explain.analysis import lambda_text
+from ....explain.blocks import lambda_text
 from ... import state
 from ...widgets import pictures
 from ...widgets.takeaway import Shown

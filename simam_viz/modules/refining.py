@@ -1,0 +1,151 @@
+"""x · sigmoid(1/e*) in as little memory as it takes, and its derivatives, for training and for ``torch.func``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed
+
+_PART = 2**20
+"""Neurons that are worked on at once in training: with a whole batch, every operation would go through main memory."""
+
+
+def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """``x · sigmoid(1/e*)``, every channel's mean μ, and its curvature c = 1/(4(σ² + λ)): 1/e* = d²·c + ½.
+
+    One new map, which holds d², 1/e*, the weights and the result by turns. With ``followed``, in operations alone that
+    forward-mode differentiation and ``torch.func.vmap`` can follow.
+    """
+    wide = _wide(x)
+    # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
+    mean = wide.mean(dim=(2, 3), keepdim=True)
+    work = (wide - mean).pow_(2)
+    others = max(x.shape[2] * x.shape[3] - 1, 1)
+    squares = work.sum(dim=(2, 3), keepdim=True)
+    if wide.dtype is torch.float32 and overflowed(squares):
+        refined, mean, curvature = refined_with_statistics(wide.double(), e_lambda, followed)
+        return refined.to(x.dtype), mean, curvature
+    curvature = squares.add_(others * e_lambda).reciprocal_().mul_(others / 4)
+    if followed or work.is_contiguous():
+        work.mul_(curvature).add_(IMPORTANCE_FLOOR)
+    else:  # one pass is quicker where channels lie side by side, and slower where each has a stretch of memory
+        torch.addcmul(work.new_tensor(IMPORTANCE_FLOOR), work, curvature, out=work)
+    refined = work.sigmoid_().mul_(wide)
+    return refined.to(x.dtype), mean, curvature
+
+
+class Refine(torch.autograd.Function):
+    """:func:`refined_with_statistics` with its gradient by hand: autograd would keep six maps the size of x, this keeps x alone.
+
+    Where the gradient is itself to be differentiated, it is written in operations that autograd follows.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, e_lambda: float) -> Tensor:
+        refined, mean, curvature = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
+        ctx.e_lambda, ctx.statistics = e_lambda, (mean, curvature)
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+        return refined
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody may ask for the gradient of this gradient
+            return _differentiable_gradient(grad, x, ctx.e_lambda), None
+        (gradient,) = in_parts(_gradient, grad, x, *ctx.statistics)
+        return gradient, None
+
+    @staticmethod
+    def jvp(ctx: FunctionCtx, tangent: Tensor, _: None) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return _differential(tangent, x, ctx.e_lambda)
+
+
+class RefineUnderTransforms(Refine):
+    """The same as the transforms of ``torch.func`` want it; PyTorch takes longer to call it, so training does not."""
+
+    @staticmethod
+    def forward(x: Tensor, e_lambda: float) -> Tensor:
+        return refined_with_statistics(x, e_lambda)[0]
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        x, ctx.e_lambda = inputs
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return _differentiable_gradient(grad, x, ctx.e_lambda), None
+
+    @staticmethod
+    def vmap(info: object, in_dims: tuple[int, None], x: Tensor, e_lambda: float) -> tuple[Tensor, int]:
+        # Images do not depend on each other: what is mapped over is one more dimension of the batch.
+        x = x.movedim(in_dims[0], 0)
+        return RefineUnderTransforms.apply(x.flatten(0, 1), e_lambda).unflatten(0, x.shape[:2]), 0
+
+
+def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> tuple[Tensor]:
+    """∂L/∂x from ∂L/∂(refined x), and the statistics that :func:`refined_with_statistics` gives.
+
+    With s = sigmoid(u), u = d²·c + ½, M neurons and p = 2c · grad · x · s(1 − s) · d = ∂L/∂u · ∂u/∂d:
+    ∂L/∂x_i = grad_i·s_i + p_i − mean_j(p_j) − d_i · 4c/(M − 1) · Σ_j p_j·d_j.
+    """
+    wide, grad = _wide(x), _wide(grad)
+    deviation = wide - mean
+    weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
+    direct = grad * weights
+    # p, in the memory of the weights: grad·s · x · (1 − s) · d · 2c
+    through = weights.neg_().add_(1).mul_(direct).mul_(wide).mul_(deviation).mul_(curvature.mul(2))
+    shift = through.mean(dim=(2, 3), keepdim=True)
+    pull = (through * deviation).sum(dim=(2, 3), keepdim=True)
+    pull.mul_(curvature).mul_(4 / max(x.shape[2] * x.shape[3] - 1, 1))
+    through.sub_(shift).sub_(deviation.mul_(pull))
+    return (direct.add_(through).to(x.dtype),)
+
+
+def _differentiable_gradient(grad: Tensor, x: Tensor, e_lambda: float) -> Tensor:
+    """:func:`_gradient` without its short ways: a function of ``grad`` and ``x`` that can be differentiated again."""
+    deviation, curvature, weights, slope = _derivatives(x, e_lambda)
+    grad = _wide(grad)
+    through = grad * slope
+    pull = (through * deviation).sum(dim=(2, 3), keepdim=True) * curvature * (4 / max(x.shape[2] * x.shape[3] - 1, 1))
+    return (grad * weights + through - through.mean(dim=(2, 3), keepdim=True) - deviation * pull).to(x.dtype)
+
+
+def _differential(tangent: Tensor, x: Tensor, e_lambda: float) -> Tensor:
+    """How the refined x moves if x moves along ``tangent``: the transpose of :func:`_differentiable_gradient`."""
+    deviation, curvature, weights, slope = _derivatives(x, e_lambda)
+    tangent = _wide(tangent)
+    moved = tangent - tangent.mean(dim=(2, 3), keepdim=True)
+    pull = (deviation * moved).sum(dim=(2, 3), keepdim=True) * curvature * (4 / max(x.shape[2] * x.shape[3] - 1, 1))
+    return (tangent * weights + slope * (moved - deviation * pull)).to(x.dtype)
+
+
+def _derivatives(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """d, c, the weights s = sigmoid(d²·c + ½), and x · s(1 − s) · 2c·d: the slope of x·s by d where c stays as it is."""
+    mean, variance = channel_statistics(x)
+    wide = _wide(x)
+    deviation = wide - mean
+    curvature = 1 / (4 * (variance + e_lambda))
+    weights = (deviation.square() * curvature + IMPORTANCE_FLOOR).sigmoid()
+    return deviation, curvature, weights, wide * weights * (1 - weights) * 2 * curvature * deviation
+
+
+def in_parts(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple[Tensor, ...]:
+    """What ``work`` gives for ``batches`` whose images do not depend on each other, of so many images at a time."""
+    if batches[0].numel() <= 2 * _PART:
+        return work(*batches)
+    images = max(_PART // batches[0][0].numel(), 1)
+    parts = zip(*(batch.split(images) for batch in batches), strict=True)
+    return tuple(torch.cat(results) for results in zip(*(work(*part) for part in parts), strict=True))
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()

@@ -1,0 +1,103 @@
+"""Private copies of networks that share their weights, and the means to tell which weights those are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from ..modules.simam import RemovedSimAM, SimAM
+from .copies import copied
+
+
+def shared_copy(model: nn.Module) -> nn.Module:
+    """A copy of ``model``'s module tree, in evaluation mode, that shares the memory of its parameters and buffers.
+
+    Hooks, λ and whole modules can be changed on the copy while others use the original. Its parameters ask for no
+    gradient, so a backward pass through it reaches activations only. A tensor that is a plain attribute is copied: networks
+    keep there what a pass may write, such as the grid of a detector's anchors.
+
+    Raises:
+        ValueError: a module defines its own way to be copied, and that fails.
+    """
+    return copied(
+        model, lambda weight: nn.Parameter(weight.detach(), requires_grad=False), lambda buffer: buffer, detached
+    ).eval()
+
+
+@torch.inference_mode(False)
+def own_buffers(model: nn.Module) -> None:
+    """Give ``model``, a private copy, buffers of its own wherever a pass might write into those that it shares.
+
+    Batch norm and its kind write theirs in training mode alone.
+    """
+    made: dict[int, Tensor] = {}  # one that several modules have stays one
+    for module in model.modules():
+        if not isinstance(module, _NORMS):
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    module._buffers[name] = made.setdefault(id(buffer), buffer.clone())
+
+
+_NORMS = (
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d
+)  # fmt: skip
+
+
+@torch.inference_mode(False)
+def detached(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[object, ...]:
+    """Tells where the parameters and buffers of ``model`` lie: equal for networks of the same layers that share them, whatever
+    SimAM does in them.
+
+    It outlives the network: memory that was given back and taken anew is another one.
+
+    Args:
+        leaving_out: names of modules of which nothing is to be told.
+    """
+    found: list[object] = []
+    for name, module in model.named_modules(remove_duplicate=False):
+        if not any(name == place or name.startswith(f"{place}.") for place in leaving_out):
+            found.append((name, SimAM if isinstance(module, (SimAM, RemovedSimAM)) else type(module)))
+            for tensors in (module._parameters, module._buffers):
+                found += [(key, _in_memory(tensor)) for key, tensor in tensors.items() if tensor is not None]
+    return tuple(found)
+
+
+def _in_memory(tensor: Tensor) -> tuple[object, ...]:
+    if tensor.layout != torch.strided:  # a sparse one has no memory of its own to point at
+        return tensor.layout, tensor.shape
+    return (
+        StorageWeakRef(tensor.untyped_storage()),
+        tensor.dtype,
+        tensor.storage_offset(),
+        tensor.shape,
+        tensor.stride(),
+    )
+
+
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256 over the names and values of all parameters and buffers: equal for equal weights, whatever file they came in."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def replace_modules(model: nn.Module, kind: type[nn.Module], make: Callable[[nn.Module], nn.Module]) -> None:
+    """Replace every module of type ``kind`` inside ``model`` by ``make(module)``: one that stands in several places by the
+    same one.
+    """
+    made: dict[nn.Module, nn.Module] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if name and isinstance(module, kind):
+            if module not in made:
+                made[module] = make(module)
+            model.set_submodule(name, made[module])
