@@ -13,7 +13,7 @@ import struct
 import threading
 import weakref
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def test_code_in_a_pickle_does_not_run(tmp_path: Path) -> None:
     ],
     ids=["empty", "text", "broken archive", "no matrix", "no tensors", "unknown shapes", "unknown name"],
 )
-def test_what_is_no_checkpoint_is_one_sentence(source, sentence: str) -> None:
+def test_what_is_no_checkpoint_is_one_sentence(source: Callable[[], str | io.BytesIO], sentence: str) -> None:
     with pytest.raises(CheckpointError, match=sentence) as caught:
         load_checkpoint(source())
     assert "\n" not in str(caught.value)
@@ -208,7 +208,7 @@ def tensor_header(**entry: object) -> bytes:
         (lambda: headed(tensor_header(dtype="X9"), body=b"1234"), "safetensors file is damaged"),
     ],
 )
-def test_hostile_files_are_refused_before_they_unpack(file, sentence: str) -> None:
+def test_hostile_files_are_refused_before_they_unpack(file: Callable[[], io.BytesIO], sentence: str) -> None:
     with pytest.raises(CheckpointError, match=sentence) as caught:
         load_checkpoint(file())
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300

@@ -9,6 +9,7 @@ import io
 import pathlib
 import pickle
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -241,7 +242,7 @@ def numpy_archive() -> io.BytesIO:
         (lambda: io.BytesIO(b"\x89PNG\r\n\x1a\n"), "it is a picture"),
     ],
 )
-def test_another_kind_of_file_is_called_by_its_name(file, sentence: str) -> None:
+def test_another_kind_of_file_is_called_by_its_name(file: Callable[[], io.BytesIO], sentence: str) -> None:
     with pytest.raises(CheckpointError, match=sentence) as caught:
         load_checkpoint(file())
     assert "damaged" not in str(caught.value)

@@ -30,8 +30,9 @@ def analysis(loaded: LoadedCheckpoint, photo: Image.Image) -> Analysis:
 
 @pytest.fixture(scope="module")
 def maps(analysis: Analysis) -> dict[str, Tensor]:
-    """Every method at every block, and the controls."""
-    found = {f"{block.name} {method}": block.heat_map(method).values for block in analysis.blocks for method in METHODS}
+    """Every method at one block, one method at every block, and the controls."""
+    found = {f"layer3.0 {method}": analysis.block("layer3.0").heat_map(method).values for method in METHODS}
+    found |= {f"{block.name} LayerCAM": block.heat_map("LayerCAM").values for block in analysis.blocks}
     return found | metrics.controls((8, 8))
 
 
@@ -56,7 +57,7 @@ softmax = partial(torch.softmax, dim=-1)
 
 def test_torchcam(loaded: LoadedCheckpoint, analysis: Analysis, maps: dict[str, Tensor]) -> None:
     x = loaded.transforms.tensor(analysis.view)
-    assert len(maps) == 8 * 4 + 2
+    assert len(maps) == 4 + 7 + 2
     # Curves as fine as the page draws them for one block and the controls, coarse ones for the others: it is the same code.
     fine = {name for name in maps if name in metrics.CONTROLS or name.startswith("layer3.0")}
     steps = {name: metrics.STEPS if name in fine else 4 for name in maps}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.cli import main
 from simam_viz.export import folder
 from simam_viz.export.folder import Job, Outcome, Settings
@@ -55,7 +56,7 @@ def test_every_photo_gets_its_folder_and_its_line(photos: Path, capsys: pytest.C
     assert "0 of them before" in capsys.readouterr().out
 
 
-def test_a_run_that_is_broken_off_goes_on(photos: Path, loaded, tmp_path: Path) -> None:
+def test_a_run_that_is_broken_off_goes_on(photos: Path, loaded: LoadedCheckpoint, tmp_path: Path) -> None:
     job, out = Job(loaded, Settings(input_size=64)), tmp_path / "out"
     found = folder.photos_in(photos, out)
 

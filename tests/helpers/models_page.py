@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
 
 from tests.helpers.pages import checked, open_page
@@ -23,7 +25,7 @@ def everything(app: AppTest) -> str:
     return " ".join(text.value for text in texts)
 
 
-def field(app: AppTest, kind: str, label: str):
+def field(app: AppTest, kind: str, label: str) -> Any:
     return next(each for each in getattr(app, kind) if each.label == label)
 
 

@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from streamlit import runtime
 from streamlit.runtime.app_session import AppSession
@@ -23,6 +25,7 @@ from streamlit.web import cli
 
 from simam_viz.explain import analysis
 
+T = TypeVar("T")
 WATCHED = ("AppSession", "Upload", "Photo", "Analysis")
 PRIVATE = {
     Runtime: ["_session_mgr"],
@@ -76,8 +79,8 @@ def _hidden(name: str) -> property:
     return property(get, lambda self, value: self.__dict__.__setitem__(kept, value))
 
 
-def _slower(work):
-    def slow(*arguments, **options):
+def _slower(work: Callable[..., T]) -> Callable[..., T]:
+    def slow(*arguments: Any, **options: Any) -> T:
         time.sleep(1)
         return work(*arguments, **options)
 

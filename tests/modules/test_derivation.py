@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -150,7 +151,7 @@ def test_every_displayed_identity_has_a_check() -> None:
     assert (ROOT / "docs" / "derivation.md").read_text(encoding="utf-8").count("$$") == 2 * len(labels)
 
 
-def random_channels(count: int = 2000):
+def random_channels(count: int = 2000) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
     """Channels of 2 to 200 neurons, of any scale and offset; (target, others, λ)."""
     rng = np.random.default_rng(0)
     for _ in range(count):

@@ -8,7 +8,7 @@ import logging
 import threading
 import weakref
 from collections import OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,7 +71,7 @@ class Settings:
     names: list[str] = dataclasses.field(default_factory=list)
 
 
-def endless():
+def endless() -> Iterator[int]:
     while True:
         yield 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_nothing_is_decoded_of_what_is_too_large(monkeypatch: pytest.MonkeyPatch
         open_image(bytes(20 * MEGABYTE + 1))
 
 
-def test_sources_that_cannot_be_read(tmp_path) -> None:
+def test_sources_that_cannot_be_read(tmp_path: Path) -> None:
     closed = io.BytesIO(b"x")
     closed.close()
     for source in (closed, io.StringIO("text"), tmp_path, "a\0b", str(tmp_path / "none")):

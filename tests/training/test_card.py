@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,9 @@ def read(out: Path, name: str) -> dict:
 
 
 @pytest.mark.parametrize("name", [SIMAM, PLAIN])
-def test_evaluate_gives_the_numbers_of_the_card(root: Path, weights: Path, tmp_path: Path, name: str, capsys) -> None:
+def test_evaluate_gives_the_numbers_of_the_card(
+    root: Path, weights: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = shutil.copytree(weights, tmp_path / "weights")  # evaluate writes into the card
     card = read(weights, name)
     command = ["evaluate", *data_arguments(root), "--checkpoint", str(weights / f"{name}.safetensors")]
@@ -186,7 +189,12 @@ def test_the_batched_pointing_game_equals_analyze_image_by_image(root: Path, wei
 
 
 def test_the_validation_images_are_read_once(
-    root: Path, runs: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    root: Path,
+    runs: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = shutil.copytree(weights, tmp_path / "weights")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
@@ -225,7 +233,7 @@ def test_a_run_that_replaces_another_takes_no_twin_of_another_recipe(
     assert read(out, PLAIN)["seed"] == 1 and read(out, SIMAM)["accuracy"] == read(weights, SIMAM)["accuracy"]
 
 
-def damage_json(change):
+def damage_json(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     def damage(run: Path) -> None:
         facts = json.loads((run / "run.json").read_text())
         change(facts)
@@ -234,7 +242,7 @@ def damage_json(change):
     return damage
 
 
-def damage_weights(change):
+def damage_weights(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], None]:
     def damage(run: Path) -> None:
         tensors = safetensors.torch.load_file(run / "final.safetensors")
         change(tensors)
@@ -261,7 +269,14 @@ def damage_weights(change):
         (damage_weights(lambda tensors: tensors["fc.bias"].fill_(1e6)), "half precision cannot hold"),
     ],
 )
-def test_a_damaged_run_is_one_sentence(damage, sentence: str, root: Path, runs: Path, tmp_path: Path, capsys) -> None:
+def test_a_damaged_run_is_one_sentence(
+    damage: Callable[[Path], object],
+    sentence: str,
+    root: Path,
+    runs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = shutil.copytree(runs / "simam", tmp_path / "run")
     damage(run)
     assert make(root, run, tmp_path / "out") == 2
@@ -275,7 +290,7 @@ def test_a_damaged_run_is_one_sentence(damage, sentence: str, root: Path, runs: 
     [("../mine", "{}", "is no name"), ("mine", "[]", "is not a JSON object")],
 )
 def test_a_name_or_folder_that_cannot_be_is_one_sentence(
-    name: str, card: str, sentence: str, root: Path, runs: Path, tmp_path: Path, capsys
+    name: str, card: str, sentence: str, root: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "theirs.json").write_text(card)
     assert make(root, runs / "simam", tmp_path, "--name", name) == 2

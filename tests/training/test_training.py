@@ -27,6 +27,7 @@ from simam_viz.evaluation.accuracy import Answers, predict, top_k_accuracy
 from simam_viz.evaluation.image_sets import ImageSet
 from simam_viz.evaluation.tiny_imagenet import (
     HELD_OUT_PER_CLASS,
+    TrainingData,
     choose_held_out,
     load_training_data,
     load_validation,
@@ -38,7 +39,7 @@ from simam_viz.training.batches import augment, enlarge, generator, normalise
 from simam_viz.training.curves import Epoch, write_csv, write_png
 from simam_viz.training.precision import autocast, native_precision
 from simam_viz.training.recipe import Recipe, format_stages, parse_stages
-from simam_viz.training.run import Run, _Pace, train
+from simam_viz.training.run import Progress, Run, _Pace, train
 from tests.helpers.project import ROOT
 from tests.helpers.small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
@@ -69,7 +70,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def data(root: Path):
+def data(root: Path) -> TrainingData:
     return load_training_data(root, root / "cache", root / "held_out.txt")
 
 
@@ -116,7 +117,7 @@ def test_killed_and_resumed_equals_uninterrupted(root: Path, tmp_path: Path) -> 
     assert len(facts["hardware"]) == 1 and facts["seconds"] >= float(rows[1]["seconds"]) - 1e-3
 
 
-def test_a_state_of_another_run_is_refused(data) -> None:
+def test_a_state_of_another_run_is_refused(data: TrainingData) -> None:
     state = Run(data, RECIPE, "resnet18", "simam").state()
     with pytest.raises(ValueError, match="another run"):
         Run(data, RECIPE, "resnet18", "none").load_state(state)
@@ -124,7 +125,7 @@ def test_a_state_of_another_run_is_refused(data) -> None:
         Run(data, replace(RECIPE, weight_decay=0.0), "resnet18", "simam").load_state(state)
 
 
-def test_twins_start_alike_and_see_the_same(data) -> None:
+def test_twins_start_alike_and_see_the_same(data: TrainingData) -> None:
     simam, plain = (Run(data, RECIPE, "resnet18", attention) for attention in ("simam", "none"))
     for (name, ours), (other, theirs) in zip(
         simam.model.state_dict().items(), plain.model.state_dict().items(), strict=True
@@ -144,7 +145,7 @@ def test_twins_start_alike_and_see_the_same(data) -> None:
     assert not torch.equal(other_seed.batch(0)[0], seen["simam"][0])
 
 
-def test_an_epoch_shows_every_image_once_and_none_held_out(data) -> None:
+def test_an_epoch_shows_every_image_once_and_none_held_out(data: TrainingData) -> None:
     run = Run(data, replace(RECIPE, batch_size=5, crop_area=(1.0, 1.0), crop_aspect=(1.0, 1.0)), "resnet18", "none")
     shown = [image.mean(dim=(1, 2)) for step in range(run.steps_an_epoch) for image in run.batch(step)[0]]
     every = enlarge(data.training.take(np.arange(30))[0], 32).mean(dim=(2, 3))
@@ -154,7 +155,7 @@ def test_an_epoch_shows_every_image_once_and_none_held_out(data) -> None:
     assert [run.batch(step)[1].tolist() for step in range(6)] != [run.batch(6 + step)[1].tolist() for step in range(6)]
 
 
-def test_data_is_read_in_the_official_order(root: Path, data) -> None:
+def test_data_is_read_in_the_official_order(root: Path, data: TrainingData) -> None:
     assert data.wnids == CLASSES
     assert Counter(data.training.labels.tolist()) == {0: 10, 1: 10, 2: 10}
     assert data.held_out.labels.tolist() == [0, 0, 1, 1, 2, 2]
@@ -259,7 +260,9 @@ def test_stages_are_read_and_written() -> None:
         ("64x0", "1 to 1000 epochs"),
     ],
 )
-def test_stages_that_make_no_sense_are_one_sentence(text: str, sentence: str, tmp_path: Path, capsys) -> None:
+def test_stages_that_make_no_sense_are_one_sentence(
+    text: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--stages", text]) == 2
     error = capsys.readouterr().err
     assert sentence in error and error.count("\n") == 1
@@ -298,7 +301,9 @@ def test_precision_is_found_by_real_passes(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "toaster", "meta"])
-def test_a_device_that_is_not_there_is_one_sentence(name: str, tmp_path: Path, capsys) -> None:
+def test_a_device_that_is_not_there_is_one_sentence(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--device", name])
     assert f"'{name}'" in capsys.readouterr().err
@@ -306,7 +311,7 @@ def test_a_device_that_is_not_there_is_one_sentence(name: str, tmp_path: Path, c
 
 
 @pytest.mark.long
-def test_a_run_may_go_on_in_another_precision_and_tells(data, tmp_path: Path) -> None:
+def test_a_run_may_go_on_in_another_precision_and_tells(data: TrainingData, tmp_path: Path) -> None:
     """Each precision is used for training and measuring alike, and run.json names both."""
     used: list[set[torch.dtype]] = []
     for precision, killed in (("float32", True), ("bfloat16", False)):
@@ -315,7 +320,7 @@ def test_a_run_may_go_on_in_another_precision_and_tells(data, tmp_path: Path) ->
         for model in (run.model, run.average):
             model.conv1.register_forward_hook(lambda module, inputs, output, seen=seen: seen.add(output.dtype))
 
-        def stop(progress, run: Run = run, killed: bool = killed) -> None:
+        def stop(progress: Progress, run: Run = run, killed: bool = killed) -> None:
             if killed and run.step > run.steps_an_epoch:
                 raise InterruptedError
 
@@ -328,7 +333,7 @@ def test_a_run_may_go_on_in_another_precision_and_tells(data, tmp_path: Path) ->
     assert [row["epoch"] for row in facts["curves"]] == [1, 2]
 
 
-def test_weight_decay_spares_biases_and_norms(data) -> None:
+def test_weight_decay_spares_biases_and_norms(data: TrainingData) -> None:
     run = Run(data, RECIPE, "resnet18", "simam")
     decay = {id(p): group["weight_decay"] for group in run.optimizer.param_groups for p in group["params"]}
     for name, parameter in run.model.named_parameters():
@@ -336,7 +341,7 @@ def test_weight_decay_spares_biases_and_norms(data) -> None:
         assert decay[id(parameter)] == (RECIPE.weight_decay if is_weight else 0.0), name
 
 
-def test_averaged_weights_follow_the_trained_ones(data) -> None:
+def test_averaged_weights_follow_the_trained_ones(data: TrainingData) -> None:
     run = Run(data, RECIPE, "resnet18", "simam")
     expected = run.model.fc.weight.detach().clone()
     for step in range(3):
@@ -346,7 +351,7 @@ def test_averaged_weights_follow_the_trained_ones(data) -> None:
     assert not torch.allclose(run.average.fc.weight, run.model.fc.weight, atol=1e-6)
 
 
-def test_batch_norm_statistics_are_those_of_the_epochs_first_batches(data) -> None:
+def test_batch_norm_statistics_are_those_of_the_epochs_first_batches(data: TrainingData) -> None:
     """Plain averages over the batches, computed with the averaged weights, whatever was collected in training."""
     run = Run(data, RECIPE, "resnet18", "simam", "float32")
     for _ in range(run.steps_an_epoch):
@@ -396,7 +401,7 @@ def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.csv", "curves.png"]
 
 
-def test_time_left_knows_that_larger_images_take_longer(data) -> None:
+def test_time_left_knows_that_larger_images_take_longer(data: TrainingData) -> None:
     """At the rates that two cores reach, the first step already tells the whole run's time within a tenth."""
     rates = {64: 230, 96: 165, 128: 110, 160: 70}
     run = Run(data, SmallRecipe(stages=((64, 6), (96, 5), (128, 2), (160, 1))), "resnet18", "none")
@@ -408,7 +413,9 @@ def test_time_left_knows_that_larger_images_take_longer(data) -> None:
     assert progress.images_per_second == pytest.approx(230)
 
 
-def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_train_command(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("simam_viz.cli.train_command.Recipe", SmallRecipe)
     monkeypatch.setattr("simam_viz.cli.train_command.keep_freed_memory", lambda: None)
     parser = command_parser()
@@ -428,7 +435,9 @@ def test_train_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "epoch 1/1 · 32 px · step 5/5" in printed and "min left" in printed and "top-1" in printed
 
 
-def test_evaluate_command(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_evaluate_command(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("simam_viz.cli.evaluate_command.keep_freed_memory", lambda: None)
     model = create_model("resnet18", "simam", num_classes=3)
     nn.init.zeros_(model.fc.weight)
@@ -460,7 +469,7 @@ def test_evaluate_command(root: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     "names", [("c1", "c0"), ("red_thing", "GREEN"), ("x", "y", "z")], ids=["ids", "names", "order"]
 )
 def test_evaluate_on_a_folder_for_each_class(
-    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two photos a class, of many sizes; the network always says the second class, which two of them are."""
     monkeypatch.setattr("simam_viz.cli.evaluate_command.keep_freed_memory", lambda: None)

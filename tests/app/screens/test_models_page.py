@@ -20,6 +20,7 @@ from simam_viz.app import sidebar, zoo
 from simam_viz.app.server import freeing, long_task
 from simam_viz.app.widgets import pictures
 from simam_viz.checkpoints import torchvision_weights
+from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.cli import main
 from simam_viz.networks.counting import count_parameters, multiply_adds
 from simam_viz.photos.samples import list_samples
@@ -434,7 +435,7 @@ def test_loading_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     reading, go_on = threading.Event(), threading.Event()
     load = zoo.load_checkpoint
 
-    def slowly(path: str):
+    def slowly(path: str) -> LoadedCheckpoint:
         if "slow" in str(path):
             reading.set()
             assert go_on.wait(60)

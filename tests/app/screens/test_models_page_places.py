@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz import insert_simam, load_checkpoint
@@ -20,7 +21,7 @@ from tests.helpers.small_networks import network, other, weights
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
-def own(app) -> simam_viz.checkpoints.loading.LoadedCheckpoint:
+def own(app: AppTest) -> simam_viz.checkpoints.loading.LoadedCheckpoint:
     return app.session_state["own-checkpoints"][app.session_state["view"]["checkpoint"]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from streamlit.delta_generator import DeltaGenerator
@@ -23,7 +23,7 @@ class Gone(BaseException):
     """As Streamlit's own signals to a script that nobody looks at any more."""
 
 
-def until(condition, seconds: float = 20) -> None:
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came"
