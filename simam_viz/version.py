@@ -1,3 +1,3 @@
 """The version of this software, as reports and exported files state it."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

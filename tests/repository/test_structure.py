@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import tomllib
 from pathlib import Path
+
+import pytest
 
 import simam_viz
 from simam_viz.photos.samples import SAMPLES_FOLDER, list_samples
@@ -54,7 +57,22 @@ def test_only_journeys_need_a_browser() -> None:
 def test_pages_are_thin() -> None:
     for path in PAGES:
         assert not {name for name in imports(path) if name.split(".")[0] in ("torch", "torchvision")}, path
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 140, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 10, path
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    """Unless its first lines say why."""
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 400 or "Longer than 400 lines" in text[:800], path
+
+
+@pytest.mark.parametrize(("extra", "file"), [(None, ""), ("dev", "-dev"), ("bench", "-bench")])
+def test_the_package_needs_what_the_requirements_say(extra: str | None, file: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    lines = (ROOT / f"requirements{file}.txt").read_text(encoding="utf-8").splitlines()
+    assert said == [line for line in lines if line and not line.startswith(("-r", "#"))]
 
 
 def test_every_page_is_in_the_navigation() -> None:
