@@ -11,7 +11,8 @@ from .modules.formulas import attention, energy, importance
 from .modules.simam import SimAM
 from .networks.architectures import create_model
 from .networks.places import insert_simam
-from .photos.images import ImageError, open_image
+from .photos.bombs import ImageError
+from .photos.images import open_image
 
 __version__ = version.VERSION
 

@@ -17,7 +17,8 @@ from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.accuracy import labelled_photos, open_photo
 from ..explain import cam, metrics, survey, variants
 from ..networks.architectures import residual_blocks
-from ..photos.images import ImageError, check_input_size
+from ..photos.bombs import ImageError
+from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
 
 

@@ -58,6 +58,7 @@ class Comparison:
 
     @property
     def target(self) -> int:
+        """The class that all heat maps explain."""
         return self.view.analysis().target
 
     def name(self, index: int) -> str:
@@ -72,6 +73,7 @@ class Comparison:
 
     @property
     def scale(self) -> render.Scale:
+        """Of the heat maps."""
         return dataclasses.replace(render.CAM_SCALE, label=f"{self.method}, over its own maximum")
 
     def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
