@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -32,12 +33,14 @@ Index = Annotated[str, Meta(pattern=r"^[0-9]{1,6}$")]
 class _Entry(Struct, frozen=True, omit_defaults=True): ...
 
 
-class Normalisation(_Entry):
+class Normalisation(_Entry, frozen=True):
+    """Of the network's input, by channel."""
+
     mean: tuple[Number, Number, Number] | None = None
     std: tuple[Positive, Positive, Positive] | None = None
 
 
-class Accuracy(_Entry):
+class Accuracy(_Entry, frozen=True):
     """In percent, over so many images."""
 
     top1: Percent
@@ -47,25 +50,31 @@ class Accuracy(_Entry):
     how: Text | None = None
 
 
-class PublishedAccuracy(_Entry):
+class PublishedAccuracy(_Entry, frozen=True):
+    """As published elsewhere, in percent."""
+
     top1: Percent
     top5: Percent
     images: Count
 
 
-class SizeAccuracy(_Entry):
+class SizeAccuracy(_Entry, frozen=True):
+    """At one input size, in percent."""
+
     top1: Percent
     top5: Percent
 
 
-class AccuracyBySize(_Entry):
+class AccuracyBySize(_Entry, frozen=True):
+    """At several input sizes, over so many images."""
+
     images: Count | None = None
     how: Text | None = None
     values: dict[Index, SizeAccuracy] = {}
     """By the side of the input in pixels."""
 
 
-class Reading(_Entry):
+class Reading(_Entry, frozen=True):
     """What an earlier reading of the validation images gave."""
 
     top1: Percent
@@ -74,7 +83,9 @@ class Reading(_Entry):
     preprocessing: Text
 
 
-class Epoch(_Entry, kw_only=True):
+class Epoch(_Entry, frozen=True, kw_only=True):
+    """One epoch of the training: input size, mean loss, and accuracy on held-out images in percent."""
+
     epoch: Count
     px: Pixels
     seconds: Number = 0.0
@@ -83,34 +94,42 @@ class Epoch(_Entry, kw_only=True):
     top5: Percent
 
 
-class ConfusedPair(_Entry):
+class ConfusedPair(_Entry, frozen=True):
+    """A class that is taken for another one on so many images."""
+
     true: Name
     predicted: Name
     images: Count
 
 
-class PointingGame(_Entry):
+class PointingGame(_Entry, frozen=True):
+    """How often the peak of Grad-CAM, and the middle of the image, lie in the object's box, in percent."""
+
     grad_cam: Percent
     centre: Percent
     images: Count
     how: Text | None = None
 
 
-class RightAnswers(_Entry):
+class RightAnswers(_Entry, frozen=True):
+    """Which images of a data set were answered rightly, in an order that is told."""
+
     order: Name
     images: Count
     bits: str
     """Base64, a bit an image."""
 
 
-class KnownLogits(_Entry):
+class KnownLogits(_Entry, frozen=True):
+    """Logits of the samples, for whoever loads the file to check."""
+
     input_size: Pixels
     tolerance: Positive
     values: dict[Name, dict[Index, Number]]
     """By sample and class number."""
 
 
-class TwinDifference(_Entry, kw_only=True):
+class TwinDifference(_Entry, frozen=True, kw_only=True):
     """Top-1 of the first minus top-1 of the second, in percentage points, with its 95 % interval."""
 
     first: Name
@@ -215,7 +234,7 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
             raise CheckpointError(f"The entry {entry} of {of} makes no sense; mend or remove it.") from None
 
     @classmethod
-    def read(cls, data: bytes, name: str) -> Card:
+    def read(cls, data: builtins.bytes, name: str) -> Card:
         """The card in a file of that name; ``CheckpointError`` if it is no JSON object, or as :meth:`of` raises it."""
         try:
             content = json.loads(data.decode("utf-8-sig")) if len(data) <= MAX_BYTES else None
@@ -235,7 +254,8 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         """What the card says, of plain types. Not to be changed."""
         said = msgspec.to_builtins(self)
         more = said.pop("more", {})
-        return json.loads(json.dumps(said | more))
+        entries: dict[str, Any] = json.loads(json.dumps(said | more))
+        return entries
 
     def __getitem__(self, entry: str) -> Any:
         return self.entries[entry]
@@ -250,15 +270,19 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         return entry in self.entries
 
     def get(self, entry: str, default: Any = None) -> Any:
+        """What the card says under a name, as a plain type; ``default`` where it says nothing."""
         return self.entries.get(entry, default)
 
     def keys(self) -> Any:
+        """The names of what it says."""
         return self.entries.keys()
 
     def values(self) -> Any:
+        """What it says, as plain types."""
         return self.entries.values()
 
     def items(self) -> Any:
+        """Names and what is said under them."""
         return self.entries.items()
 
     def __eq__(self, other: object) -> bool:

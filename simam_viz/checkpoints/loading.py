@@ -68,6 +68,7 @@ class Transforms:
         return (pixels - mean) / std
 
     def __call__(self, image: ImageSource) -> Tensor:
+        """An image as normalised input (3, S, S), float32."""
         return self.tensor(self.view(image))
 
 
@@ -105,7 +106,8 @@ class LoadedCheckpoint:
     @property
     def trained_with_simam(self) -> bool | None:
         """Whether the weights were trained with SimAM in place; ``None`` where nothing says."""
-        return self.card.get("trained_with_simam")
+        said: bool | None = self.card.get("trained_with_simam")
+        return said
 
     @property
     def attends(self) -> bool:
@@ -350,6 +352,8 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
 def _network(card: Card) -> nn.Module:
     """The network that a whole card describes, without memory or values for the weights that are about to be put in."""
     own, places = card.e_lambda, card.simam_at or ()
+    assert card.arch is not None and card.num_classes is not None and own is not None
+    model: nn.Module
     try:
         with torch.device("meta"):
             if card.attention != "simam":
@@ -357,17 +361,20 @@ def _network(card: Card) -> nn.Module:
                     raise ValueError(f"it names the attention {card.attention!r}, whose tensors are not there")
                 if isinstance(own, dict):
                     raise ValueError("its entry e_lambda gives λ by place, but there is no SimAM")
-                return create_model(card.arch, card.attention, card.num_classes)
+                model = create_model(card.arch, "none", card.num_classes)
+                return model
             if not places:
                 raise ValueError("it names SimAM and no place for it (entry simam_at)")
             lambdas = own if isinstance(own, dict) else dict.fromkeys(places, own)
             if lambdas.keys() != set(places):
                 raise ValueError("its entry e_lambda must give λ for each place of simam_at")
-            return create_simam_model(card.arch, lambdas, card.num_classes)
+            model = create_simam_model(card.arch, lambdas, card.num_classes)
+            return model
     except ValueError as error:
         raise CheckpointError(f"The card does not fit the weights: {str(error).rstrip('.')}.") from None
 
 
 def _transforms(card: Card) -> Transforms:
     normalisation = card.normalisation
+    assert card.input_size is not None and normalisation is not None
     return Transforms(card.input_size, normalisation.mean or IMAGENET_MEAN, normalisation.std or IMAGENET_STD)

@@ -123,7 +123,7 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
         filled=filled,
         simam_at=named.simam_at,
     )
-    weights = {name: weights.get(name, counters.get(name)) for name in expected}
+    weights = {name: weights[name] if name in weights else counters[name] for name in expected}
     weights |= {name: weights[name].reshape(-1)[:1].sum() for name in counters}
     return Recognised(named.arch, len(weights[_head(named.arch)]), weights, match)
 
@@ -329,7 +329,8 @@ def _layers(arch: str) -> frozenset[str]:
 @functools.cache
 def _plain(arch: str) -> nn.Module:
     with torch.device("meta"):
-        return create_model(arch, "none")
+        model: nn.Module = create_model(arch, "none")
+        return model
 
 
 def _head(arch: str) -> str:

@@ -17,6 +17,7 @@ CODE = ("Command", "SimAM behind", "File", "SHA-256")
 
 
 def accuracy_sentence(card: Card) -> str:
+    """Top-1 and top-5 on the validation images."""
     accuracy = card.accuracy
     if accuracy is None:
         return ""
@@ -27,6 +28,7 @@ def accuracy_sentence(card: Card) -> str:
 
 
 def earlier_readings_sentence(card: Card) -> str:
+    """What the validation images said when they had been read before."""
     if not card.earlier_readings:
         return ""
     told = "; ".join(
@@ -38,6 +40,7 @@ def earlier_readings_sentence(card: Card) -> str:
 
 
 def calibration_sentence(card: Card) -> str:
+    """How far its probabilities are from how often it is right."""
     error = card.expected_calibration_error
     if error is None:
         return ""
@@ -48,6 +51,7 @@ def calibration_sentence(card: Card) -> str:
 
 
 def pointing_sentence(card: Card) -> str:
+    """How often Grad-CAM peaks on the object."""
     game = card.pointing_game
     if game is None:
         return ""
@@ -58,6 +62,7 @@ def pointing_sentence(card: Card) -> str:
 
 
 def twin_sentence(card: Card) -> str:
+    """Whether the twin is better, with the interval of the difference."""
     told = card.twin_difference
     if told is None:
         return ""
@@ -108,7 +113,7 @@ def size_rows(card: Card) -> list[Row]:
 
 def class_rows(card: Card, best: int | None = None) -> list[Row]:
     """Top-1 of every class, the best first; with ``best``, only so many from either end."""
-    rows = [
+    rows: list[Row] = [
         {"class": short_name(name), "top-1 (%)": share}
         for name, share in zip(card.categories or (), card.class_accuracy, strict=False)
         if share is not None

@@ -36,6 +36,7 @@ class CheckpointInfo:
 
     @property
     def title(self) -> str:
+        """As the card has it; its name where it has none."""
         return self.card.title or self.name
 
     @property
@@ -108,7 +109,7 @@ def read_card(path: Path) -> Card:
     return Card.read(data, card.name)
 
 
-def write_card(path: Path, card: Mapping[str, Any]) -> Path:
+def write_card(path: Path, card: Card | Mapping[str, Any]) -> Path:
     """Put ``card`` beside the weights at ``path``, whole or not at all; ``OSError`` where that is not allowed."""
     target = card_path(path)
     text = (card if isinstance(card, Card) else Card.of(card, target.name)).text

@@ -98,7 +98,7 @@ def shown(name: str) -> str:
     return printable if len(printable) <= 80 else f"{printable[:77]}…"
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
+def shape_text(shape: tuple[int | str, ...]) -> str:
     """A shape as it stands in sentences: ``"(64 × 3 × 7 × 7)"``."""
     return "(" + " × ".join(map(str, shape)) + ")"
 
@@ -259,7 +259,7 @@ def _check_pickles(data: bytes) -> None:
     try:
         for _ in range(4):
             for _, _, position in pickletools.genops(stream):
-                if position > _MAX_PICKLE:
+                if (position or 0) > _MAX_PICKLE:
                     raise CheckpointError(_TOO_LONG)
             if stream.tell() == len(data):
                 return  # a single pickle, which torch.load judges

@@ -35,8 +35,9 @@ class Ablation:
     """By block: its probability with SimAM removed from that block alone."""
 
     def impossible(self, classes: int) -> bool:
-        """Whether the network finds the class impossible (:data:`simam_viz.explain.blocks.IMPOSSIBLE`) among so many, and nothing
-        that is done to one block lifts it to what guessing would give it.
+        """Whether the network finds the class impossible (:data:`simam_viz.explain.blocks.IMPOSSIBLE`) among so many.
+
+        And nothing that is done to one block lifts it to what guessing would give it.
         """
         best = max(self.on, *self.uniform.values(), *self.off.values())
         return self.on < IMPOSSIBLE / classes and best < 1 / classes

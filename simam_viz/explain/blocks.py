@@ -70,7 +70,7 @@ class Block:
             activations=self.activations[:0].clone(),
             gradients=self.gradients[:0].clone(),
         )
-        block._heat_maps.update({method: self.heat_map(method) for method in METHODS})
+        block._heat_maps.update({method: self.heat_map(method) for method in METHODS})  # noqa: SLF001  (of its own kind)
         return block
 
     @property
@@ -117,7 +117,8 @@ class Block:
     def quantity(self, name: str) -> Tensor:
         """One of :data:`QUANTITIES`; ``ValueError`` for any other name."""
         attributes = ("attention", "importance", "energy", "features", "refined")
-        return getattr(self, attributes[QUANTITIES.index(name)])
+        values: Tensor = getattr(self, attributes[QUANTITIES.index(name)])
+        return values
 
 
 @dataclass(frozen=True, eq=False)

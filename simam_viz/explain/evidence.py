@@ -24,8 +24,9 @@ _CLEAR = 1.5
 
 @dataclass(frozen=True)
 class Evidence:
-    """How far what reaches batch norm behind SimAM lies from what it saw in training, in halvings or doublings of its variance,
-    beyond what the batch norm before SimAM tells of the photos themselves.
+    """How far what reaches batch norm behind SimAM lies from what it saw in training.
+
+    In halvings or doublings of its variance, beyond what the batch norm before SimAM tells of the photos themselves.
     """
 
     with_simam: float = 0.0
@@ -73,7 +74,14 @@ def training_evidence(loaded: LoadedCheckpoint, images: Iterable[Image.Image]) -
 
 
 def _untouched(norm: nn.BatchNorm2d) -> bool:
-    return not bool(norm.running_mean.any()) and bool((norm.running_var == 1).all())
+    mean, variance = _moments(norm)
+    return not bool(mean.any()) and bool((variance == 1).all())
+
+
+def _moments(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Mean and variance that batch norm stored."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    return norm.running_mean, norm.running_var
 
 
 def _distance(loaded: LoadedCheckpoint, attention: Attention, blocks: list[str], inputs: list[Tensor]) -> float:
@@ -96,16 +104,21 @@ def _distance(loaded: LoadedCheckpoint, attention: Attention, blocks: list[str],
         for x in inputs:
             model(x)
 
-    def doublings(norm: nn.Module) -> Tensor:
+    def doublings(norm: nn.BatchNorm2d) -> Tensor:
         mean, square = (torch.stack(parts).mean(dim=0) for parts in zip(*moments[norm], strict=True))
         variance = (square - mean.square()).clamp_min(1e-12)
-        return (variance / norm.running_var.double().clamp_min(1e-12)).log2().median()
+        return (variance / _moments(norm)[1].double().clamp_min(1e-12)).log2().median()
 
     return float(torch.stack([(doublings(behind) - doublings(before)).abs() for before, behind in norms]).mean())
 
 
-def _norms_around(block: nn.Module) -> tuple[nn.Module, nn.Module] | None:
+def _norms_around(block: nn.Module) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d] | None:
     """The batch norms before and behind where SimAM sits; ``None`` for a block that has none before it."""
-    if isinstance(block, InvertedResidual):
-        return (block.conv[0][1], block.conv[1][1]) if len(block.conv) == 4 else None
-    return block.bn1, block.bn2
+    if not isinstance(block, InvertedResidual):
+        before, behind = block.bn1, block.bn2
+    elif len(block.conv) == 4:
+        before, behind = block.conv[0][1], block.conv[1][1]
+    else:
+        return None
+    assert isinstance(before, nn.BatchNorm2d) and isinstance(behind, nn.BatchNorm2d)
+    return before, behind

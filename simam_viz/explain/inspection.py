@@ -118,9 +118,12 @@ class BlockSummary:
 def summarise(block: Block) -> BlockSummary:
     """One block in numbers."""
     weights = block.attention
+    channels, rows, columns = weights.shape
     return BlockSummary(
         block.name,
-        *weights.shape,
+        channels,
+        rows,
+        columns,
         mean_weight=float(weights.mean()),
         highest_weight=float(weights.max()),
         spread=float(weights.std(correction=0)),

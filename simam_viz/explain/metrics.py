@@ -168,7 +168,8 @@ def controls(shape: tuple[int, int]) -> dict[str, Tensor]:
 def blurred(x: Tensor) -> Tensor:
     """A normalised input (3, S, S) out of focus: through a Gaussian of σ = 5/224 · S."""
     sigma = 5 / 224 * x.shape[-1]
-    return gaussian_blur(x, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
+    unsharp: Tensor = gaussian_blur(x, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
+    return unsharp
 
 
 class Probe:

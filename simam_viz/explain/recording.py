@@ -74,7 +74,7 @@ class Recording:
         for module, name in attending.items():
             each = module.each if isinstance(module, EachSimAM) else [module] * len(networks)
             self._simams[name] = _simams(each, networks)
-            alone = in_block[around.get(module)] != 1 or name in explained_alone
+            alone = module not in around or in_block[around[module]] != 1 or name in explained_alone
             self._watch(module, name, alone)
         for name, block in blocks.items():
             self._watch_block(block, name)

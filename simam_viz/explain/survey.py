@@ -98,7 +98,8 @@ def findings(
             target = analysis.target
             found = analysis.block(block)
             heat = {method: found.heat_map(method) for method in methods}
-            maps = {method: map_.values for method, map_ in heat.items()} | controls(tuple(found.activations.shape[1:]))
+            height, width = found.activations.shape[1:]
+            maps = {method: map_.values for method, map_ in heat.items()} | controls((height, width))
             troubles = {method: "all zero" for method, map_ in heat.items() if map_.empty}
             if same_class:
                 troubles = dict.fromkeys(maps, same_class)
@@ -139,8 +140,9 @@ def contrasted(
 
 
 def measured_everywhere(found: list[Finding]) -> list[Finding]:
-    """Those of photos on which every map and control of ``found`` was measured through every network in it: only over the
-    same photos can means be compared. What was stopped halfway through a photo lacks some of them.
+    """Those of photos on which every map and control of ``found`` was measured through every network in it.
+
+    Only over the same photos can means be compared. What was stopped halfway through a photo lacks some of them.
     """
     networks = {f.network for f in found}
     kinds = {f.map_name for f in found} | set(CONTROLS)
@@ -250,7 +252,7 @@ def versus(found: list[Finding], first: str, second: str, kind: str) -> Versus |
         correlations,
         _difference(*([(map_.score - random.score, map_.probability) for map_, random in of] for of in (one, other))),
         _difference(*([(map_.drop, 1.0) for map_, _ in of] for of in (one, other))),
-        (gain(one) > 0, gain(other) > 0),
+        ((gain(one) or 0.0) > 0, (gain(other) or 0.0) > 0),
     )
 
 

@@ -78,11 +78,12 @@ def table(points: list[Point], names: Sequence[str], classes: Sequence[int]) -> 
 
 def flips(points: list[Point]) -> list[Flip]:
     """Between which neighbouring λ the predicted class changes; ``points`` in rising order of λ, each a number."""
-    return [
-        Flip(before.e_lambda, after.e_lambda, before.predicted, after.predicted)
-        for before, after in itertools.pairwise(points)
-        if before.predicted != after.predicted
-    ]
+    found = []
+    for before, after in itertools.pairwise(points):
+        if before.predicted != after.predicted:
+            assert before.e_lambda is not None and after.e_lambda is not None
+            found.append(Flip(before.e_lambda, after.e_lambda, before.predicted, after.predicted))
+    return found
 
 
 def leading_classes(points: list[Point], at: Point, k: int = 5) -> list[int]:

@@ -55,9 +55,9 @@ def overflowed(squares: Tensor) -> bool:
 
 
 def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean μ and variance σ² (over M − 1) of every channel, each (N, C, 1, 1), in float32; in float64 where x is, or where
-    float32 does not hold its squares.
+    """Mean μ and variance σ² (over M − 1) of every channel, each (N, C, 1, 1).
 
+    In float32; in float64 where x is, or where float32 does not hold its squares.
     A 1 × 1 map has one neuron and no spread: its variance is 0 by definition here.
     """
     if x.dim() != 4:

@@ -24,7 +24,9 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x.mean(dim=(2, 3)))[..., None, None]
+        """``x`` (N, C, H, W), every channel times its weight."""
+        weights: Tensor = self.gate(x.mean(dim=(2, 3)))
+        return x * weights[..., None, None]
 
 
 class ECA(nn.Module):
@@ -40,7 +42,8 @@ class ECA(nn.Module):
         self.mix = nn.Conv1d(1, 1, width, padding=width // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = self.mix(x.mean(dim=(2, 3))[:, None]).sigmoid()
+        """``x`` (N, C, H, W), every channel times its weight."""
+        weights: Tensor = self.mix(x.mean(dim=(2, 3))[:, None]).sigmoid()
         return x * weights[:, 0, :, None, None]
 
 
@@ -55,19 +58,22 @@ class CBAM(nn.Module):
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
-        self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
-        convolution = nn.Conv2d(2, 1, 7, padding=3, bias=False)
-        self.mix = nn.Sequential(convolution, nn.BatchNorm2d(1, momentum=0.01))
+        inner, outer = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
+        self.gate = nn.Sequential(inner, nn.ReLU(), outer)
+        convolution, norm = nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1, momentum=0.01)
+        self.mix = nn.Sequential(convolution, norm)
         nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
-        for beginning in (self.gate[0].bias, self.gate[2].bias, self.mix[1].weight):
+        for beginning in (inner.bias, outer.bias, norm.weight):
             nn.init.zeros_(beginning)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``x`` (N, C, H, W), every channel times its weight, then every position times its own."""
         # A maximum that several neurons share has its gradient at one of them, as in the published code: hence no amax.
         highest = x.flatten(2).max(dim=2).values
         x = x * (self.gate(x.mean(dim=(2, 3))) + self.gate(highest)).sigmoid()[..., None, None]
         summary = torch.cat([x.max(dim=1, keepdim=True).values, x.mean(dim=1, keepdim=True)], dim=1)
-        return x * self.mix(summary).sigmoid()
+        weights: Tensor = self.mix(summary).sigmoid()
+        return x * weights
 
 
 GATES: dict[str, type[nn.Module]] = {"se": SqueezeExcitation, "cbam": CBAM, "eca": ECA}

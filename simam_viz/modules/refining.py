@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed
 
@@ -38,14 +38,23 @@ def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) 
     return refined.to(x.dtype), mean, curvature
 
 
-class Refine(torch.autograd.Function):
+class _Refinement(torch.autograd.Function):
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        """Forward-mode differentiation."""
+        (x,) = ctx.saved_tensors
+        return _differential(tangent, x, ctx.e_lambda)
+
+
+class Refine(_Refinement):
     """:func:`refined_with_statistics` with its gradient by hand: autograd would keep six maps the size of x, this keeps x alone.
 
     Where the gradient is itself to be differentiated, it is written in operations that autograd follows.
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, e_lambda: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, e_lambda: float) -> Tensor:
+        """The refined maps, of the shape of ``x`` (N, C, H, W)."""
         refined, mean, curvature = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
         ctx.e_lambda, ctx.statistics = e_lambda, (mean, curvature)
         ctx.save_for_backward(x)
@@ -53,39 +62,39 @@ class Refine(torch.autograd.Function):
         return refined
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """∂L/∂x from ∂L/∂(refined x)."""
         (x,) = ctx.saved_tensors
         if torch.is_grad_enabled():  # somebody may ask for the gradient of this gradient
             return _differentiable_gradient(grad, x, ctx.e_lambda), None
         (gradient,) = in_parts(_gradient, grad, x, *ctx.statistics)
         return gradient, None
 
-    @staticmethod
-    def jvp(ctx: FunctionCtx, tangent: Tensor, _: None) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return _differential(tangent, x, ctx.e_lambda)
 
-
-class RefineUnderTransforms(Refine):
+class RefineUnderTransforms(_Refinement):
     """The same as the transforms of ``torch.func`` want it; PyTorch takes longer to call it, so training does not."""
 
     @staticmethod
     def forward(x: Tensor, e_lambda: float) -> Tensor:
+        """As that of :class:`Refine`."""
         return refined_with_statistics(x, e_lambda)[0]
 
     @staticmethod
-    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, float], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        """Keep what the derivatives need."""
         x, ctx.e_lambda = inputs
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """∂L/∂x from ∂L/∂(refined x)."""
         (x,) = ctx.saved_tensors
         return _differentiable_gradient(grad, x, ctx.e_lambda), None
 
     @staticmethod
     def vmap(info: object, in_dims: tuple[int, None], x: Tensor, e_lambda: float) -> tuple[Tensor, int]:
+        """Several batches as one."""
         # Images do not depend on each other: what is mapped over is one more dimension of the batch.
         x = x.movedim(in_dims[0], 0)
         return RefineUnderTransforms.apply(x.flatten(0, 1), e_lambda).unflatten(0, x.shape[:2]), 0

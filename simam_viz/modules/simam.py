@@ -34,17 +34,20 @@ class SimAM(nn.Module):
         return attention(x, self.e_lambda)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``x`` (N, C, H, W), refined."""
         if x.dim() != 4:
             raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
         e_lambda = check_e_lambda(self.e_lambda)
         if torch.is_grad_enabled() and x.requires_grad:
             try:
-                return Refine.apply(x, e_lambda)
+                refined: Tensor = Refine.apply(x, e_lambda)
             except RuntimeError:  # torch.func's transforms take the other one alone
-                return RefineUnderTransforms.apply(x, e_lambda)
+                refined = RefineUnderTransforms.apply(x, e_lambda)
+            return refined
         return refined_with_statistics(x, e_lambda, followed=not torch.is_inference_mode_enabled())[0]
 
     def extra_repr(self) -> str:
+        """What stands in brackets where a network is printed."""
         return f"e_lambda={self.e_lambda:g}"
 
 
@@ -56,9 +59,11 @@ class UniformSimAM(SimAM):
     """
 
     def weights(self, x: Tensor) -> Tensor:
+        """The mean weight of its channel for every neuron of ``x``, (N, C, H, W)."""
         return super().weights(x).mean(dim=(2, 3), keepdim=True).expand_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``x`` (N, C, H, W), times its weights."""
         return x * self.weights(x)
 
 
@@ -75,10 +80,12 @@ class FixedMeanSimAM(SimAM):
         self.scale_e_lambda = check_e_lambda(scale_e_lambda)
 
     def weights(self, x: Tensor) -> Tensor:
+        """The rescaled weight of every neuron of ``x``, (N, C, H, W)."""
         weights, trained = super().weights(x), attention(x, self.scale_e_lambda)
         return weights * (trained.mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True))
 
     def forward(self, x: Tensor) -> Tensor:
+        """``x`` (N, C, H, W), times its weights."""
         return x * self.weights(x)
 
 
@@ -90,6 +97,7 @@ class RemovedSimAM(nn.Module):
         self.e_lambda = check_e_lambda(e_lambda)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``x`` itself."""
         return x
 
 
@@ -121,7 +129,8 @@ class EachSimAM(SimAM):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Each image of ``x`` (N, C, H, W), or its only one, through the module that is its own: (N, C, H, W)."""
         return torch.cat([one(part) for one, part in zip(self.each, self._parts(x), strict=True)])
 
     def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
-        return x.expand(len(self.each), *x.shape[1:]).split(1)
+        return torch.split(x.expand(len(self.each), *x.shape[1:]), 1)

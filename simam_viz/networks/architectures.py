@@ -32,7 +32,7 @@ _ARCHITECTURES: dict[str, tuple[str, tuple[int, int, int, int], dict[str, Any]]]
 ARCHITECTURES = (*_ARCHITECTURES, "mobilenet_v2")
 
 
-class SimAMBasicBlock(BasicBlock):
+class SimAMBasicBlock(BasicBlock):  # type: ignore[misc]  # torchvision has no types
     """torchvision's BasicBlock with SimAM between its second convolution and that convolution's batch norm."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,12 +40,13 @@ class SimAMBasicBlock(BasicBlock):
         self.simam = SimAM()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) → (N, C′, H′, W′), as the plain block."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.simam(self.conv2(out)))
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        return _with_shortcut(self, out, x)
 
 
-class SimAMBottleneck(Bottleneck):
+class SimAMBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision has no types
     """torchvision's Bottleneck with SimAM between its second convolution and that convolution's batch norm."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,13 +54,14 @@ class SimAMBottleneck(Bottleneck):
         self.simam = SimAM()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) → (N, C′, H′, W′), as the plain block."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.simam(self.conv2(out))))
         out = self.bn3(self.conv3(out))
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        return _with_shortcut(self, out, x)
 
 
-class SimAMInvertedResidual(InvertedResidual):
+class SimAMInvertedResidual(InvertedResidual):  # type: ignore[misc]  # torchvision has no types
     """torchvision's inverted residual with SimAM between its depthwise convolution and that convolution's batch norm."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,6 +69,7 @@ class SimAMInvertedResidual(InvertedResidual):
         self.simam = SimAM()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) → (N, C′, H′, W′), as the plain block."""
         *expand, depthwise, project, norm = self.conv
         out = x
         for layer in expand:
@@ -75,11 +78,17 @@ class SimAMInvertedResidual(InvertedResidual):
         out = self.simam(convolution(out))
         for layer in rest:
             out = layer(out)
-        out = norm(project(out))
-        return x + out if self.use_res_connect else out
+        projected: Tensor = norm(project(out))
+        return x + projected if self.use_res_connect else projected
 
 
-class GatedBasicBlock(BasicBlock):
+def _with_shortcut(block: BasicBlock | Bottleneck, out: Tensor, x: Tensor) -> Tensor:
+    """How torchvision's blocks end: the sum with what entered, and ReLU."""
+    ended: Tensor = block.relu(out + (x if block.downsample is None else block.downsample(x)))
+    return ended
+
+
+class GatedBasicBlock(BasicBlock):  # type: ignore[misc]  # torchvision has no types
     """torchvision's BasicBlock with a module between its last batch norm and the residual sum."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,12 +97,13 @@ class GatedBasicBlock(BasicBlock):
         self.attention: nn.Module = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) → (N, C′, H′, W′), as the plain block."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.attention(self.bn2(self.conv2(out)))
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        return _with_shortcut(self, out, x)
 
 
-class GatedBottleneck(Bottleneck):
+class GatedBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision has no types
     """torchvision's Bottleneck with a module between its last batch norm and the residual sum."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -101,13 +111,14 @@ class GatedBottleneck(Bottleneck):
         self.attention: nn.Module = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) → (N, C′, H′, W′), as the plain block."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.attention(self.bn3(self.conv3(out)))
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        return _with_shortcut(self, out, x)
 
 
-class GatedInvertedResidual(InvertedResidual):
+class GatedInvertedResidual(InvertedResidual):  # type: ignore[misc]  # torchvision has no types
     """torchvision's inverted residual with a module between its last batch norm and the residual sum."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,7 +126,8 @@ class GatedInvertedResidual(InvertedResidual):
         self.attention: nn.Module = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.attention(self.conv(x))
+        """Maps (N, C, H, W) → (N, C′, H′, W′), as the plain block."""
+        out: Tensor = self.attention(self.conv(x))
         return x + out if self.use_res_connect else out
 
 
@@ -170,13 +182,15 @@ def create_model(
 
 def last_norm(block: nn.Module) -> str:
     """The name of the last batch norm before the sum."""
-    norms = [name for name, module in block.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    norms: list[str] = [name for name, module in block.named_modules() if isinstance(module, nn.BatchNorm2d)]
     return [name for name in norms if not name.startswith("downsample")][-1]
 
 
 def attended_convolution(block: nn.Module) -> nn.Module:
     """The convolution of a residual block that SimAM's authors let it follow."""
-    return block.conv[-3][0] if isinstance(block, InvertedResidual) else block.conv2
+    convolution = block.conv[-3][0] if isinstance(block, InvertedResidual) else block.conv2
+    assert isinstance(convolution, nn.Module)
+    return convolution
 
 
 def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
@@ -192,7 +206,8 @@ _OURS = {
 
 
 def is_ours(model: nn.Module) -> bool:
-    """Whether ``model`` consists of the layers of :func:`create_model`'s networks alone: of those it is known that what SimAM
-    gets, and what a block gives, is not overwritten by the next layer.
+    """Whether ``model`` consists of the layers of :func:`create_model`'s networks alone.
+
+    Of those it is known that what SimAM gets, and what a block gives, is not overwritten by the next layer.
     """
     return type(model) in (ResNet, MobileNetV2) and all(type(module) in _OURS for module in model.modules())

@@ -45,8 +45,9 @@ def copied(
     """
     copier = _Copier(parameter, plain)
     for child in module.modules():
-        copier.memo |= {id(tensor): buffer(tensor) for tensor in child._buffers.values() if tensor is not None}
-    return copier.copy(module)
+        copier.memo |= {id(tensor): buffer(tensor) for tensor in child.buffers(recurse=False)}
+    whole: nn.Module = copier.copy(module)
+    return whole
 
 
 class _Copier:
@@ -99,13 +100,15 @@ class _Copier:
                 setattr(made, name, self.copy(part))
         if id(module) not in self.memo:
             self.memo[id(module)] = self._in_its_own_way(module)
-        return self.memo[id(module)]
+        whole: nn.Module = self.memo[id(module)]
+        return whole
 
     def _in_its_own_way(self, module: nn.Module) -> nn.Module:
         for tensor in (*module.parameters(), *module.buffers()):
             self.copy(tensor)
         try:
-            return self._by_deepcopy(module)
+            whole: nn.Module = self._by_deepcopy(module)
+            return whole
         except Exception as error:
             raise ValueError(
                 f"This network holds a {type(module).__name__} that cannot be copied ({error}); without a copy, looking into the "
@@ -161,7 +164,7 @@ def _by_its_parts(module: nn.Module) -> bool:
     return not hasattr(kind, "__deepcopy__") and _has_no_protocol(kind)
 
 
-def _is_ordinary(value: Any, kind: type) -> bool:
+def _is_ordinary(value: Any, kind: Any) -> bool:
     """Whether an object is what its attributes are, and no more."""
     return (
         hasattr(value, "__dict__")
@@ -174,5 +177,5 @@ def _is_ordinary(value: Any, kind: type) -> bool:
     )
 
 
-def _has_no_protocol(kind: type) -> bool:
+def _has_no_protocol(kind: Any) -> bool:
     return kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__

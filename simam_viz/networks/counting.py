@@ -30,7 +30,7 @@ def multiply_adds(model: nn.Module, input_size: int) -> int:
         return tensor.detach().to("meta")
 
     shapes = copied(model, lambda weight: nn.Parameter(shape(weight), requires_grad=False), shape, shape).eval()
-    counting = _Counting()
+    counting = _Counting()  # type: ignore[no-untyped-call]  # PyTorch's own __init__ has no types
     try:
         # In inference mode, layers would not be taken apart into what is counted.
         with torch.inference_mode(False), torch.no_grad(), counting:
@@ -46,9 +46,7 @@ class _Counting(TorchDispatchMode):
     PyTorch's FlopCounterMode would put hooks on the modules of all threads, and so into other people's passes.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations = 0
+    operations = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

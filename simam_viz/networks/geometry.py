@@ -28,10 +28,10 @@ class ReceptiveField:
         first = self.start + index * self.stride
         return first, first + self.size
 
-    def through(self, layer: nn.Module) -> ReceptiveField:
+    def through(self, layer: nn.Conv2d | nn.MaxPool2d) -> ReceptiveField:
         """The field of a square convolution or pooling that follows."""
         kernel, stride, padding, dilation = (
-            value if isinstance(value, int) else value[0]
+            int(value[0] if isinstance(value, tuple) else value)
             for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         )
         return ReceptiveField(

@@ -32,7 +32,7 @@ def attending_modules(model: nn.Module) -> dict[nn.Module, str]:
     would put it. SimAM behind a convolution that :func:`insert_simam` put it behind has the convolution's name.
     """
     modules = dict(model.named_modules())
-    found = {m: name for name, m in modules.items() if isinstance(m, SimAM)}
+    found: dict[nn.Module, str] = {m: name for name, m in modules.items() if isinstance(m, SimAM)}
     if not found:
         found = {m: name for name, m in modules.items() if isinstance(m, RemovedSimAM)}
     if not found:
@@ -51,8 +51,9 @@ def authors_places(model: nn.Module) -> tuple[str, ...]:
 
 
 def usual_places(arch: str) -> dict[Literal["convolution", "norm", "block"], tuple[str, ...]]:
-    """Where people put SimAM into a residual network, once a block: behind the convolution that its authors chose, behind the
-    last batch norm before the sum, or at the block's end.
+    """Where people put SimAM into a residual network, once a block.
+
+    Behind the convolution that its authors chose, behind the last batch norm before the sum, or at the block's end.
     """
     with torch.device("meta"):
         model = create_model(arch, "none")
@@ -105,8 +106,9 @@ def _put_behind(model: nn.Module, place: str, simam: SimAM) -> None:
 
 
 def simam_lambdas(model: nn.Module) -> dict[str, float]:
-    """λ of every SimAM in any network by its place: the layer or block that it stands behind or, where no name tells that,
-    the module itself.
+    """λ of every SimAM in any network by its place.
+
+    That is the layer or block that it stands behind or, where no name tells that, the module itself.
     """
     modules = dict(model.named_modules())
     plain = _plain_name(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from ..modules.simam import RemovedSimAM, SimAM
 from .copies import copied
+
+Kind = TypeVar("Kind", bound=nn.Module)
 
 
 def shared_copy(model: nn.Module) -> nn.Module:
@@ -37,9 +40,8 @@ def own_buffers(model: nn.Module) -> None:
     made: dict[int, Tensor] = {}  # one that several modules have stays one
     for module in model.modules():
         if not isinstance(module, _NORMS):
-            for name, buffer in module._buffers.items():
-                if buffer is not None:
-                    module._buffers[name] = made.setdefault(id(buffer), buffer.clone())
+            for name, buffer in list(module.named_buffers(recurse=False, remove_duplicate=False)):
+                setattr(module, name, made.setdefault(id(buffer), buffer.clone()))
 
 
 _NORMS = (
@@ -49,14 +51,15 @@ _NORMS = (
 
 @torch.inference_mode(False)
 def detached(tensor: Tensor) -> Tensor:
+    """A copy that no graph of autograd holds on to."""
     return tensor.detach().clone()
 
 
 def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[object, ...]:
-    """Tells where the parameters and buffers of ``model`` lie: equal for networks of the same layers that share them, whatever
-    SimAM does in them.
+    """Tells where the parameters and buffers of ``model`` lie.
 
-    It outlives the network: memory that was given back and taken anew is another one.
+    Equal for networks of the same layers that share them, whatever SimAM does in them. It outlives the network: memory that
+    was given back and taken anew is another one.
 
     Args:
         leaving_out: names of modules of which nothing is to be told.
@@ -65,8 +68,11 @@ def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[o
     for name, module in model.named_modules(remove_duplicate=False):
         if not any(name == place or name.startswith(f"{place}.") for place in leaving_out):
             found.append((name, SimAM if isinstance(module, (SimAM, RemovedSimAM)) else type(module)))
-            for tensors in (module._parameters, module._buffers):
-                found += [(key, _in_memory(tensor)) for key, tensor in tensors.items() if tensor is not None]
+            found += [
+                (key, _in_memory(tensor))
+                for tensors in (module.named_parameters, module.named_buffers)
+                for key, tensor in tensors(recurse=False, remove_duplicate=False)
+            ]
     return tuple(found)
 
 
@@ -91,9 +97,10 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def replace_modules(model: nn.Module, kind: type[nn.Module], make: Callable[[nn.Module], nn.Module]) -> None:
-    """Replace every module of type ``kind`` inside ``model`` by ``make(module)``: one that stands in several places by the
-    same one.
+def replace_modules(model: nn.Module, kind: type[Kind], make: Callable[[Kind], nn.Module]) -> None:
+    """Replace every module of type ``kind`` inside ``model`` by ``make(module)``.
+
+    One that stands in several places is replaced by the same one.
     """
     made: dict[nn.Module, nn.Module] = {}
     for name, module in list(model.named_modules(remove_duplicate=False)):

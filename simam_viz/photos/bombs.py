@@ -344,7 +344,8 @@ def _check_boxes(data: bytes) -> None:
         elif kind == b"iref":
             _at_most(16 * MAX_ITEMS, end - start, "many pictures")
         elif kind in _SAMPLE_COUNTS:
-            _at_most(MAX_PARTS, *struct.unpack_from(">I", data, start + _SAMPLE_COUNTS[kind]), "many pictures")
+            (samples,) = struct.unpack_from(">I", data, start + _SAMPLE_COUNTS[kind])
+            _at_most(MAX_PARTS, samples, "many pictures")
         items += kind not in _PARENTS
         _at_most(MAX_ITEMS, items, "many parts")
 

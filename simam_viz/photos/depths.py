@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -46,13 +47,13 @@ def array(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return np.dstack([levels, _of_integers(values[..., 3], None)[0]]), said
 
 
-def is_deep_colour(image: Image.Image) -> bool:
+def is_deep_colour(image: ImageFile.ImageFile) -> bool:
     """Whether a file that is opened and not decoded yet has 16 bits for each colour, of which Pillow will keep the upper eight."""
     kinds = {_raw_mode(tile).rpartition(";")[0] for tile in image.tile if ";16" in _raw_mode(tile)}
     return image.mode in ("RGB", "RGBA") and bool(kinds) and kinds <= {"RGB", "RGBA", "RGBX", "LA"}
 
 
-def colour(image: Image.Image, reopened: Callable[[], Image.Image]) -> tuple[Image.Image, list[str]]:
+def colour(image: Image.Image, reopened: Callable[[], ImageFile.ImageFile]) -> tuple[Image.Image, list[str]]:
     """16-bit colour by all its bits, where the upper eight that Pillow decoded do not do; else the image itself.
 
     They do not where they are all small, or where one colour counts as transparent.
@@ -62,8 +63,10 @@ def colour(image: Image.Image, reopened: Callable[[], Image.Image]) -> tuple[Ima
         reopened: opens that file once more.
     """
     transparent = image.info.get("transparency")
-    if transparent is None and max(high for _, high in image.getextrema()[:3]) >= 128:
-        return image, []
+    if transparent is None:
+        extrema = cast("tuple[tuple[int, int], ...]", image.getextrema())  # of several bands
+        if max(high for _, high in extrema[:3]) >= 128:
+            return image, []
     other = reopened()
     one_grey = any(_raw_mode(tile).startswith("LA") for tile in other.tile)
     other.tile = [tile._replace(args=_of_lower_half(tile)) for tile in other.tile]
@@ -103,9 +106,9 @@ def stated_bits(image: Image.Image) -> int | None:
     greatest = tags.get(_MAX_SAMPLE_VALUE)
     numbers = greatest if isinstance(greatest, tuple) else (greatest,)
     if all(isinstance(number, int) and number > 0 for number in numbers):
-        return max(numbers).bit_length()
+        return int(max(numbers)).bit_length()
     stored = tags.get(_BITS_PER_SAMPLE)
-    return stored[0] if isinstance(stored, tuple) and stored and stored[0] in (10, 12, 14) else None
+    return int(stored[0]) if isinstance(stored, tuple) and stored and stored[0] in (10, 12, 14) else None
 
 
 def _bits(greatest: int, stated: int | None) -> int:
@@ -163,8 +166,9 @@ def _scaled(values: np.ndarray, bits: int) -> np.ndarray:
         values = values.astype(np.float32)
         values *= 255 / white
         return _rounded(values)
-    table = (np.arange(65536) * (255 / white)).round().clip(0, 255).astype(np.uint8)
-    return table[values]
+    table: np.ndarray = (np.arange(65536) * (255 / white)).round().clip(0, 255).astype(np.uint8)
+    levels: np.ndarray = table[values]
+    return levels
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
@@ -187,8 +191,8 @@ def _raw_mode(tile: ImageFile._Tile) -> str:
     return tile.args if isinstance(tile.args, str) else str(tile.args[0]) if tile.args else ""
 
 
-def _of_lower_half(tile: ImageFile._Tile) -> object:
+def _of_lower_half(tile: ImageFile._Tile) -> tuple[Any, ...] | str:
     """What makes Pillow take the lower byte of each value for the upper one."""
     raw = _raw_mode(tile)
     other = "RGBA" if raw.startswith("LA") else raw[:-1] + _SWAPPED[raw[-1]]
-    return other if isinstance(tile.args, str) else (other, *tile.args[1:])
+    return (other, *tile.args[1:]) if isinstance(tile.args, tuple) else other

@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
 from . import bombs, colours, depths, kinds
 from .bombs import ImageError
@@ -169,7 +169,7 @@ def _guarded(read: Callable[[], ReadPhoto]) -> ReadPhoto:
         raise
     except Image.DecompressionBombError:
         raise ImageError("This image has far more than 50 million pixels; choose a smaller one.") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageError(
             f"This file is not an image that can be read here; choose a photo as {formats_in_words()}."
         ) from None
@@ -192,14 +192,15 @@ def _from_bytes(data: bytes) -> ReadPhoto:
         image.info["nclx_profile"] = dict(zip(("color_primaries", "transfer_characteristics"), stated, strict=True))
     deep = depths.is_deep_colour(image)
     image.load()
+    decoded: Image.Image = image
     if deep:
-        image, said = depths.colour(image, lambda: _opened(data))
+        decoded, said = depths.colour(image, lambda: _opened(data))
         notices += said
-    read = _finished(image, own=True)
+    read = _finished(decoded, own=True)
     return ReadPhoto(read.image, (*notices, *read.notices))
 
 
-def _opened(data: bytes) -> Image.Image:
+def _opened(data: bytes) -> ImageFile.ImageFile:
     """A file that Pillow, or pillow-heif, has opened and not decoded."""
     if not kinds.is_heic(data):
         return Image.open(io.BytesIO(data), formats=FORMATS)
@@ -208,10 +209,12 @@ def _opened(data: bytes) -> Image.Image:
             "This is a HEIC photo, the format in which iPhones store pictures, which is not read here; export it as JPEG, or "
             "let the phone take JPEGs (Settings, Camera, Formats, Most Compatible)."
         )
-    import pillow_heif  # not among the requirements: only where somebody has installed it
+    # Not among the requirements: only where somebody has installed it.
+    import pillow_heif  # type: ignore[import-not-found, unused-ignore]
 
     try:
-        return pillow_heif.HeifImageFile(io.BytesIO(data))
+        photo: ImageFile.ImageFile = pillow_heif.HeifImageFile(io.BytesIO(data))
+        return photo
     except SyntaxError:
         raise ImageError(
             "This HEIC photo is damaged or cut short and cannot be decoded; choose another file."
@@ -222,9 +225,9 @@ def _reads_heic() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
-def _png_entries(data: bytes) -> dict[str, object]:
+def _png_entries(data: bytes) -> dict[str | tuple[int, int], Any]:
     """What Pillow leaves out of a PNG: how many bits count, its colour space by numbers, and which grey is transparent."""
-    found: dict[str, object] = {}
+    found: dict[str | tuple[int, int], Any] = {}
     parts = bombs.png_header(data)
     start, length = parts.get(b"IHDR", (0, 0))
     if length < 13:
@@ -293,7 +296,8 @@ def _finished(image: Image.Image, own: bool) -> ReadPhoto:
             "It is stored in printing colours (CMYK) without a profile, so its colours are only roughly right."
         )
     if image.mode in ("LA", "RGBA"):
-        if image.getextrema()[-1][0] < 255:
+        *_, (least, _) = cast("tuple[tuple[int, int], ...]", image.getextrema())
+        if least < 255:
             notices.append("Its transparent parts were filled with white.")
         white = Image.new("RGB", image.size, "white")
         white.paste(image if image.mode == "RGBA" else image.convert("RGBA"), mask=image.getchannel("A"))

@@ -29,9 +29,11 @@ class Sample:
 
     @property
     def path(self) -> Path:
+        """Where its file lies."""
         return SAMPLES_FOLDER / f"{self.name}.jpg"
 
     def image(self) -> Image.Image:
+        """The photo, read anew."""
         return open_image(self.path)
 
 
