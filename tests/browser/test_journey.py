@@ -38,6 +38,8 @@ CHANNEL_PICTURES = {
     "refined": "refined feature",
 }
 TITLES = [title for title, _ in PAGES.values()]
+WIDTHS = [1400, pytest.param(390, marks=pytest.mark.long)]
+"""A window, and a phone on which the same journey is made again."""
 
 
 def test_alike_tells_pictures_apart(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -250,7 +252,7 @@ def click_tile(app: App, tile: int, columns: int) -> None:
     click_cell(app, "cells-mosaic", *divmod(tile, columns))
 
 
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
     analysis = simam_viz.analyze(loaded, list_samples()[0].image(), input_size=224)
@@ -347,7 +349,7 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     assert (shared["channel"], shared["row"], shared["column"]) == (str(channel), str(row), str(column))
 
 
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
     analysis = simam_viz.analyze(loaded, list_samples()[0].image(), e_lambda=1, input_size=224)
@@ -412,7 +414,7 @@ def choose_block(app: App, label: str, block: str) -> None:
 @pytest.mark.parametrize("width", [1400, 390])
 def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
-    app.open("lambda_sweep?size=224")
+    app.open("lambda_sweep?size=128")
     app.settled("λ sweep")
     main = app.page.get_by_test_id("stMain")
     main.get_by_role("button", name="Sweep λ from 1e-6 to 10").click()
@@ -440,12 +442,12 @@ def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint,
 def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Image.Image:
     """Grad-CAM at one λ of what the network says at the trained one, over the first sample."""
     image = list_samples()[0].image()
-    target = simam_viz.analyze(loaded, image, input_size=224).target
-    analysis = simam_viz.analyze(loaded, image, e_lambda=e_lambda, target=target, input_size=224)
+    target = simam_viz.analyze(loaded, image, input_size=128).target
+    analysis = simam_viz.analyze(loaded, image, e_lambda=e_lambda, target=target, input_size=128)
     return render.overlay(analysis.view, analysis.block("layer3.1").cam, render.CAM_SCALE, 320)
 
 
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
     app.open("attention_maps?size=224&lambda=1")

@@ -230,7 +230,13 @@ def test_the_sweep_and_the_list_mark_them_too(tmp_path: Path) -> None:
     assert listed["λ"][["plain", "off"]].isna().all()
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "arch",
+    [
+        pytest.param(arch, marks=[] if arch in ("resnet18", "resnet50", "mobilenet_v2") else [pytest.mark.long])
+        for arch in ARCHITECTURES
+    ],
+)
 def test_every_authors_network_from_the_page(arch: str) -> None:
     """Uploaded in the sidebar of the Overview, it says what the authors' own network says, with the same weights."""
     network = authors_network(arch, classes=7)
