@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,8 @@ def take_part(part: str) -> None:
     try:
         if file.data is not None:
             name = _OWN_PREFIX + hashlib.sha256(file.data + part.encode()).hexdigest()[:16]
-            _keep(name, file.name, _own().pop(name, None) or load_checkpoint(io.BytesIO(file.data), part=part))
+            kept = _own().pop(name) if name in _own() else load_checkpoint(io.BytesIO(file.data), part=part)
+            _keep(name, file.name, kept)
         elif file.path is not None:
             load_checkpoint(file.path, part=part)  # before its card says so
             write_card(file.path, read_card(file.path) | {"part": part})
@@ -228,7 +230,7 @@ def drop(name: str) -> None:
     choose(next(iter(choices())))
 
 
-def describe(choice: Choice, loaded: LoadedCheckpoint, entries: dict[str, Any]) -> None:
+def describe(choice: Choice, loaded: LoadedCheckpoint, entries: Mapping[str, Any] | Card) -> None:
     """Complete the card of a network: beside its file, or in the session for an upload.
 
     Raises:

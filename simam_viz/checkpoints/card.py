@@ -291,7 +291,7 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     def __hash__(self) -> int:
         return hash(self.text)
 
-    def __or__(self, entries: Mapping[str, Any]) -> Card:
+    def __or__(self, entries: Mapping[str, Any] | Card) -> Card:
         return Card.of({**self.entries, **entries})
 
 

@@ -117,7 +117,7 @@ class Run:
         with autocast(self.precision, self.device):
             logits = self.model(x)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
         self._averaged.update_parameters(self.model)
@@ -179,7 +179,7 @@ class Run:
 
     def _move_averages(self, averages: Any, weights: Any, count: Tensor | int) -> None:
         """What :class:`AveragedModel` does at each step; ``count`` is its own, and counts from the session's beginning."""
-        move = get_ema_multi_avg_fn(self.recipe.averaging_at(self.step))  # type: ignore[no-untyped-call]  # as above
+        move = get_ema_multi_avg_fn(self.recipe.averaging_at(self.step))
         move(averages, weights, count)
 
     def _identity(self) -> str:
