@@ -184,7 +184,7 @@ def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = 
     )
 
 
-def with_card(loaded: LoadedCheckpoint, card: Mapping[str, Any]) -> LoadedCheckpoint:
+def with_card(loaded: LoadedCheckpoint, card: Mapping[str, Any] | Card) -> LoadedCheckpoint:
     """The same weights as another card describes them; they are shared, not copied.
 
     Args:
