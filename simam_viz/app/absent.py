@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..checkpoints.loading import LoadedCheckpoint
 from . import sidebar, state, zoo
-from .sidebar import Photo
+from .photo import Photo
 
 _ASKED = "asked-for"
 _ICON = ":material/link_off:"

@@ -16,9 +16,9 @@ from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
 from ..photos.images import enlargement, square_view
 from . import zoo
+from .photo import Photo
 from .server import forgetting, turns
 from .server.kept import Kept
-from .sidebar import Photo
 from .widgets.takeaway import Shown
 
 _ANALYSES = "analyses"

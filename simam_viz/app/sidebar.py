@@ -18,6 +18,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
 from . import state, zoo
+from .photo import Photo
 from .server import forgetting
 from .widgets.glossary import explain
 
@@ -31,21 +32,6 @@ EACH_ITS_OWN = "each its own"
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
-
-
-@dataclass(frozen=True)
-class Photo:
-    """The photo to look at, and what is said about it."""
-
-    name: str
-    title: str
-    credit: str
-    alt: str
-    image: Image.Image
-    file_name: str
-    """What to call it outside the page: as ``title``, but never escaped for Markdown."""
-    notices: tuple[str, ...] = ()
-    """What was done to it when it was read, a sentence each; never escaped for Markdown."""
 
 
 @dataclass(frozen=True)

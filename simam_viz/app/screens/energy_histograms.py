@@ -27,7 +27,7 @@ def page(subject: Subject) -> Iterator[Part]:
 
 def _histograms(view: Scene) -> None:
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
-        block = choose.block(view)
+        block = choose.block(view.analysis())
         whole = state.control(
             st.segmented_control, "Neurons of", ["block", "channel"], name="of", default="block", required=True,
             parse=state.one_of({"block": "block", "channel": "channel"}),
@@ -48,7 +48,9 @@ def _histograms(view: Scene) -> None:
     other: tuple[Block, int | None] | None = None
     if against == "another":
         with st.grid(4, min_column_width=150):
-            other = (choose.other_block(view, block), None) if whole else (block, choose.other_channel(block))
+            other = (
+                (choose.other_block(view.analysis(), block), None) if whole else (block, choose.other_channel(block))
+            )
     elif against == "trained":
         other = (view.at_lambda(view.loaded.e_lambda).analysis().block(block.name), channel)
 

@@ -120,7 +120,7 @@ def _results(view: Scene, points: list[Point]) -> None:
 
     st.subheader("Grad-CAM along λ", help=explain("Grad-CAM"))
     with st.grid(4, min_column_width=200):
-        block = choose.block(view)
+        block = choose.block(view.analysis())
     target = names[view.at_lambda(own).analysis().target]
     with st.grid(4, min_column_width=150):
         for point in [at_own, *points] if own is None else points:

@@ -9,21 +9,20 @@ from typing import Literal
 import streamlit as st
 from torch import Tensor
 
-from ...explain.blocks import QUANTITIES, Block
+from ...explain.blocks import QUANTITIES, Analysis, Block
 from ...explain.inspection import CHANNEL_MEASURES
 from .. import state
-from ..scene import Scene
 from .glossary import explain
 
 _BY_NUMBER = "channel number"
 
 
-def block(scene: Scene) -> Block:
+def block(analysis: Analysis) -> Block:
     """The block to look into; choosing another one returns to its first channel.
 
     All pages begin at the same one: the deepest whose maps still have 8 × 8 neurons to look at.
     """
-    blocks = {block.name: block for block in scene.analysis().blocks}
+    blocks = {block.name: block for block in analysis.blocks}
     names = list(blocks)
     wide = [name for name in names if min(blocks[name].features.shape[1:]) >= 8]
     name = state.control(
@@ -45,9 +44,9 @@ def _forget_the_neuron() -> None:
         state.put(name, None)
 
 
-def other_block(scene: Scene, block: Block) -> Block:
+def other_block(analysis: Analysis, block: Block) -> Block:
     """A block to compare with; the one before to begin with."""
-    blocks = {other.name: other for other in scene.analysis().blocks}
+    blocks = {other.name: other for other in analysis.blocks}
     names = list(blocks)
     return blocks[
         state.control(

@@ -15,8 +15,8 @@ from ...explain.blocks import Analysis
 from ...export import files, report
 from ...export.tables import TABLES, Row, csv_bytes, every_table
 from ...export.tensors import every_tensor, npz_bytes
+from ..photo import Photo
 from ..server import forgetting, turns
-from ..sidebar import Photo
 
 Draw = Callable[[int], Image]
 """Draws a picture in a given size."""

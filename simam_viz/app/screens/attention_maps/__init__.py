@@ -30,7 +30,7 @@ def _maps(view: Scene) -> None:
         network(view)
         return
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
-        block = choose.block(view)
+        block = choose.block(view.analysis())
         if level == "channel":
             channel, quantity, own = choose.channel(block), choose.quantity(), choose.own_range()
     if level == "block":

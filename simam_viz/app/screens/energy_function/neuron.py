@@ -66,7 +66,7 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
 def photo_neuron(view: Scene) -> Derivation | None:
     """A neuron of the current analysis; draws the controls. ``None`` where the block's maps have one neuron only."""
     with st.grid(2, min_column_width=150):
-        block = choose.block(view)
+        block = choose.block(view.analysis())
         channel = choose.channel(block)
     if block.features[0].numel() < 2:
         st.info(

@@ -112,7 +112,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
                 parse=state.one_of({name: name for name in cam.METHODS}), help=explain("cam methods"),
             )  # fmt: skip
         if blocks:
-            block = choose.block(view).name
+            block = choose.block(view.analysis()).name
         if methods and len(view.analysis().logits) > 1:  # yes is the opposite of no already
             against = sidebar.class_menu(
                 view.loaded, "Contrast with", "against", "No other class", explain("contrast of classes")

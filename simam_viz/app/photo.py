@@ -1,0 +1,22 @@
+"""The photo that a page is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Photo:
+    """The photo to look at, and what is said about it."""
+
+    name: str
+    title: str
+    credit: str
+    alt: str
+    image: Image.Image
+    file_name: str
+    """What to call it outside the page: as ``title``, but never escaped for Markdown."""
+    notices: tuple[str, ...] = ()
+    """What was done to it when it was read, a sentence each; never escaped for Markdown."""
