@@ -92,7 +92,7 @@ def variants(
     return tuple(found)
 
 
-def with_attention(loaded: LoadedCheckpoint, mode: Mode, fixed_mean: bool = False) -> LoadedCheckpoint:
+def with_attention(loaded: LoadedCheckpoint, variant: Mode, fixed_mean: bool = False) -> LoadedCheckpoint:
     """The same weights with SimAM ``"on"``, made ``"uniform"`` over positions, or switched ``"off"``.
 
     Uniform gives every neuron its channel's mean weight, so that scale stays and selection in space goes. Off removes
@@ -100,16 +100,16 @@ def with_attention(loaded: LoadedCheckpoint, mode: Mode, fixed_mean: bool = Fals
     weight at what it is at the λ the module was trained with, whatever λ it is given.
 
     Raises:
-        ValueError: there is no such mode.
+        ValueError: there is no such variant.
     """
-    if mode not in MODES:
-        raise ValueError(f'mode must be "on", "uniform" or "off", not {mode!r}.')
-    if mode == "on" and not fixed_mean:
+    if variant not in MODES:
+        raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
+    if variant == "on" and not fixed_mean:
         return loaded
     model = shared_copy(loaded.model)
-    if mode == "off":
+    if variant == "off":
         replace_modules(model, SimAM, lambda simam: RemovedSimAM(simam.e_lambda))
-    elif mode == "uniform":
+    elif variant == "uniform":
         replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
     else:
         replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, simam.e_lambda))
