@@ -535,7 +535,7 @@ def test_a_folder_run_names_what_it_left_out(
 def test_importing_the_package_changes_nothing_in_the_process() -> None:
     """Others' modules are imported first: what those change is theirs."""
     program = """
-import importlib, json, logging, os, pathlib, pkgutil, signal, sys, threading, warnings
+import importlib, json, logging, os, pathlib, pathlib, signal, sys, threading, warnings
 import jinja2, matplotlib, matplotlib.figure, matplotlib.backends.backend_agg, numpy, safetensors.torch, torch, torchvision, tqdm
 import torchvision.datasets, torchvision.transforms.v2.functional, PIL.ImageCms, PIL.ImageOps, PIL.features, PIL.ImageDraw, PIL.ImageFont
 
@@ -577,7 +577,9 @@ def handlers():
 
 before = state()
 import simam_viz
-names = [module.name for module in pkgutil.walk_packages(simam_viz.__path__, "simam_viz.")]
+# By their files: a walk through packages would import the app's.
+files = [path.relative_to("simam_viz").with_suffix("") for path in sorted(pathlib.Path("simam_viz").rglob("*.py"))]
+names = [".".join(("simam_viz", *file.parts)).removesuffix(".__init__") for file in files]
 names = [name for name in names if not name.startswith("simam_viz.app") and not name.endswith("__main__")]
 for name in [*names, "simam_viz.__main__"]:
     importlib.import_module(name)
