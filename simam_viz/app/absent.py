@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..wording import _
 from . import sidebar, state, zoo
 from .photo import Photo
 
@@ -17,16 +18,21 @@ def photo(shown: Photo) -> None:
     asked = state.get("photo") or state.gone().get("photo")
     if asked is not None and asked != shown.name:
         _remember("photo", asked)
-        what = "an uploaded photo" if sidebar.is_upload(asked) else f"the photo {state.quoted(asked)}"
-        st.info(
-            f"This link shows {what}, which is not here. Upload that photo to see the same view; until then, a sample: {shown.title}.",
-            icon=_ICON,
+        what = (
+            _("This link shows an uploaded photo, which is not here.")
+            if sidebar.is_upload(asked)
+            else _("This link shows the photo {name}, which is not here.", name=state.quoted(asked))
         )
-        sidebar.uploader("The photo of this link", "uploader-absent")
+        way = _("Upload that photo to see the same view; until then, a sample: {title}.", title=shown.title)
+        st.info(f"{what} {way}", icon=_ICON)
+        sidebar.uploader(_("The photo of this link"), "uploader-absent")
         sidebar.upload_error()
     elif (asked := _recall("photo")) is not None and sidebar.is_upload(shown.name) and asked != shown.name:
         st.info(
-            f"{shown.title} is not the file that the link was made with: another photo, or another copy of the same one.",
+            _(
+                "{title} is not the file that the link was made with: another photo, or another copy of the same one.",
+                title=shown.title,
+            ),
             icon=_ICON,
         )
 
@@ -39,25 +45,34 @@ def checkpoint(shown: LoadedCheckpoint) -> None:
         _remember("checkpoint", asked)
         if asked in zoo.choices():
             st.info(
-                f"The checkpoint {state.quoted(asked)} cannot be used; until you choose another, this one stands in for it: {title}.",
+                _(
+                    "The checkpoint {name} cannot be used; until you choose another, this one stands in for it: {title}.",
+                    name=state.quoted(asked),
+                    title=title,
+                ),
                 icon=_ICON,
             )
         else:
-            what = "an uploaded checkpoint" if zoo.is_upload(asked) else f"the checkpoint {state.quoted(asked)}"
-            st.info(
-                f"This link shows {what}, which is not here. Upload that file to see the same view; until then, another network: "
-                f"{title}.",
-                icon=_ICON,
+            what = (
+                _("This link shows an uploaded checkpoint, which is not here.")
+                if zoo.is_upload(asked)
+                else _("This link shows the checkpoint {name}, which is not here.", name=state.quoted(asked))
             )
+            way = _("Upload that file to see the same view; until then, another network: {title}.", title=title)
+            st.info(f"{what} {way}", icon=_ICON)
         zoo.tell_refused("absent")
-        zoo.uploader("absent", "The checkpoint of this link")
+        zoo.uploader("absent", _("The checkpoint of this link"))
     elif (asked := _recall("checkpoint")) is not None and zoo.is_upload(shown.name) and asked != shown.name:
-        differs = (
-            "is not the file that the link was made with"
+        st.info(
+            _("{title} is not the file that the link was made with.", title=title)
             if zoo.is_upload(asked)
-            else f"stands for {state.quoted(asked)} of the link: whether it is the same network cannot be told"
+            else _(
+                "{title} stands for {name} of the link: whether it is the same network cannot be told.",
+                title=title,
+                name=state.quoted(asked),
+            ),
+            icon=_ICON,
         )
-        st.info(f"{title} {differs}.", icon=_ICON)
 
 
 def _remember(entry: str, asked: str) -> None:

@@ -13,6 +13,7 @@ import torch
 from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
+from ..wording import _
 from . import absent, pages, sidebar, state, zoo
 from .scene import Subject
 from .screens import SCREENS
@@ -25,8 +26,8 @@ from .widgets.takeaway import Shown
 def run(file: str) -> None:
     """Draw the page that the address names; ``file`` is the one that runs: ``app.py``, or one of ``pages/``."""
     page = pages.asked_for(file)
-    title, _ = pages.PAGES[page]
-    st.set_page_config(page_title=f"{title} · SimAM Viz", page_icon=str(ASSETS / "icon.png"), layout="wide")
+    title = pages.PAGES[page][0]
+    st.set_page_config(page_title=f"{_(title)} · SimAM Viz", page_icon=str(ASSETS / "icon.png"), layout="wide")
     st.html(STYLE)
     moved = state.begin(page)
     if moved:
@@ -55,13 +56,13 @@ def run(file: str) -> None:
             target = sidebar.choose_class(loaded)
             size = sidebar.choose_input_size(loaded)
             sidebar.say_enlarged(photo, size)
-            place_of_files = st.popover("Take it home", icon=":material/download:", width="stretch")
-    st.title(title)
+            place_of_files = st.popover(_("Take it home"), icon=":material/download:", width="stretch")
+    st.title(_(title))
     absent.photo(photo)
     if loaded is None:  # the sidebar stands, so that another network can be chosen
         with navigation:
             pages.links()
-        st.error(f"The network cannot be loaded. {trouble}")
+        st.error(_("The network cannot be loaded.") + f" {trouble}")
         st.stop()
     absent.checkpoint(loaded)
     files = takeaway.begin()
@@ -97,7 +98,7 @@ def run(file: str) -> None:
             files.offer(shown, view.fresh_analysis)
 
     follow()
-    for _ in screen:
+    for _unexpected in screen:
         raise RuntimeError("A screen yields one part.")
     zoo.clear_up()
     hidden.empty()

@@ -15,6 +15,7 @@ from ..explain.analysis import analyze, analyze_lambdas, analyze_together
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
 from ..photos.images import enlargement, square_view
+from ..wording import _
 from . import zoo
 from .photo import Photo
 from .server import forgetting, turns
@@ -109,15 +110,20 @@ class Scene(Subject):
 
     @property
     def hypothetical(self) -> str:
-        """A remark for captions where the network has no SimAM, or its weights were not trained with it."""
+        """A remark for captions where the network has no SimAM, or its weights were not trained with it.
+
+        Whole sentences, a space before each: they follow others.
+        """
         if not self.analysis().attends:
-            return " Hypothetical: this network was run without SimAM."
-        told = {
-            True: "",
-            False: " These weights never saw SimAM in training.",
-            None: " It is not known whether these weights were trained with SimAM.",
-        }[self.loaded.trained_with_simam]
-        return told + (" Where SimAM stands in it is assumed." if "simam_at" in self.loaded.assumed else "")
+            return " " + _("Hypothetical: this network was run without SimAM.")
+        told = []
+        if self.loaded.trained_with_simam is None:
+            told.append(_("It is not known whether these weights were trained with SimAM."))
+        elif not self.loaded.trained_with_simam:
+            told.append(_("These weights never saw SimAM in training."))
+        if "simam_at" in self.loaded.assumed:
+            told.append(_("Where SimAM stands in it is assumed."))
+        return "".join(f" {sentence}" for sentence in told)
 
 
 def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against: int | None) -> dict[str, Analysis]:
@@ -132,7 +138,7 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
 
     def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
         runs = [(variant.network(), variant.e_lambda(scene.e_lambda)) for variant in batch]
-        with turns.turn(), st.spinner("Looking at the photo…"):
+        with turns.turn(), st.spinner(_("Looking at the photo…")):
             together = analyze_together(runs, scene.square, target, scene.input_size, against, one_target=True)
             analyses = [analysis.compacted() for analysis in together]
             for variant, analysis in zip(batch, analyses, strict=True):

@@ -12,11 +12,11 @@ from PIL import Image
 
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..checkpoints.weights_file import CheckpointError
-from ..explain.blocks import OWN_LAMBDAS
 from ..networks.architectures import residual_blocks
 from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
+from ..wording import _, later
 from . import state, zoo
 from .photo import Photo
 from .server import forgetting
@@ -27,8 +27,19 @@ _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = "upload-"
 _NETWORK = "network"
 _NO_CLASS = -1
-EACH_ITS_OWN = "each its own"
-"""The first stop of λ for a network whose SimAM modules keep different ones."""
+EACH_ITS_OWN = later("each its own")
+"""The first stop of λ for a network whose SimAM modules keep different ones; it is shown through :func:`_`."""
+_OWN_STOPS = {
+    "trained": later("{e_lambda:g} (trained)"),
+    "assumed": later("{e_lambda:g} (assumed)"),
+    "default": later("{e_lambda:g} (default)"),
+}
+"""The network's own λ among the stops, by :func:`zoo.lambda_word`; and below, the button that leads back to it."""
+_BACK = {
+    "trained": later("Back to the trained λ = {e_lambda:g}"),
+    "assumed": later("Back to the assumed λ = {e_lambda:g}"),
+    "default": later("Back to the default λ = {e_lambda:g}"),
+}
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
@@ -49,15 +60,15 @@ def choose_photo() -> Photo:
     samples = {sample.name: sample for sample in list_samples()}
     uploads: dict[str, Upload] = st.session_state.setdefault(_UPLOADS, {})
     forgetting.keeps(_UPLOADS, uploads)
-    titles = {name: sample.title for name, sample in samples.items()}
+    titles = {name: _(sample.title) for name, sample in samples.items()}
     asked = state.get("photo") or ""
     titles |= {name: upload.title for name, upload in uploads.items()}
     if asked.startswith(_UPLOAD_PREFIX) and asked not in uploads:
-        titles[asked] = "A photo that is not here"
+        titles[asked] = _("A photo that is not here")
     first = next(iter(samples))
     name = state.control(
         st.selectbox,
-        "Photo",
+        _("Photo"),
         list(titles),
         name="photo",
         default=first,
@@ -65,20 +76,21 @@ def choose_photo() -> Photo:
         on_change=forget_upload_error,
         format_func=titles.__getitem__,
     )
-    uploader("Your own photo", "uploader")
-    if st.toggle("Use the camera", key="camera-on"):
-        st.camera_input("Take a photo", key="camera", on_change=_accept, args=("camera",))
+    uploader(_("Your own photo"), "uploader")
+    if st.toggle(_("Use the camera"), key="camera-on"):
+        st.camera_input(_("Take a photo"), key="camera", on_change=_accept, args=("camera",))
     if forgetting.VISITORS.trouble:
-        st.warning(forgetting.TROUBLE)
+        st.warning(_(forgetting.TROUBLE))
     upload_error()
     if upload := uploads.get(name):
         for notice in upload.notices:
             st.caption(f":material/info: {state.plain(notice)}")
-        title = upload.title
-        return Photo(name, state.plain(title), "", f"The uploaded photo {title}", upload.image, title, upload.notices)
+        title, alt = upload.title, _("The uploaded photo {title}", title=upload.title)
+        return Photo(name, state.plain(title), "", alt, upload.image, title, upload.notices)
     sample = samples.get(name) or samples[first]
-    credit = f" (photo: {sample.author}; {sample.licence})"
-    return Photo(sample.name, sample.title, credit, sample.alt, _sample_image(sample), sample.title)
+    title = _(sample.title)
+    credit = " " + _("(photo: {author}; {licence})", author=sample.author, licence=sample.licence)
+    return Photo(sample.name, title, credit, _(sample.alt), _sample_image(sample), title)
 
 
 def uploader(label: str, key: str) -> None:
@@ -90,8 +102,11 @@ def uploader(label: str, key: str) -> None:
         key=key,
         on_change=_accept,
         args=(key,),
-        help=f"{formats_in_words()}, whatever its name, of at most 50 megapixels. It stays in this session's memory and is gone "
-        "when the session ends.",
+        help=_(
+            "{formats}, whatever its name, of at most 50 megapixels. It stays in this session's memory and is gone when the "
+            "session ends.",
+            formats=formats_in_words(),
+        ),
     )
 
 
@@ -136,20 +151,20 @@ def choose_checkpoint() -> LoadedCheckpoint:
     """The network that looks at the photo; raises ``CheckpointError`` where there is none, or it is damaged."""
     choices = zoo.choices()
     if not choices:
-        raise CheckpointError("The folder assets/weights holds no weights; get them again from the repository.")
+        raise CheckpointError(_("The folder assets/weights holds no weights; get them again from the repository."))
     first = next(iter(choices))
 
     def label(name: str) -> str:
-        never = choices[name].trained_with_simam is False
-        return choices[name].title + (" (never saw SimAM)" if never else "")
+        title = choices[name].title
+        return _("{title} (never saw SimAM)", title=title) if choices[name].trained_with_simam is False else title
 
     asked = state.get("checkpoint") or ""
     titles = {name: label(name) for name in choices}
     if asked.startswith("own-") and asked not in choices:
-        titles[asked] = "A checkpoint that is not here"
+        titles[asked] = _("A checkpoint that is not here")
     name = state.control(
         st.selectbox,
-        "Checkpoint",
+        _("Checkpoint"),
         list(titles),
         name="checkpoint",
         default=first,
@@ -160,12 +175,13 @@ def choose_checkpoint() -> LoadedCheckpoint:
     )
     loaded = _load_or_default(choices, name if name in choices else first)
     zoo.mark(loaded)
-    if st.toggle("Bring your own", key="own-checkpoint-on"):
+    if st.toggle(_("Bring your own"), key="own-checkpoint-on"):
         zoo.uploader("sidebar")
     if not state.gone().get("checkpoint"):
         zoo.tell_refused("sidebar")
     if (asked_for := zoo.asked_for()) and not asked_for.is_file():
-        st.error(f"There is no file {state.plain(asked_for.name)}, which the command line asks for.")
+        missing = state.plain(asked_for.name)
+        st.error(_("There is no file {name}, which the command line asks for.", name=missing))
     _keep_what_fits(loaded)
     return loaded
 
@@ -176,7 +192,7 @@ def _load_or_default(choices: dict[str, zoo.Choice], name: str) -> LoadedCheckpo
         return zoo.load(choices[name])
     except (CheckpointError, OSError) as error:
         if not isinstance(error, CheckpointError):
-            error = CheckpointError("The file cannot be read.")
+            error = CheckpointError(_("The file cannot be read."))
         bundled = next((choice for choice in choices.values() if choice.info and choice.info.bundled), None)
         if bundled is None or bundled.name == name:
             raise error from None
@@ -210,21 +226,25 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
     if text := state.get("lambda"):
         with contextlib.suppress(ValueError):
             asked = [parse_lambda(text)]  # a link may ask for any λ, not only for a stop
+
+    def label(value: float | str) -> str:
+        if isinstance(value, str):
+            return _(value)
+        return _(_OWN_STOPS[word], e_lambda=value) if value == own else f"{value:g}"
+
     value = state.control(
         st.select_slider,
-        "λ, from 1e-6 to 10",
+        _("λ, from 1e-6 to 10"),
         [own, *lambda_stops(*asked)] if isinstance(own, str) else lambda_stops(own, *asked),
         name="lambda",
         default=own,
         parse=parse_lambda,
         text=lambda value: None if isinstance(value, str) else state.number_text(value),
-        format_func=lambda value: (
-            value if isinstance(value, str) else f"{value:g}" + (f" ({word})" if value == own else "")
-        ),
+        format_func=label,
         help=explain("lambda"),
     )
     st.button(
-        f"Back to {OWN_LAMBDAS}" if isinstance(own, str) else f"Back to the {word} λ = {own:g}",
+        _("Back to each block's own λ") if isinstance(own, str) else _(_BACK[word], e_lambda=own),
         on_click=state.put,
         args=("lambda", None),
         disabled=value == own,
@@ -244,7 +264,7 @@ def parse_lambda(text: str) -> float:
 
 def choose_class(loaded: LoadedCheckpoint) -> int | None:
     """The class that Grad-CAM explains; ``None`` is the predicted one."""
-    return class_menu(loaded, "Target class", "class", "The predicted class", explain("target class"))
+    return class_menu(loaded, _("Target class"), "class", _("The predicted class"), explain("target class"))
 
 
 def class_menu(loaded: LoadedCheckpoint, label: str, name: str, otherwise: str, about: str) -> int | None:
@@ -272,12 +292,12 @@ def choose_input_size(loaded: LoadedCheckpoint) -> int:
     sizes = input_sizes(loaded)
     return state.control(
         st.selectbox,
-        "Input size",
+        _("Input size"),
         sizes,
         name="size",
         default=loaded.transforms.input_size,
         parse=state.one_of({str(size): size for size in sizes}),
-        format_func=lambda size: f"{size} × {size} px",
+        format_func=lambda size: _("{size} × {size} px", size=size),
         help=explain("input size"),
     )
 

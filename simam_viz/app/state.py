@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from ..wording import _
+
 NAMES = (
     *("photo", "checkpoint", "size", "lambda", "class"),
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
@@ -111,14 +113,18 @@ def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[st
     view, sentences = {}, []
     unknown = [name for name in parameters if name not in NAMES]
     if unknown:
-        named = ", ".join(quoted(name) for name in unknown[:3]) + (" and others" if len(unknown) > 3 else "")
-        sentences.append(f"The link asks for {named}, which mean nothing here and were ignored.")
+        named = ", ".join(quoted(name) for name in unknown[:3])
+        sentences.append(
+            _("The link asks for {names} and others, which mean nothing here and were ignored.", names=named)
+            if len(unknown) > 3
+            else _("The link asks for {names}, which mean nothing here and were ignored.", names=named)
+        )
     for name, texts in parameters.items():
         if name not in NAMES or not texts:
             continue
         text = texts[-1]
         if len(texts) > 1:
-            sentences.append(f"The link gives {name} more than once; only the last one counts.")
+            sentences.append(_("The link gives {entry} more than once; only the last one counts.", entry=name))
         if len(text) > _LONGEST or not text.isprintable() or (name in _NUMBERS and not _is_number(text)):
             sentences.append(_does_not_exist(name, text))
         else:
@@ -211,7 +217,7 @@ def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
 
 
 def _does_not_exist(name: str, text: str) -> str:
-    return f"The link asks for {name} {quoted(text)}, which does not exist here."
+    return _("The link asks for {entry} {text}, which does not exist here.", entry=name, text=quoted(text))
 
 
 def quoted(text: str) -> str:
@@ -286,10 +292,10 @@ def control(
 
 def _in_words(value: Any, format_func: Callable[[Any], str]) -> str:
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return _("on") if value else _("off")
     if isinstance(value, list):
         return ", ".join(format_func(one) for one in value)
-    return "any" if value is None else format_func(value)
+    return _("any") if value is None else format_func(value)
 
 
 def show(key: str, value: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -20,6 +21,7 @@ from ..checkpoints.store import CheckpointInfo, list_checkpoints, read_card, wri
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
 from ..evaluation import accuracy
 from ..paths import ROOT
+from ..wording import _
 from . import state
 from .server import freeing, long_task
 
@@ -79,10 +81,10 @@ def choices() -> dict[str, Choice]:
     found = {}
     for info in infos:
         here = asked is not None and info.path == asked
-        where = "the command line" if here else "comes with the app" if info.bundled else "the weights folder"
+        where = _("the command line") if here else _("comes with the app") if info.bundled else _("the weights folder")
         found[info.name] = Choice(info.name, info.title, where, info)
     for name, loaded in _own().items():
-        found[name] = Choice(name, loaded.card.title or name, "your upload, this session only", loaded)
+        found[name] = Choice(name, loaded.card.title or name, _("your upload, this session only"), loaded)
     first = next((name for name, choice in found.items() if choice.info and choice.info.path == asked), None)
     return {first: found[first]} | found if first else found
 
@@ -97,26 +99,32 @@ def load(choice: Choice) -> LoadedCheckpoint:
     """The network of a choice; ``CheckpointError`` as :func:`simam_viz.load_checkpoint` raises it."""
     if isinstance(choice.source, LoadedCheckpoint):
         return choice.source
-    return replace(_load(str(choice.source.path), choice.source.version), name=choice.name)
+    loaded = _loader(_("Loading the network…"))(str(choice.source.path), choice.source.version)
+    return replace(loaded, name=choice.name)
 
 
 def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     """The network trained by the same recipe but for SimAM; or ``None`` and, in sentences, why there is none to compare with."""
     name, named = twin_of(loaded), loaded.card.twin
     if name is None:
-        other = "without" if loaded.trained_with_simam else "with"
-        trouble = (
-            f"Its card names “{named}”, but no such checkpoint is here whose card names this one back and that differs in SimAM alone."
-            if named
-            else f"This checkpoint's card names no network trained by the same recipe {other} SimAM."
-        )
-        return None, f"{trouble} The column appears by itself when the cards of two checkpoints name each other."
+        if named:
+            trouble = _(
+                "Its card names “{name}”, but no such checkpoint is here whose card names this one back and that differs in SimAM "
+                "alone.",
+                name=named,
+            )
+        elif loaded.trained_with_simam:
+            trouble = _("This checkpoint's card names no network trained by the same recipe without SimAM.")
+        else:
+            trouble = _("This checkpoint's card names no network trained by the same recipe with SimAM.")
+        way = _("The column appears by itself when the cards of two checkpoints name each other.")
+        return None, f"{trouble} {way}"
     try:
         found = load(choices()[name])
     except (CheckpointError, OSError) as error:
-        return None, f"The checkpoint “{name}” cannot be loaded. {error}"
+        return None, _("The checkpoint “{name}” cannot be loaded.", name=name) + f" {error}"
     if not same_task(loaded, found):
-        return None, f"The checkpoint “{name}” is another architecture or tells other classes apart."
+        return None, _("The checkpoint “{name}” is another architecture or tells other classes apart.", name=name)
     return found, ""
 
 
@@ -174,7 +182,11 @@ def take_part(part: str) -> None:
     except CheckpointError as error:
         refuse(error, file.name, file.data if error.parts else None, file.path)
     except OSError:
-        refuse(CheckpointError("The card cannot be written beside the file: the folder does not allow it."), file.name)
+        refuse(_unwritable(), file.name)
+
+
+def _unwritable() -> CheckpointError:
+    return CheckpointError(_("The card cannot be written beside the file: the folder does not allow it."))
 
 
 def _forget_work() -> None:
@@ -197,17 +209,19 @@ def _let_go(file: UploadedFile) -> None:
     file.close()
 
 
-def uploader(place: str, label: str = "Your own checkpoint") -> None:
+def uploader(place: str, label: str | None = None) -> None:
     """Where a person drops their own file."""
     key = f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
     st.file_uploader(
-        label,
+        label or _("Your own checkpoint"),
         max_upload_size=min(MAX_BYTES // 2**20, st.get_option("server.maxUploadSize")),
         key=key,
         on_change=accept,
         args=(key,),
-        help="safetensors or PyTorch: a state_dict with torchvision's names, or a file as the SimAM authors save it. Nothing in "
-        "it is run. It stays in this session's memory and is gone when the session ends.",
+        help=_(
+            "safetensors or PyTorch: a state_dict with torchvision's names, or a file as the SimAM authors save it. Nothing in it "
+            "is run. It stays in this session's memory and is gone when the session ends."
+        ),
     )
 
 
@@ -259,9 +273,9 @@ def take_card(key: str, name: str) -> None:
     except CheckpointError as error:
         refuse(error, file.name)
     except KeyError:
-        refuse(CheckpointError("The network that this card is for is not here any more."), file.name)
+        refuse(CheckpointError(_("The network that this card is for is not here any more.")), file.name)
     except OSError:
-        refuse(CheckpointError("The card cannot be written beside the file: the folder does not allow it."), file.name)
+        refuse(_unwritable(), file.name)
     else:
         choose(name)
 
@@ -302,8 +316,10 @@ def tell_refused(place: str) -> None:
         return
     st.error(f"{state.plain(file.name)}: {state.plain(str(file.error))}")
     if file.error.parts:
-        part = st.selectbox("Which network of that file?", file.error.parts, key=f"which-part-{place}")
-        st.button("Use this one", icon=":material/check:", on_click=take_part, args=(part,), key=f"take-part-{place}")
+        part = st.selectbox(_("Which network of that file?"), file.error.parts, key=f"which-part-{place}")
+        st.button(
+            _("Use this one"), icon=":material/check:", on_click=take_part, args=(part,), key=f"take-part-{place}"
+        )
 
 
 def forget_error() -> None:
@@ -311,7 +327,7 @@ def forget_error() -> None:
     st.session_state.pop(_ERROR, None)
 
 
-def lambda_word(loaded: LoadedCheckpoint) -> str:
+def lambda_word(loaded: LoadedCheckpoint) -> Literal["trained", "assumed", "default"]:
     """What the network's own λ is: only one that was trained with SimAM, and of which somebody says it, has a trained one."""
     if loaded.trained_with_simam is not False and "e_lambda" in loaded.assumed:
         return "assumed"
@@ -330,7 +346,13 @@ def _own() -> dict[str, LoadedCheckpoint]:
     return own
 
 
-# One lock for each file, never one for all: whoever chose another network does not wait.
-@st.cache_resource(max_entries=3, show_spinner="Loading the network…")
-def _load(path: str, version: tuple[int, ...]) -> LoadedCheckpoint:
-    return load_checkpoint(path)
+@functools.cache
+def _loader(told: str) -> Callable[[str, tuple[int, ...]], LoadedCheckpoint]:
+    """What loads a file and says so; whatever is ``told``, Streamlit keeps the networks in one cache."""
+
+    # One lock for each file, never one for all: whoever chose another network does not wait.
+    @st.cache_resource(max_entries=3, show_spinner=told)
+    def _load(path: str, version: tuple[int, ...]) -> LoadedCheckpoint:
+        return load_checkpoint(path)
+
+    return _load

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..explain.cam import HeatMap
 from ..explain.survey import IMPOSSIBLE_CLASS, Subject, common_size, contrasted
+from ..wording import _, later
 from .render import Scale, gradient, grey_photo, overlay, percent
 
 # Has the Greek letters that captions need.
@@ -31,7 +32,7 @@ class Cell:
     """Of the target."""
     predicted: str
     trouble: str
-    """Why no map is drawn, in words; empty if one is."""
+    """Why no map is drawn, in words for :func:`simam_viz.wording._`; empty if one is."""
 
 
 def cells(
@@ -51,7 +52,7 @@ def cells(
             target = analysis.target
             heat = analysis.block(block).heat_map(method)
             if not trouble:
-                trouble = IMPOSSIBLE_CLASS if analysis.impossible else "map all zero" if heat.empty else ""
+                trouble = IMPOSSIBLE_CLASS if analysis.impossible else later("map all zero") if heat.empty else ""
             yield Cell(
                 photo.name,
                 name,
@@ -88,21 +89,21 @@ def comparison_figure(rows: list[list[Cell]], caption: str, scale: Scale, tile: 
             words += "…"
         draw.text((x, y), words, colour, face)
 
-    for column, title in enumerate(["Photo", *(cell.network for cell in rows[0])]):
+    for column, title in enumerate([_("Photo"), *(cell.network for cell in rows[0])]):
         write(gap + column * step_x, gap, title, tile, bold)
     for row, found in enumerate(rows):
         y = top + row * step_y
         first = found[0]
         canvas.paste(first.view.resize((tile, tile), Image.Resampling.BICUBIC), (gap, y))
         write(gap, y + tile + gap // 3, first.photo, tile, font)
-        write(gap, y + tile + gap // 3 + text + 4, f"heat maps of “{first.target}”", tile, font)
+        write(gap, y + tile + gap // 3 + text + 4, _("heat maps of “{target}”", target=first.target), tile, font)
         for column, cell in enumerate(found, start=1):
             x = gap + column * step_x
             shown = grey_photo(cell.view, tile) if cell.trouble else overlay(cell.view, cell.heat.values, scale, tile)
             canvas.paste(shown, (x, y))
             words = f"{cell.target} {percent(cell.probability)}"
-            write(x, y + tile + gap // 3, words + (f": {cell.trouble}" if cell.trouble else ""), tile, font)
-            write(x, y + tile + gap // 3 + text + 4, f"says {cell.predicted}", tile, font, "#555555")
+            write(x, y + tile + gap // 3, words + (f": {_(cell.trouble)}" if cell.trouble else ""), tile, font)
+            write(x, y + tile + gap // 3 + text + 4, _("says {name}", name=cell.predicted), tile, font, "#555555")
     y = height - foot + gap // 2
     bar = tile
     canvas.paste(gradient(scale, bar, text), (gap, y))

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ..checkpoints.loading import short_name
 from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
+from ..wording import _, later
 
 if TYPE_CHECKING:
     from ..explain.blocks import Analysis
@@ -37,6 +38,7 @@ class Scale:
     high: float
     colours: str
     label: str
+    """Names the quantity; for :func:`simam_viz.wording._`."""
     reach: Literal["common", "own", ""] = ""
     """Whether all pictures of the quantity share these ends, or this one has its own; empty where there is no choice."""
 
@@ -46,14 +48,14 @@ CAM_COLOURS = "inferno"
 FEATURE_COLOURS = "RdBu_r"
 FRAME_COLOUR = (230, 30, 40)
 COMMON_SCALES = {
-    "attention weight": Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, "attention weight", "common"),
+    "attention weight": Scale(ATTENTION_FLOOR, 1.0, WEIGHT_COLOURS, later("attention weight"), "common"),
     # Means over channels stay far below 1: this much of the range is theirs.
-    "mean weight": Scale(ATTENTION_FLOOR, 0.8, WEIGHT_COLOURS, "mean weight", "common"),
-    "importance": Scale(IMPORTANCE_FLOOR, 2.0, "cividis", "importance", "common"),
-    "energy": Scale(0.0, 2.0, "cividis", "energy", "common"),
+    "mean weight": Scale(ATTENTION_FLOOR, 0.8, WEIGHT_COLOURS, later("mean weight"), "common"),
+    "importance": Scale(IMPORTANCE_FLOOR, 2.0, "cividis", later("importance"), "common"),
+    "energy": Scale(0.0, 2.0, "cividis", later("energy"), "common"),
 }
-CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, "Grad-CAM, over its own maximum")
-DIFFERENCE_SCALE = Scale(-1.0, 1.0, FEATURE_COLOURS, "first heat map minus second")
+CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, later("Grad-CAM, over its own maximum"))
+DIFFERENCE_SCALE = Scale(-1.0, 1.0, FEATURE_COLOURS, later("first heat map minus second"))
 
 
 def percent(probability: float) -> str:
@@ -79,7 +81,7 @@ def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
 def side_scale(values: Tensor, own_range: bool = False) -> Scale:
     """The scale for :func:`simam_viz.explain.inspection.weights_by_side`: violet below the channel's mean, orange above it."""
     reach = (float(values.abs().max()) or 1e-6) if own_range else 1 - ATTENTION_FLOOR
-    label = "weight above the floor, by side of the mean"
+    label = later("weight above the floor, by side of the mean")
     return Scale(-reach, reach, "PuOr_r", label, "own" if own_range else "common")
 
 
@@ -228,10 +230,11 @@ def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) 
 
 def seen_in_words(width: int, height: int, input_size: int) -> str:
     """What of a photo of this size the network sees, as a sentence below :func:`framed_photo`."""
-    size = f"{input_size} × {input_size} pixels"
     if width == height:
-        return f"The network sees all of it, at {size}."
-    return f"The network sees the centre square, at {size}; what is dimmed it never saw."
+        return _("The network sees all of it, at {size} × {size} pixels.", size=input_size)
+    return _(
+        "The network sees the centre square, at {size} × {size} pixels; what is dimmed it never saw.", size=input_size
+    )
 
 
 def png(picture: Image.Image) -> bytes:
@@ -275,23 +278,27 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
     margin, text = 12, 16
     font = ImageFont.load_default(text)
     maps = mean_weights(analysis)
-    top = "; ".join(f"{short_name(name)} {probability:.1%}" for _, name, probability in analysis.top(3))
+    top = "; ".join(f"{short_name(name)} {probability:.1%}" for _index, name, probability in analysis.top(3))
     target = short_name(analysis.categories[analysis.target])
     row_height = size + 2 * text + 3 * margin
     columns = len(maps) + 1
     canvas = Image.new("RGB", (columns * (size + margin) + margin, 2 * text + margin + 2 * row_height), "white")
     draw = ImageDraw.Draw(canvas)
-    remark = remark if analysis.attends else "hypothetical: this network has no SimAM"
+    remark = remark if analysis.attends else _("hypothetical: this network has no SimAM")
     hypothetical = f" ({remark})" if remark else ""
     words = analysis.lambda_text.replace("λ =", "lambda").replace("λ", "lambda")  # this font has no Greek
     draw.text((margin, margin), f"{top}   |   {words}{hypothetical}", "black", font)
     rows = (
         (
-            "Mean attention weight over channels, each block in its own range",
+            _("Mean attention weight over channels, each block in its own range"),
             [scale_for("mean weight", m, own_range=True) for m in maps],
             maps,
         ),
-        (f"Grad-CAM of {target}", [CAM_SCALE] * len(maps), [block.cam for block in analysis.blocks]),
+        (
+            _("Grad-CAM of {target}", target=target),
+            [CAM_SCALE] * len(maps),
+            [block.cam for block in analysis.blocks],
+        ),
     )
     for row, (title, scales, values) in enumerate(rows):
         y = 2 * text + margin + row * row_height
@@ -303,6 +310,6 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
             canvas.paste(overlay(analysis.view, map_, scale, size), (x, y + text + margin // 2))
             canvas.paste(gradient(scale, size, 6), (x, below + 2))
             empty = row == 1 and block.cam_max == 0
-            ends = "all zero" if empty else f"{scale.low:.3f} to {scale.high:.3f}"
+            ends = _("all zero") if empty else _("{low:.3f} to {high:.3f}", low=scale.low, high=scale.high)
             draw.text((x, below + 10), f"{block.name}  {ends}", "black", font)
     return canvas

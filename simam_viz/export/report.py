@@ -19,6 +19,7 @@ from ..explain import inspection
 from ..explain.blocks import Analysis
 from ..photos.images import centre_square
 from ..version import VERSION
+from ..wording import _
 from .tables import Row
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -59,6 +60,7 @@ def html(
     environment.filters |= {
         "picture": _picture, "percent": "{:.1%}".format, "short": short_name, "parts": _parts, "cell": _cell,
     }  # fmt: skip
+    environment.globals["_"] = _
     maps = [
         {
             "block": block,
@@ -86,6 +88,7 @@ def html(
         cam_scale=_scale(render.CAM_SCALE),
         distributions=render.figure_picture(charts.weight_distributions(analysis), 1080),
         neurons=inspection.most_emphasised(analysis, _NEURONS),
+        e_lambda=_lambda_in_words(analysis, loaded),
         command=command(analysis, loaded),
         version=VERSION,
         date=datetime.date.today().isoformat(),
@@ -101,6 +104,17 @@ def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
     )
 
 
+def _lambda_in_words(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
+    """At which λ, and how that compares with the network's own."""
+    if analysis.e_lambda is None:
+        return _("each block's own")
+    if loaded.e_lambda is None:
+        return _("{e_lambda:g} (each block was trained with its own)", e_lambda=analysis.e_lambda)
+    if analysis.e_lambda == loaded.e_lambda:
+        return _("{e_lambda:g} (as trained)", e_lambda=analysis.e_lambda)
+    return _("{e_lambda:g} (trained with {own:g})", e_lambda=analysis.e_lambda, own=loaded.e_lambda)
+
+
 def _weight_scale(weights: Tensor) -> render.Scale:
     return render.scale_for("mean weight", weights)
 
@@ -114,7 +128,7 @@ def _parts(rows: list[Row], most: int = 10) -> list[list[Row]]:
 
 def _cell(value: object) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, float):
         return f"{value:.4g}"
     return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

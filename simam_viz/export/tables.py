@@ -11,6 +11,7 @@ from ..explain import inspection
 from ..explain.blocks import Analysis, Block
 from ..networks import answers
 from ..version import VERSION
+from ..wording import _
 
 Row = dict[str, object]
 _EMPHASISED = 100
@@ -64,7 +65,7 @@ TABLES = frozenset({"classes", "blocks", "channels", "neurons"})
 
 
 def every_table(analysis: Analysis) -> dict[str, list[Row]]:
-    """Every table of an analysis by its name, one of :data:`TABLES`."""
+    """Every table of an analysis by its name, one of :data:`TABLES`; the names of its columns are the same in every language."""
     return {
         "classes": _classes(analysis),
         "blocks": _blocks(analysis),
@@ -122,12 +123,15 @@ def _channels(analysis: Analysis) -> list[Row]:
 
 
 def distribution(block: Block, channel: int | None = None) -> list[Row]:
-    """How a block's neurons, or those of one channel, are distributed: a row for energy, importance and weight each."""
+    """How a block's neurons, or those of one channel, are distributed: a row for energy, importance and weight each.
+
+    It stands on a page, and is in the page's language; so is :func:`variances`.
+    """
     part = slice(None) if channel is None else channel
     return [
         {
-            "quantity": quantity, "neurons": values.numel(), "least": float(values.min()), "mean": float(values.mean()),
-            "greatest": float(values.max()),
+            _("quantity"): _(quantity), _("neurons"): values.numel(), _("least"): float(values.min()), _("mean"): float(values.mean()),
+            _("greatest"): float(values.max()),
         }
         for quantity in ("energy", "importance", "attention weight")
         for values in [block.quantity(quantity)[part]]
@@ -139,8 +143,9 @@ def variances(block: Block) -> list[Row]:
     flat = inspection.flattened(block)
     return [
         {
-            "channels": len(flat), "flattened by λ": int(flat.sum()),
-            "of a variance below λ": int((block.variances < block.e_lambda).sum()), "median variance": float(block.variances.median()),
+            _("channels"): len(flat), _("flattened by λ"): int(flat.sum()),
+            _("of a variance below λ"): int((block.variances < block.e_lambda).sum()),
+            _("median variance"): float(block.variances.median()),
         }
     ]  # fmt: skip
 

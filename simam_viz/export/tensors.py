@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..explain.blocks import OWN_LAMBDAS, Analysis
+from ..explain.blocks import Analysis
 from ..version import VERSION
+from ..wording import _
 
 
 def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray[Any]]:
@@ -22,19 +23,19 @@ def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDAr
         "view": np.asarray(analysis.view),
     }
     meanings = {
-        "logits": "what the network says, (classes)",
-        "probabilities": "softmax of the logits, (classes)"
+        "logits": _("what the network says, (classes)"),
+        "probabilities": _("softmax of the logits, (classes)")
         if len(analysis.logits) > 1
-        else "of yes, the sigmoid of the logit, and of no, (2)",
-        "view": "the crop that the network saw, RGB, (rows, columns, 3)",
+        else _("of yes, the sigmoid of the logit, and of no, (2)"),
+        "view": _("the crop that the network saw, RGB, (rows, columns, 3)"),
     }
     said = {
-        "features": "what enters SimAM, (channels, rows, columns)",
-        "energy": "minimal energy e* of every neuron, Eq. 5, (channels, rows, columns)",
-        "importance": "1/e*, (channels, rows, columns)",
-        "attention": "sigmoid(1/e*), the weight that a neuron is multiplied by, (channels, rows, columns)",
-        "refined": "features × attention, Eq. 6, what leaves SimAM, (channels, rows, columns)",
-        "cam": "Grad-CAM of the target at the block's output, 0 to 1, (rows, columns)",
+        "features": _("what enters SimAM, (channels, rows, columns)"),
+        "energy": _("minimal energy e* of every neuron, Eq. 5, (channels, rows, columns)"),
+        "importance": _("1/e*, (channels, rows, columns)"),
+        "attention": _("sigmoid(1/e*), the weight that a neuron is multiplied by, (channels, rows, columns)"),
+        "refined": _("features × attention, Eq. 6, what leaves SimAM, (channels, rows, columns)"),
+        "cam": _("Grad-CAM of the target at the block's output, 0 to 1, (rows, columns)"),
     }
     for block in analysis.blocks:
         for name, meaning in said.items():
@@ -48,21 +49,19 @@ def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDAr
 def _explanation(
     analysis: Analysis, loaded: LoadedCheckpoint, arrays: dict[str, NDArray[Any]], meanings: dict[str, str]
 ) -> str:
-    remark = "; ".join(loaded.remarks)
-    ran = f"\nOf this network: {remark}; read its attention as hypothetical." if remark else ""
-    if not analysis.attends:
-        ran = "\nThis network has no SimAM: its energies and weights are hypothetical."
-    lines = [f"{name} {arrays[name].shape} {arrays[name].dtype}: {meaning}" for name, meaning in meanings.items()]
-    return (
-        f"Written by SimAM Viz {VERSION}. {_lambdas(analysis)}; target class: "
-        f"{analysis.categories[analysis.target]}.{ran}\n\n" + "\n".join(lines)
-    )
-
-
-def _lambdas(analysis: Analysis) -> str:
+    target, remark = analysis.categories[analysis.target], "; ".join(loaded.remarks)
     if analysis.e_lambda is not None:
-        return analysis.lambda_text
-    return f"{OWN_LAMBDAS}: " + ", ".join(f"{block.name} {block.e_lambda:g}" for block in analysis.blocks)
+        settings = _("λ = {e_lambda:g}; target class: {target}.", e_lambda=analysis.e_lambda, target=target)
+    else:
+        lambdas = ", ".join(f"{block.name} {block.e_lambda:g}" for block in analysis.blocks)
+        settings = _("each block's own λ: {lambdas}; target class: {target}.", lambdas=lambdas, target=target)
+    head = [_("Written by SimAM Viz {version}.", version=VERSION) + f" {settings}"]
+    if not analysis.attends:
+        head.append(_("This network has no SimAM: its energies and weights are hypothetical."))
+    elif remark:
+        head.append(_("Of this network: {remark}; read its attention as hypothetical.", remark=remark))
+    lines = [f"{name} {arrays[name].shape} {arrays[name].dtype}: {meaning}" for name, meaning in meanings.items()]
+    return "\n".join([*head, "", *lines])
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..modules import formulas
+from ..wording import _
 
 
 def _double(value: float) -> Tensor:
@@ -43,7 +44,7 @@ class Derivation:
     def __post_init__(self) -> None:
         formulas.check_e_lambda(self.e_lambda)
         if self.channel.dim() != 2 or self.channel.numel() < 2:
-            raise ValueError("A channel of at least two neurons is needed: with one alone there are no others.")
+            raise ValueError(_("A channel of at least two neurons is needed: with one alone there are no others."))
 
     @cached_property
     def t(self) -> float:

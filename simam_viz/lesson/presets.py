@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..wording import later
+
 SIDE = 9
 
 
@@ -38,21 +40,22 @@ class Preset:
     """A channel to begin with, and the neuron to look at first."""
 
     title: str
+    """For :func:`simam_viz.wording._`."""
     make: Callable[[], Tensor]
     target: tuple[int, int]
 
 
 PRESETS = {
-    "spike": Preset("One spike", lambda: _spot(0.0, 3.0), (4, 4)),
-    "edge": Preset("An edge", lambda: torch.where(_grid()[1] < 5, 0.0, 2.0) + _ripple(), (4, 5)),
+    "spike": Preset(later("One spike"), lambda: _spot(0.0, 3.0), (4, 4)),
+    "edge": Preset(later("An edge"), lambda: torch.where(_grid()[1] < 5, 0.0, 2.0) + _ripple(), (4, 5)),
     "noise": Preset(
-        "Noise",
+        later("Noise"),
         lambda: torch.randn(SIDE, SIDE, dtype=torch.float64, generator=torch.Generator().manual_seed(3)),
         (2, 6),
     ),
-    "flat": Preset("A flat map", lambda: torch.full((SIDE, SIDE), 0.5, dtype=torch.float64), (4, 4)),
-    "blobs": Preset("Two blobs", lambda: 2 * _blob(2, 2) + 3 * _blob(6, 6), (6, 6)),
-    "dark-spot": Preset("A dark spot", lambda: _spot(1.5, -1.5), (4, 4)),
+    "flat": Preset(later("A flat map"), lambda: torch.full((SIDE, SIDE), 0.5, dtype=torch.float64), (4, 4)),
+    "blobs": Preset(later("Two blobs"), lambda: 2 * _blob(2, 2) + 3 * _blob(6, 6), (6, 6)),
+    "dark-spot": Preset(later("A dark spot"), lambda: _spot(1.5, -1.5), (4, 4)),
 }
 
 

@@ -22,4 +22,4 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     (folder := tmp_path / "weights").mkdir()
     monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(folder))
     yield folder
-    zoo._load.clear()
+    zoo._loader("").clear()  # one cache for all languages

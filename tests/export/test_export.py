@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import io
 import re
 from dataclasses import replace
@@ -16,8 +17,10 @@ from simam_viz import Analysis
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.export import files, report
-from simam_viz.export.tables import csv_bytes, every_table
+from simam_viz.export.tables import csv_bytes, distribution, every_table
 from simam_viz.export.tensors import every_tensor, npz_bytes
+from simam_viz.wording import speak
+from tests.helpers.made_up_language import BRACKETED, outside
 from tests.helpers.take_home import parsed, read
 
 
@@ -126,3 +129,24 @@ def test_weights_that_never_saw_simam_are_marked_in_the_tensors(analysis: Analys
     for trained, words in ((False, "weights that never saw SimAM"), (None, "training with SimAM not known")):
         other = replace(loaded, card=loaded.card | {"trained_with_simam": trained})
         assert words in str(every_tensor(analysis, other)["explanation"])
+
+
+def test_the_report_and_the_tensors_are_said_in_the_language_of_whoever_asks(
+    analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image
+) -> None:
+    def said() -> tuple[str, str]:
+        speak(BRACKETED)
+        page = report.OnScreen("⟦Overview⟧", {"⟦Block⟧": "layer1.0"}, {"⟦Neurons⟧": distribution(analysis.blocks[0])})
+        html = report.html(analysis, loaded, photo, "⟦Espresso⟧", on_screen=page).decode()
+        return html, str(every_tensor(analysis, loaded)["explanation"])
+
+    html, explanation = contextvars.copy_context().run(said)
+    parts = re.findall(
+        r'<(?:title|h1|h2|h3|th|p class="note"|strong)[^>]*>(.+?)</|alt="([^"]*)"|<tr><td>([^<]*)</td>', html
+    )
+    found = [text for part in parts for text in part if text]
+    data = {*(block.name for block in analysis.blocks), *(name.split(",")[0] for _, name, _ in analysis.top())}
+    assert len(found) > 50 and {text for text in found if outside(text)} <= data
+    assert f"⟦0.3 (trained with {loaded.e_lambda:g})⟧" in html
+    head, arrays = explanation.split("\n\n")
+    assert not outside(head) and not [line for line in arrays.splitlines() if outside(line.partition(": ")[2])]

@@ -118,7 +118,9 @@ def test_bounds_in_prose_are_the_formulas() -> None:
     x = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(500)[None, None, None]
     mean = float(formulas.attention(x, 1e-6).mean())
     assert mean == pytest.approx(formulas.MEAN_ATTENTION_CEILING, abs=1e-3) and mean < formulas.MEAN_ATTENTION_CEILING
-    assert any(f"{formulas.MEAN_ATTENTION_CEILING:.4f}" in answer for answer in FAQ.values())
+    said = " ".join([*FAQ, *FAQ.values()])
+    assert said.count(f"{formulas.ATTENTION_FLOOR:.3f}") == 3 and f"{formulas.MEAN_ATTENTION_CEILING:.4f}" in said
+    assert all(value in ("0.622", "0.6792") for value in re.findall(r"\b0\.\d+", said)), "no other number stands there"
 
 
 def test_numbers_in_katex() -> None:

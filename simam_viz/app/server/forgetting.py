@@ -20,10 +20,15 @@ from streamlit import runtime
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ...wording import later
+
 _LOOK_SECONDS = 1.0
 IDLE_SECONDS = 3600.0
 """How long photos are kept, without a move, where Streamlit does not tell who has left."""
-TROUBLE = "This server cannot tell who has left. Photos are dropped when their page was not used for an hour, or when the server stops."
+TROUBLE = later(
+    "This server cannot tell who has left. Photos are dropped when their page was not used for an hour, or when the server stops."
+)
+"""For the log; on a page, through :func:`~simam_viz.wording._`."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

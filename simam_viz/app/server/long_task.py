@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from ...wording import _
 from . import turns
 
 # A piece of work between two looks at the stop button.
@@ -53,7 +54,7 @@ def in_pieces(
         total: how many results the work yields in all.
         work: begins the work anew; called when the person starts it.
         start, again: labels of the button, for the first time and after the end.
-        unit: what is counted, such as "values of λ".
+        unit: the name of what is counted, such as "values of λ".
 
     Returns:
         The results so far; none while the work is running.
@@ -84,7 +85,7 @@ def in_pieces(
         if task.running != was_running:
             st.rerun()
         if task.running:
-            st.button("Stop here", key=f"{name}-stop", icon=":material/stop:", on_click=stop)
+            st.button(_("Stop here"), key=f"{name}-stop", icon=":material/stop:", on_click=stop)
             queue = st.empty()
             end = time.monotonic() + _PIECE_SECONDS
             try:
@@ -95,15 +96,16 @@ def in_pieces(
                 task.running, task.work = False, None  # work that failed cannot go on; it can begin anew
                 raise
             done = len(task.results)
-            st.progress(done / total, f"{done} of {total} {unit}")
+            st.progress(done / total, _("{done} of {total} {unit}", done=done, total=total, unit=unit))
             if task.complete:
                 task.running, task.work = False, None
                 st.rerun()
         else:
-            label = again if task.complete else "Go on" if task.results else start
+            label = again if task.complete else _("Go on") if task.results else start
             st.button(label, key=f"{name}-start", icon=":material/play_arrow:", type="primary", on_click=begin)
             if task.results and not task.complete:
-                st.caption(f"Stopped after {len(task.results)} of {total} {unit}.")
+                done = len(task.results)
+                st.caption(_("Stopped after {done} of {total} {unit}.", done=done, total=total, unit=unit))
 
     controls()
     return [] if task.running else list(task.results)

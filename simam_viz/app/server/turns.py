@@ -12,6 +12,8 @@ import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
+from ...wording import counted
+
 _LOOK_SECONDS = 0.3
 """How often someone who waits is told their place, and noticed to have gone."""
 
@@ -85,8 +87,14 @@ def turn(place: DeltaGenerator | None = None) -> Iterator[None]:
     def tell(ahead: int) -> None:
         nonlocal told
         told = told or place or st.empty()
-        people = "1 person is" if ahead == 1 else f"{ahead} people are"
-        told.info(f"{people} ahead of you. Your turn comes by itself.", icon=":material/hourglass_top:")
+        told.info(
+            counted(
+                "1 person is ahead of you. Your turn comes by itself.",
+                "{count} people are ahead of you. Your turn comes by itself.",
+                ahead,
+            ),
+            icon=":material/hourglass_top:",
+        )
 
     with TURNS.after_waiting(tell):
         if told is not None:

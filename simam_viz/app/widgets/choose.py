@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ...explain.blocks import QUANTITIES, Analysis, Block
 from ...explain.inspection import CHANNEL_MEASURES
+from ...wording import _, later
 from .. import state
 from .glossary import explain
 
-_BY_NUMBER = "channel number"
+_BY_NUMBER = later("channel number")
+_PLACES = {"row": later("Row (0 to {last})"), "column": later("Column (0 to {last})")}
 
 
 def block(analysis: Analysis) -> Block:
@@ -27,14 +29,14 @@ def block(analysis: Analysis) -> Block:
     wide = [name for name in names if min(blocks[name].features.shape[1:]) >= 8]
     name = state.control(
         st.selectbox,
-        "Block",
+        _("Block"),
         names,
         name="block",
         default=(wide or names)[-1],
         parse=state.one_of({name: name for name in names}),
         on_change=_forget_the_neuron,
         format_func=lambda name: f"{name} ({' × '.join(map(str, blocks[name].features.shape))})",
-        help=explain("block") + "\n\nIn brackets: channels × rows × columns.",
+        help=explain("block") + "\n\n" + _("In brackets: channels × rows × columns."),
     )
     return blocks[name]
 
@@ -51,7 +53,7 @@ def other_block(analysis: Analysis, block: Block) -> Block:
     return blocks[
         state.control(
             st.selectbox,
-            "Other block",
+            _("Other block"),
             names,
             name="other",
             default=names[names.index(block.name) - 1],
@@ -62,14 +64,14 @@ def other_block(analysis: Analysis, block: Block) -> Block:
 
 def other_channel(block: Block) -> int:
     """A channel to compare with."""
-    return _index("Other channel", "other", block.features.shape[0], default=1)
+    return _index(later("Other channel (0 to {last})"), "other", block.features.shape[0], default=1)
 
 
 def channel(block: Block) -> int:
     """The channel to look at."""
     # The channel of a block: the link must say of which, even where the block is the one to begin with.
     return _index(
-        "Channel",
+        later("Channel (0 to {last})"),
         "channel",
         block.features.shape[0],
         help=explain("channel"),
@@ -79,7 +81,7 @@ def channel(block: Block) -> int:
 
 def position(name: Literal["row", "column"], size: int) -> int:
     """The row or column of a neuron in a map that has ``size`` of them; the middle one to begin with."""
-    return _index(name.capitalize(), name, size, default=size // 2)
+    return _index(_PLACES[name], name, size, default=size // 2)
 
 
 def _index(
@@ -92,7 +94,7 @@ def _index(
 ) -> int:
     return state.control(
         st.number_input,
-        f"{label} (0 to {size - 1})",
+        _(label, last=size - 1),
         0,
         size - 1,
         name=name,
@@ -120,12 +122,12 @@ def own_range() -> bool:
     """Whether maps are coloured from their own least to their own greatest value."""
     return state.control(
         st.toggle,
-        "Own colour range",
+        _("Own colour range"),
         name="range",
         default=False,
         parse=state.one_of({"own": True, "common": False}),
         text=lambda own: "own" if own else "common",
-        help="Pictures of one kind share one range, so that they can be compared. Own: from least to greatest.",
+        help=_("Pictures of one kind share one range, so that they can be compared. Own: from least to greatest."),
     )
 
 
@@ -133,11 +135,12 @@ def quantity() -> str:
     """What to show of neurons: one of :data:`simam_viz.explain.blocks.QUANTITIES`."""
     return state.control(
         st.selectbox,
-        "Show",
+        _("Show"),
         list(QUANTITIES),
         name="show",
         default="attention weight",
         parse=state.one_of({name: name for name in QUANTITIES}),
+        format_func=_,
         help="\n\n".join(map(explain, QUANTITIES)),
     )
 
@@ -147,12 +150,13 @@ def order() -> str | None:
     names = [_BY_NUMBER, *CHANNEL_MEASURES]
     chosen = state.control(
         st.selectbox,
-        "Sort channels by",
+        _("Sort channels by"),
         names,
         name="sort",
         default=_BY_NUMBER,
         parse=state.one_of({name: name for name in names}),
         on_change=lambda: state.put("least", None),
+        format_func=_,
         help=explain("channel measures"),
     )
     return None if chosen == _BY_NUMBER else chosen
@@ -164,15 +168,15 @@ def minimum(measure: str, values: Tensor) -> float | None:
 
     return state.control(
         st.number_input,
-        f"At least ({low:.3g} to {high:.3g})",
+        _("At least ({low:.3g} to {high:.3g})", low=low, high=high),
         name="least",
         default=None,
         parse=finite,
         text=lambda value: None if value is None else state.number_text(value),
-        placeholder="all channels",
+        placeholder=_("all channels"),
         format="%.4g",
         step=(high - low) / 20 or 1.0,
-        help=f"Only channels whose {measure} is at least this.",
+        help=_("Only channels whose {measure} is at least this.", measure=_(measure)),
     )
 
 

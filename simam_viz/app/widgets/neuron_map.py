@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...draw import charts, render
 from ...explain.blocks import QUANTITIES, Block
+from ...wording import _
 from .. import state
 from . import choose, pictures
 from .takeaway import Shown
@@ -41,13 +42,17 @@ def clickable_map(
         key=key,
         name=f"{key}-map",
         on_select=clicked,
-        alt=f"Heat map of a channel; the chosen neuron, row {target[0]}, column {target[1]}, is framed in red",
+        alt=_(
+            "Heat map of a channel; the chosen neuron, row {row}, column {column}, is framed in red",
+            row=target[0],
+            column=target[1],
+        ),
     )
 
 
 def pick_neuron(shown: Shown, key: str, block: Block, channel: int, quantity: str, own_range: bool = False) -> Place:
     """Choose a neuron of a channel, by its row and column or by a click on the channel's map."""
-    _, height, width = block.features.shape
+    height, width = block.features.shape[1:]
     with st.grid(2, min_column_width=110):
         place = choose.position("row", height), choose.position("column", width)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Callable
 from typing import Literal
 
@@ -12,10 +13,18 @@ from streamlit.delta_generator import DeltaGenerator
 from ...draw import charts, render
 from ...draw.render import Scale, percent
 from ...export.tables import Row
+from ...wording import _, later
 from . import takeaway
 from .takeaway import Draw, Shown
 
 __all__ = ["chart", "colour_scale", "percent", "picture", "span", "table", "tiles"]
+
+_RANGES = {
+    "common": (later("Colour scale: {quantity}, from {low} to {high}, common range"), later("common range")),
+    "own": (later("Colour scale: {quantity}, from {low} to {high}, own range"), later("own range")),
+    "": (later("Colour scale: {quantity}, from {low} to {high}, fixed range"), ""),
+}
+"""What a reader of the screen hears of a scale, and what stands beside it, by its reach."""
 
 
 def span(low: float, high: float) -> tuple[str, str]:
@@ -112,12 +121,13 @@ def colour_scale(scale: Scale) -> None:
     """The colours of a picture from low to high, with the values at both ends, and whether the range is the common one."""
     table = render.colour_table(scale.colours)
     low, high = span(scale.low, scale.high)
-    reach = f"{scale.reach} range" if scale.reach else ""
+    heard, beside = _RANGES[scale.reach]
+    told = html.escape(_(heard, quantity=_(scale.label), low=low, high=high))
     stops = ", ".join("#{:02x}{:02x}{:02x}".format(*table[level]) for level in range(0, 256, 15))
     st.html(
         f'<div style="display:flex;align-items:center;gap:.5em;font-size:.8rem" role="img" '
-        f'aria-label="Colour scale: {scale.label}, from {low} to {high}, {reach or "fixed range"}">'
+        f'aria-label="{told}">'
         f"<span>{low}</span>"
         f'<span style="flex:1;height:.6em;border-radius:.3em;background:linear-gradient(to right, {stops})"></span>'
-        f"<span>{high}</span><span>{reach}</span></div>"
+        f"<span>{high}</span><span>{_(beside) if beside else ''}</span></div>"
     )

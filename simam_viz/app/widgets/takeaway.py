@@ -15,6 +15,7 @@ from ...explain.blocks import Analysis
 from ...export import files, report
 from ...export.tables import TABLES, Row, csv_bytes, every_table
 from ...export.tensors import every_tensor, npz_bytes
+from ...wording import _
 from ..photo import Photo
 from ..server import forgetting, turns
 
@@ -29,6 +30,7 @@ class Shown:
     """What one drawing of a page shows. Whoever draws a picture or a table keeps it here, so that it can be taken home."""
 
     page: str
+    """Its title in English, which also names files; :func:`_` says it to a person."""
     photo: Photo
     loaded: LoadedCheckpoint
     photo_notices: tuple[str, ...]
@@ -97,7 +99,7 @@ class _Takeaway:
         """The analysis, and the page's settings and tables, as one document."""
         shown = self._now()
         photo, found = shown.photo, {shown.titles[name]: rows for name, rows in shown.tables.items()}
-        on_screen = report.OnScreen(shown.page, shown.settings, found)
+        on_screen = report.OnScreen(_(shown.page), shown.settings, found)
         return report.html(
             self._analysed(), shown.loaded, photo.image, photo.file_name, photo.credit, shown.photo_notices, on_screen
         )
@@ -112,24 +114,25 @@ class _Takeaway:
         pictures, tables = len(shown.pictures), len(TABLES | shown.tables.keys())
         listed = ", ".join(sorted(TABLES | shown.tables.keys()))
         offers = {
-            "Report (HTML)": ("report", self.report_html, ".html", "text/html",
-                              "One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the "
-                              "settings and tables of this page."),
-            f"Pictures of this page ({pictures} PNG)" if pictures else "No pictures on this page": (
+            _("Report (HTML)"): ("report", self.report_html, ".html", "text/html",
+                _("One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the settings "
+                  "and tables of this page.")),
+            _("Pictures of this page ({count} PNG)", count=pictures) if pictures else _("No pictures on this page"): (
                 f"pictures-{page}", self.pictures_zip, ".zip", "application/zip",
-                "At full resolution, in a ZIP archive." if pictures else "Charts are no pictures: each has a button in its corner."),
-            f"Tables ({tables} CSV)": ("tables", self.tables_zip, ".zip", "application/zip",
-                                       f"Of this page and of the whole analysis, in a ZIP archive: {listed}."),
-            "Tensors (NPZ)": ("tensors", self.tensors_npz, ".npz", "application/octet-stream",
-                              "Features, energies, importances, weights, refined features and Grad-CAM of every block; "
-                              "“explanation” in it says what is what."),
+                _("At full resolution, in a ZIP archive.") if pictures
+                else _("Charts are no pictures: each has a button in its corner.")),
+            _("Tables ({count} CSV)", count=tables): ("tables", self.tables_zip, ".zip", "application/zip",
+                _("Of this page and of the whole analysis, in a ZIP archive: {names}.", names=listed)),
+            _("Tensors (NPZ)"): ("tensors", self.tensors_npz, ".npz", "application/octet-stream",
+                _("Features, energies, importances, weights, refined features and Grad-CAM of every block; “explanation” in it says "
+                  "what is what.")),
         }  # fmt: skip
         for label, (what, make, suffix, mime, note) in offers.items():
             st.download_button(
                 label, make, f"{file_name(what, shown)}{suffix}", mime, on_click="ignore", key=f"take-{suffix}-{what[:6]}",
                 help=note, width="stretch", icon=":material/download:", disabled=make == self.pictures_zip and not pictures,
             )  # fmt: skip
-        st.caption("Of what is on screen now. A chart has its own button in its corner.")
+        st.caption(_("Of what is on screen now. A chart has its own button in its corner."))
 
 
 def begin() -> _Takeaway:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...wording import _
 from ..render import Scale
 from . import specification as spec
 from .specification import ChartSpec
@@ -37,15 +38,15 @@ def clickable_map(
 ) -> ChartSpec:
     """A channel (h, w) as a heat map whose cells can be clicked (series 0); ``target`` is framed in red.
 
-    Data index = row · w + column. Pointing at a cell shows its value, or those of ``details``, maps (h, w) by name.
-    ``written`` puts every cell's value on it, for a map small enough.
+    Data index = row · w + column. Pointing at a cell shows its value, or those of ``details``, maps (h, w) by their names,
+    which are for :func:`simam_viz.wording._`. ``written`` puts every cell's value on it, for a map small enough.
     """
     height, width = values.shape
     shown = details or {scale.label: values}
-    told = "<br>".join(["{b}", *(f"{name} {{@[{index}]}}" for index, name in enumerate(shown, start=3))])
+    told = "<br>".join(["{b}", *(f"{_(name)} {{@[{index}]}}" for index, name in enumerate(shown, start=3))])
     data = [
         {
-            "name": f"row {index // width}, column {index % width}",
+            "name": _("row {row}, column {column}", row=index // width, column=index % width),
             "value": [index % width, index // width, *map(spec.short, numbers)],
         }
         for index, numbers in enumerate(torch.stack([values, *shown.values()]).flatten(1).T.tolist())

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...explain.blocks import Analysis
 from ...modules.formulas import ATTENTION_FLOOR
+from ...wording import _, later
 from . import specification as spec
 from .specification import ChartSpec
 
@@ -25,7 +26,7 @@ def histogram(
     log_counts: bool = True,
     bins: int = 48,
     marks: dict[str, float] | None = None,
-    unit: str = "neurons",
+    unit: str = later("neurons"),
 ) -> ChartSpec:
     """How many values lie where; of one set as counts, of several as shares of each.
 
@@ -34,7 +35,7 @@ def histogram(
         label: name of the quantity, on the horizontal axis.
         log_counts: show counts on a log axis, which has no place for empty bins.
         marks: values to mark by a line, by what they are.
-        unit: what is counted.
+        unit: the name of what is counted, for :func:`simam_viz.wording._`.
     """
     marks = marks or {}
     compared = len(parts) > 1
@@ -55,7 +56,7 @@ def histogram(
     return spec.chart(
         series,
         spec.axis(label, 28, low, high, **spec.WITHOUT_GRID),
-        spec.axis(f"% of the {unit}" if compared else unit, 42, start, startValue=start,
+        spec.axis(_("% of the {unit}", unit=_(unit)) if compared else _(unit), 42, start, startValue=start,
              type="log" if log_counts else "value", axisLabel={"showMinLabel": not log_counts}),
         36 if compared else 28,
         spec.OVER_BARS,
@@ -78,15 +79,15 @@ def variances(
     series = [
         spec.bars(_counted(logs[chosen], low, high, bins), colour, name, stack="channels", barWidth=_BAR_WIDTH)
         for name, chosen, colour in (
-            ("kept apart by SimAM", ~flat, spec.BAR_COLOUR),
-            ("flattened by λ", flat, "#b9b9c9"),
+            (_("kept apart by SimAM"), ~flat, spec.BAR_COLOUR),
+            (_("flattened by λ"), flat, "#b9b9c9"),
         )
     ]
     series[0]["markLine"] = spec.mark_lines(
         {f"{name} = {value:g}": round(math.log10(value), 4) for name, value in marks.items()}
     )
-    across = spec.axis("log₁₀ σ² of a channel", 28, round(low, 2), round(high, 2), **spec.WITHOUT_GRID)
-    return spec.chart(series, across, spec.axis("channels", 36), 56, spec.OVER_BARS)
+    across = spec.axis(_("log₁₀ σ² of a channel"), 28, round(low, 2), round(high, 2), **spec.WITHOUT_GRID)
+    return spec.chart(series, across, spec.axis(_("channels"), 36), 56, spec.OVER_BARS)
 
 
 def _counted(values: Tensor, low: float, high: float, bins: int) -> list[tuple[float, int]]:
@@ -104,6 +105,6 @@ def weight_distributions(analysis: Analysis) -> Figure:
     for block, level in zip(analysis.blocks, levels, strict=True):
         counts, edges = np.histogram(block.attention.numpy(), bins=64, range=(ATTENTION_FLOOR, 1))
         axes.stairs(counts, edges, label=block.name, color=spec.shade("viridis", level))
-    axes.set(xlabel="attention weight", ylabel="neurons", yscale="log", xlim=(ATTENTION_FLOOR, 1))
+    axes.set(xlabel=_("attention weight"), ylabel=_("neurons"), yscale="log", xlim=(ATTENTION_FLOOR, 1))
     axes.legend(fontsize=8, ncols=2)
     return figure

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...lesson.derivation import Derivation, Line
 from ...modules.formulas import IMPORTANCE_FLOOR, energy_landscape
+from ...wording import _
 from . import specification as spec
 from .specification import ChartSpec
 
@@ -29,13 +30,13 @@ def number_line(derivation: Derivation) -> ChartSpec:
     ends = [[x, best.w * x + best.b] for x in (low - margin, high + margin)]
     miss = [[t, 1.0], [t, best.w * t + best.b]]
     series = [
-        spec.points("others, to be sent to −1", [[x, -1] for x in others], spec.OTHERS_COLOUR, 9, opacity=0.35),
-        spec.points("target, to be sent to +1", [[t, 1]], spec.TARGET_COLOUR, 15),
-        spec.line("best line", ends, spec.BAR_COLOUR),
-        spec.line("the target's miss", miss, spec.TARGET_COLOUR, "dotted"),
+        spec.points(_("others, to be sent to −1"), [[x, -1] for x in others], spec.OTHERS_COLOUR, 9, opacity=0.35),
+        spec.points(_("target, to be sent to +1"), [[t, 1]], spec.TARGET_COLOUR, 15),
+        spec.line(_("best line"), ends, spec.BAR_COLOUR),
+        spec.line(_("the target's miss"), miss, spec.TARGET_COLOUR, "dotted"),
     ]
     across = spec.axis(
-        "value of the neuron, x", 28, round(low - margin, 3), round(high + margin, 3), **spec.WITHOUT_GRID
+        _("value of the neuron, x"), 28, round(low - margin, 3), round(high + margin, 3), **spec.WITHOUT_GRID
     )
     return spec.chart(series, across, spec.axis("w·x + b", 32, -2, 2, interval=1), 56, {"formatter": "{a}: {c}"})
 
@@ -64,10 +65,10 @@ def importance_curves(
         for share, level in zip(ratios, range(20, 230, 210 // max(len(ratios), 1)), strict=False)
     ]
     floor = [[-reach, IMPORTANCE_FLOOR], [reach, IMPORTANCE_FLOOR]]
-    series.append(spec.line("floor ½", floor, "#777777", "dashed", 1.5))
-    series.append(spec.points("this neuron", [[round(z, 3), importance(z, ratio)]], spec.TARGET_COLOUR, 14))
+    series.append(spec.line(_("floor ½"), floor, "#777777", "dashed", 1.5))
+    series.append(spec.points(_("this neuron"), [[round(z, 3), importance(z, ratio)]], spec.TARGET_COLOUR, 14))
     ends = -round(reach, 2), round(reach, 2)
-    return spec.chart(series, spec.axis("z = (t − μ)/σ", 28, *ends), spec.axis("importance 1/e*", 36, 0), 56)
+    return spec.chart(series, spec.axis("z = (t − μ)/σ", 28, *ends), spec.axis(_("importance 1/e*"), 36, 0), 56)
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,9 @@ class _Mark:
 def _marks(derivation: Derivation) -> list[_Mark]:
     """The first two coincide, the third does not."""
     return [
-        _Mark("closed form", derivation.closed_form, spec.TARGET_COLOUR, ("circle", 18), ("o", 12)),
-        _Mark("numerical search", derivation.numerical, "#000000", ("diamond", 9), ("x", 9)),
-        _Mark("sign as printed", derivation.as_printed, "#f08c00", ("triangle", 15), ("^", 11)),
+        _Mark(_("closed form"), derivation.closed_form, spec.TARGET_COLOUR, ("circle", 18), ("o", 12)),
+        _Mark(_("numerical search"), derivation.numerical, "#000000", ("diamond", 9), ("x", 9)),
+        _Mark(_("sign as printed"), derivation.as_printed, "#f08c00", ("triangle", 15), ("^", 11)),
     ]
 
 
@@ -124,7 +125,7 @@ def energy_contours(derivation: Derivation) -> ChartSpec:
     generator = contourpy.contour_generator(land.w, land.b, land.energy)
     colours = [spec.shade(_SURFACE_COLOURS, level) for level in np.linspace(0, 255, 16)]
     contours = [
-        spec.line(f"energy {level:.4g}", contour.round(3).tolist(), colour, width=1.5, symbolSize=1)
+        spec.line(_("energy {level:.4g}", level=level), contour.round(3).tolist(), colour, width=1.5, symbolSize=1)
         for level, colour in zip(land.levels[1:], colours, strict=True)
         # The default kind of lines: one array (points, 2) a line.
         for contour in cast(list[NDArray[np.float64]], generator.lines(level))
@@ -142,8 +143,8 @@ def energy_contours(derivation: Derivation) -> ChartSpec:
 
     return spec.chart(
         [*contours, *marked],
-        window(land.w, "slope w", 28),
-        window(land.b, "offset b", 40),
+        window(land.w, _("slope w"), 28),
+        window(land.b, _("offset b"), 40),
         60,
         {"formatter": "{a}"},
         legend={"top": 0, "itemWidth": 16, "data": [place["name"] for place in marked]},
@@ -174,9 +175,9 @@ def energy_surface(derivation: Derivation) -> Figure:
     axes.plot([left, right, right, left, left], [front, front, back, back, front], 0, **edges)
     axes.plot([left, left], [front, front], [0, top], **edges)
     for text, place in {
-        "slope w": (0.0, front, -0.12 * top),
-        "offset b": (right * 1.12, (front + back) / 2, -0.1 * top),
-        f"energy, 0 to {top:.3g}": (left, front, top * 1.06),
+        _("slope w"): (0.0, front, -0.12 * top),
+        _("offset b"): (right * 1.12, (front + back) / 2, -0.1 * top),
+        _("energy, 0 to {top:.3g}", top=top): (left, front, top * 1.06),
     }.items():
         axes.text(*place, text, ha="center", fontsize=10)
     for mark in _marks(derivation):

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ...wording import _
 from . import specification as spec
 from .specification import ChartSpec
 
@@ -40,7 +41,7 @@ def ablation(blocks: list[str], changes: dict[str, list[float]]) -> ChartSpec:
         spec.bars([round(100 * value, 3) for value in values], colour, kind)
         for (kind, values), colour in zip(changes.items(), (spec.BAR_COLOUR, spec.OTHER_COLOUR), strict=False)
     ]
-    return spec.chart(series, across, spec.axis("change in percentage points", 44), 36, spec.OVER_BARS)
+    return spec.chart(series, across, spec.axis(_("change in percentage points"), 44), 36, spec.OVER_BARS)
 
 
 def curves(lines: dict[str, list[float]], fractions: list[float], label: str, faint: tuple[str, ...] = ()) -> ChartSpec:
@@ -63,7 +64,7 @@ def curves(lines: dict[str, list[float]], fractions: list[float], label: str, fa
         )
         for name, values in lines.items()
     ]
-    return spec.chart(series, spec.axis(label, 28, 0, 100), spec.axis("probability of the class", 40, 0), 92)
+    return spec.chart(series, spec.axis(label, 28, 0, 100), spec.axis(_("probability of the class"), 40, 0), 92)
 
 
 def along_lambda(
@@ -106,9 +107,9 @@ def learning_curves(epochs: list[dict[str, float]]) -> ChartSpec:
         spec.line(name, [[epoch["epoch"], round(epoch[key], 3)] for epoch in epochs], colour, dash, dots=True,
              yAxisIndex=upright)
         for name, key, upright, colour, dash in (
-            ("top-1 (%)", "top1", 0, spec.BAR_COLOUR, "solid"),
-            ("top-5 (%)", "top5", 0, spec.OTHER_COLOUR, "dashed"),
-            ("training loss", "train_loss", 1, spec.GREY, "dotted"),
+            (_("top-1 (%)"), "top1", 0, spec.BAR_COLOUR, "solid"),
+            (_("top-5 (%)"), "top5", 0, spec.OTHER_COLOUR, "dashed"),
+            (_("training loss"), "train_loss", 1, spec.GREY, "dotted"),
         )
     ]  # fmt: skip
     sizes = [None, *(epoch["px"] for epoch in epochs)]
@@ -120,12 +121,16 @@ def learning_curves(epochs: list[dict[str, float]]) -> ChartSpec:
         data=[
             {
                 "xAxis": epoch["epoch"] - 0.5,
-                "label": {"formatter": f"{epoch['px']} px", "color": spec.GREY, "distance": 4 + 14 * (row % 2)},
+                "label": {
+                    "formatter": _("{size} px", size=epoch["px"]),
+                    "color": spec.GREY,
+                    "distance": 4 + 14 * (row % 2),
+                },
             }
             for row, epoch in enumerate(changes)
         ],
     )
-    across = spec.axis("epoch", 24, 0, len(epochs), minInterval=1)
+    across = spec.axis(_("epoch"), 24, 0, len(epochs), minInterval=1)
     uprights = [{"type": "value", "min": 0, "max": 100}, {"type": "value", "min": 0} | spec.WITHOUT_GRID]
     grid = {"left": 8, "right": 8, "top": 66, "bottom": 24}
     return spec.chart(series, across, uprights, 66, grid=grid, **spec.SCROLLED_LEGEND)

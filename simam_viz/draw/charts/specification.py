@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib
 from matplotlib.colors import to_hex
 
+from ...wording import _
+
 ChartSpec = dict[str, Any]
 
 BAR_COLOUR = "#5b4bd6"
@@ -115,6 +117,6 @@ def with_save_button(spec: ChartSpec, file_name: str) -> ChartSpec:
         spec: leaves the corner free, or names another in its ``toolbox``.
         file_name: what to call the file, without its ending.
     """
-    save = {"title": "Save as PNG", "name": file_name, "pixelRatio": 3, "backgroundColor": "#ffffff"}
+    save = {"title": _("Save as PNG"), "name": file_name, "pixelRatio": 3, "backgroundColor": "#ffffff"}
     place = {"right": 0, "top": 0} | spec.get("toolbox", {})
     return {**spec, "toolbox": {**place, "itemSize": 13, "feature": {"saveAsImage": save}}}
