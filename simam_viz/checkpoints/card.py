@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ..wording import _
 from .weights_file import CheckpointError, shown
 
 MAX_BYTES = 2**22
@@ -230,8 +231,13 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         except (msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
             path = re.search(r"`\$\.?(.*)`$", str(error))
             entry = shown(path[1]) if path and path[1] else ", ".join(map(shown, more)) or "recipe_settings"
-            of = f"the card {name}" if name else "the card"
-            raise CheckpointError(f"The entry {entry} of {of} makes no sense; mend or remove it.") from None
+            if not name:
+                raise CheckpointError(
+                    _("The entry {entry} of the card makes no sense; mend or remove it.", entry=entry)
+                ) from None
+            raise CheckpointError(
+                _("The entry {entry} of the card {card} makes no sense; mend or remove it.", entry=entry, card=name)
+            ) from None
 
     @classmethod
     def read(cls, data: builtins.bytes, name: str) -> Card:
@@ -241,7 +247,7 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
         except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
-            raise CheckpointError(f"The card {name} is not a JSON object; mend or remove it.")
+            raise CheckpointError(_("The card {card} is not a JSON object; mend or remove it.", card=name))
         return cls.of(content, name)
 
     @property

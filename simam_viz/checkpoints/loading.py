@@ -18,9 +18,11 @@ from ..modules.simam import SimAM
 from ..networks.answers import both_names
 from ..networks.architectures import create_model
 from ..networks.lambdas import own_e_lambda
-from ..networks.places import authors_places, create_simam_model, load_plain_state_dict, plain_state_dict, simam_lambdas
+from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict, simam_lambdas
 from ..photos.images import ImageSource, check_input_size, open_image, square_view
+from ..wording import _, later
 from . import torchvision_weights
+from .building import described_network
 from .card import Card
 from .recognition import Match, recognise
 from .store import CheckpointInfo, list_checkpoints, read_card
@@ -123,12 +125,13 @@ class LoadedCheckpoint:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What keeps its attention from being taken for certain, in words; empty where everything is known."""
-        never = {True: "", False: "weights that never saw SimAM", None: "training with SimAM not known"}
+        told = {False: [_("weights that never saw SimAM")], None: [_("training with SimAM not known")]}.get(
+            self.trained_with_simam, []
+        )
         assumed = {}
         if self.attends and self.trained_with_simam is not False:
-            assumed = {"simam_at": "where SimAM stands is assumed", "e_lambda": "the value of λ is assumed"}
-        told = (never[self.trained_with_simam], *(words for entry, words in assumed.items() if entry in self.assumed))
-        return tuple(filter(None, told))
+            assumed = {"simam_at": _("where SimAM stands is assumed"), "e_lambda": _("the value of λ is assumed")}
+        return *told, *(words for entry, words in assumed.items() if entry in self.assumed)
 
 
 def load_checkpoint(
@@ -179,8 +182,12 @@ def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = 
     if str(source) in published:
         return torchvision_weights.download(published[str(source)], progress=progress)
     raise CheckpointError(
-        f"There is no checkpoint {str(source)!r}; those that are here are: {', '.join(known)}. "
-        f"torchvision's are: {', '.join(published)}."
+        _(
+            "There is no checkpoint {name!r}; those that are here are: {here}. torchvision's are: {published}.",
+            name=str(source),
+            here=", ".join(known),
+            published=", ".join(published),
+        )
     )
 
 
@@ -232,7 +239,7 @@ def wrap(
     if categories is None:
         dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
         if not dense:
-            raise ValueError("The number of classes is not known: name them with categories=….")
+            raise ValueError(_("The number of classes is not known: name them with categories=…."))
         categories = default_categories(dense[-1].out_features)
     attends = any(isinstance(module, SimAM) for module in model.modules())
     return LoadedCheckpoint(
@@ -299,15 +306,33 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
     """A network from weights and what is known of them: a card's word, what the tensors show, then defaults."""
     for entry in ("arch", "num_classes"):
         if card.get(entry, facts[entry]) != facts[entry]:
-            raise CheckpointError(f"The card says {entry} {card[entry]!r}, but the weights say {facts[entry]!r}.")
+            raise CheckpointError(
+                _(
+                    "The card says {entry} {stated!r}, but the weights say {found!r}.",
+                    entry=entry,
+                    stated=card[entry],
+                    found=facts[entry],
+                )
+            )
     if (
         card.simam_at is not None
         and card.attention != "none"
         and {*card.simam_at} != {*facts.get("simam_at", card.simam_at)}
     ):
+        found = ", ".join(facts["simam_at"])
+        if not card.simam_at:
+            raise CheckpointError(
+                _(
+                    "The card says that SimAM stands behind nothing, but the names of the tensors say {found}.",
+                    found=found,
+                )
+            )
         raise CheckpointError(
-            f"The card says that SimAM stands behind {', '.join(card.simam_at) or 'nothing'}, but the names of the tensors say "
-            f"{', '.join(facts['simam_at'])}."
+            _(
+                "The card says that SimAM stands behind {stated}, but the names of the tensors say {found}.",
+                stated=", ".join(card.simam_at),
+                found=found,
+            )
         )
     known = facts | dict(card)
     if "trained_with_simam" not in known and "attention" in known:
@@ -319,7 +344,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         "input_size": 224,
         "normalisation": {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
         "categories": list(default_categories(facts["num_classes"])),
-        "forward_pass": "assumed to be torchvision's",
+        "forward_pass": later("assumed to be torchvision's"),
     }
     if known.get("attention", "simam") == "simam":
         with torch.device("meta"):
@@ -332,9 +357,13 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
     categories = both_names(given)
     if len(categories) != max(facts["num_classes"], 2):
         raise CheckpointError(
-            f"The card names {len(given)} classes, but the weights tell {facts['num_classes']} apart."
+            _(
+                "The card names {stated} classes, but the weights tell {found} apart.",
+                stated=len(given),
+                found=facts["num_classes"],
+            )
         )
-    model = _network(completed)
+    model = described_network(completed)
     load_plain_state_dict(model, weights)
     model.eval().requires_grad_(False)
     own = completed.e_lambda
@@ -347,31 +376,6 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         completed,
         tuple(assumed),
     )
-
-
-def _network(card: Card) -> nn.Module:
-    """The network that a whole card describes, without memory or values for the weights that are about to be put in."""
-    own, places = card.e_lambda, card.simam_at or ()
-    assert card.arch is not None and card.num_classes is not None and own is not None
-    model: nn.Module
-    try:
-        with torch.device("meta"):
-            if card.attention != "simam":
-                if card.attention != "none":
-                    raise ValueError(f"it names the attention {card.attention!r}, whose tensors are not there")
-                if isinstance(own, dict):
-                    raise ValueError("its entry e_lambda gives λ by place, but there is no SimAM")
-                model = create_model(card.arch, "none", card.num_classes)
-                return model
-            if not places:
-                raise ValueError("it names SimAM and no place for it (entry simam_at)")
-            lambdas = own if isinstance(own, dict) else dict.fromkeys(places, own)
-            if lambdas.keys() != set(places):
-                raise ValueError("its entry e_lambda must give λ for each place of simam_at")
-            model = create_simam_model(card.arch, lambdas, card.num_classes)
-            return model
-    except ValueError as error:
-        raise CheckpointError(f"The card does not fit the weights: {str(error).rstrip('.')}.") from None
 
 
 def _transforms(card: Card) -> Transforms:

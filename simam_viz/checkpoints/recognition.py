@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
 
-from ..networks.architectures import ARCHITECTURES, create_model
-from .weights_file import CheckpointError, Tensors, shape_text, shown, usable
+from ..networks.architectures import ARCHITECTURES
+from ..wording import _, later
+from .fitting import COUNTER, Problem, expected, fits, head, layers, no_fit_sentence, no_place, problems
+from .weights_file import CheckpointError, Tensors, shown, usable
 
-_COUNTER = "num_batches_tracked"  # batch norm's step counter: of no use after training, so files may leave it out
-_KNOWN_PREFIXES = {"module": ": PyTorch's DataParallel put it there", "_orig_mod": ": torch.compile put it there"}
+_KNOWN_PREFIXES = {
+    "module": later("“{prefix}.” taken off every name: PyTorch's DataParallel put it there"),
+    "_orig_mod": later("“{prefix}.” taken off every name: torch.compile put it there"),
+}
 _PROFILER = re.compile(r"(.*\.)?total_(ops|params)")
 # In the authors' MobileNetV2, SimAM stands between the depthwise convolution and its batch norm.
 _MOVED_NORM = re.compile(r"(features\.\d+\.conv\.\d+)\.2\.(weight|bias|running_mean|running_var|num_batches_tracked)")
@@ -29,6 +31,9 @@ _LIKE = 0.5
 _MOST_PREFIXES = 16
 _TOP_LEVEL = "top level"
 
+Told = tuple[str, dict[str, object]]
+"""A sentence and what stands in its places: a network that is loaded once is shown in more than one language."""
+
 
 @dataclass(frozen=True)
 class Match:
@@ -38,14 +43,29 @@ class Match:
     """Tensors of the network that the file had."""
     expected: int
     """Tensors that the network has."""
-    translations: tuple[str, ...]
+    renaming: tuple[Told, ...]
     """What was done to the names."""
-    unused: dict[str, str]
-    """Tensors of the file that the network has no use for: name → why."""
-    filled: dict[str, str]
-    """Tensors of the network that the file left out: name → what stands there instead."""
+    useless: dict[str, str]
+    """Tensors of the file that the network has no use for: name → why, in English."""
+    replaced: dict[str, str]
+    """Tensors of the network that the file left out: name → what stands there instead, in English."""
     simam_at: tuple[str, ...] = ()
     """Behind which layers the names themselves show a SimAM; empty where they show none, which proves nothing."""
+
+    @property
+    def translations(self) -> tuple[str, ...]:
+        """What was done to the names, a sentence each."""
+        return tuple(_(sentence, **places) for sentence, places in self.renaming)
+
+    @property
+    def unused(self) -> dict[str, str]:
+        """Tensors of the file that the network has no use for: name → why."""
+        return {name: _(why) for name, why in self.useless.items()}
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """Tensors of the network that the file left out: name → what stands there instead."""
+        return {name: _(what) for name, what in self.replaced.items()}
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,7 @@ class _Part:
     """What lies below the prefix, by the rest of its name."""
     beside: Tensors
     """What else lies in the same table, by its whole name."""
-    translations: tuple[str, ...] = field(default=())
+    translations: tuple[Told, ...] = field(default=())
 
     @property
     def name(self) -> str:
@@ -91,41 +111,52 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
             something stands beside it that may belong to its forward pass (``parts`` names what can be asked for).
     """
     if arch is not None and arch not in ARCHITECTURES:
-        raise CheckpointError(f"There is no architecture {shown(str(arch))}; choose one of {', '.join(ARCHITECTURES)}.")
+        raise CheckpointError(
+            _(
+                "There is no architecture {arch}; choose one of {known}.",
+                arch=shown(str(arch)),
+                known=", ".join(ARCHITECTURES),
+            )
+        )
     chosen = _chosen_part(tables, arch, part)
     named = max((_named(each, chosen) for each in ([arch] if arch else ARCHITECTURES)), key=lambda each: each.likeness)
-    unused, problems = _beside(named, chosen, trusted=part is not None)
-    weights = usable({name: tensor for name, tensor in named.weights.items() if name not in unused})
-    unused |= {
-        f"{name or _TOP_LEVEL}.{tensor}": "not a tensor of this network"
+    useless, doubtful = _beside(named, chosen, trusted=part is not None)
+    weights = usable({name: tensor for name, tensor in named.weights.items() if name not in useless})
+    useless |= {
+        f"{name or _TOP_LEVEL}.{tensor}": later("not a tensor of this network")
         for name, table in tables.items()
         if name != chosen.table
         for tensor in table
     }
-    problems = _problems(named.arch, weights) | problems
-    if problems:
-        outside = not problems.keys() - chosen.beside.keys()
+    found = problems(named.arch, weights) | doubtful
+    if found:
+        outside = not found.keys() - chosen.beside.keys()
         sentence = (
-            f"Beside the network {chosen.name} stands {shown(next(iter(problems)))}, which may have a part in its forward pass; "
-            "if it has none, choose that network by itself."
+            _(
+                "Beside the network {network} stands {tensor}, which may have a part in its forward pass; if it has none, choose "
+                "that network by itself.",
+                network=chosen.name,
+                tensor=shown(next(iter(found))),
+            )
             if outside
-            else _sentence(named, arch is not None, weights, problems)
+            else no_fit_sentence(named.arch, arch is not None, named.likeness, weights, found)
         )
-        raise CheckpointError(sentence, tuple(problems.items()), (chosen.name,) if outside else ())
-    expected = _expected(named.arch)
-    counters = {name: torch.tensor(0) for name in expected if name.endswith(_COUNTER)}
-    filled = dict.fromkeys((name for name in counters if name not in weights), "0: not needed after training")
+        whys = tuple((name, problem.why) for name, problem in found.items())
+        raise CheckpointError(sentence, whys, (chosen.name,) if outside else ())
+    names = expected(named.arch)
+    counters = {name: torch.tensor(0) for name in names if name.endswith(COUNTER)}
+    left_out = (name for name in counters if name not in weights)
     match = Match(
-        matched=sum(name in weights for name in expected),
-        expected=len(expected),
-        translations=(*chosen.translations, *named.translations),
-        unused=unused,
-        filled=filled,
+        matched=sum(name in weights for name in names),
+        expected=len(names),
+        renaming=(*chosen.translations, *named.translations),
+        useless=useless,
+        replaced=dict.fromkeys(left_out, later("0: not needed after training")),
         simam_at=named.simam_at,
     )
-    weights = {name: weights[name] if name in weights else counters[name] for name in expected}
+    weights = {name: weights[name] if name in weights else counters[name] for name in names}
     weights |= {name: weights[name].reshape(-1)[:1].sum() for name in counters}
-    return Recognised(named.arch, len(weights[_head(named.arch)]), weights, match)
+    return Recognised(named.arch, len(weights[head(named.arch)]), weights, match)
 
 
 # Which network of the file is meant.
@@ -139,17 +170,33 @@ def _chosen_part(tables: Mapping[str, Tensors], arch: str | None, part: str | No
             parts.pop(name)
     if part is not None:
         if part not in parts:
-            known = ", ".join(map(shown, parts)) or "no network that opens here"
-            raise CheckpointError(f"There is no network {shown(part)} in this file; it holds {known}.")
+            if not parts:
+                raise CheckpointError(
+                    _(
+                        "There is no network {network} in this file; it holds no network that opens here.",
+                        network=shown(part),
+                    )
+                )
+            raise CheckpointError(
+                _(
+                    "There is no network {network} in this file; it holds {known}.",
+                    network=shown(part),
+                    known=", ".join(map(shown, parts)),
+                )
+            )
         return parts[part]
     plain, averaged = ({n for n in parts if n.split(".")[0] == word} for word in ("state_dict", "state_dict_ema"))
     if len(plain) == len(averaged) == 1 and len(parts) == 2:
         (name,) = plain
-        said = "state_dict taken, not state_dict_ema, which holds the same network with averaged weights"
-        return replace(parts[name], translations=(said, *parts[name].translations))
+        said = later("state_dict taken, not state_dict_ema, which holds the same network with averaged weights")
+        return replace(parts[name], translations=((said, {}), *parts[name].translations))
     if len(parts) > 1:
         raise CheckpointError(
-            f"This file holds {len(parts)} networks: {', '.join(map(shown, parts))}. Say which of them is meant.",
+            _(
+                "This file holds {networks} networks: {names}. Say which of them is meant.",
+                networks=len(parts),
+                names=", ".join(map(shown, parts)),
+            ),
             parts=tuple(parts),
         )
     if parts:
@@ -163,7 +210,7 @@ def _parts(place: str, table: Tensors, arch: str | None) -> Iterator[_Part]:
     prefixes = Counter(
         name.rpartition(f"{word}.")[0] for name in table for word in ("layer1", "features") if f".{word}." in f".{name}"
     )
-    for prefix, _ in prefixes.most_common(_MOST_PREFIXES):
+    for prefix, _times in prefixes.most_common(_MOST_PREFIXES):
         part = _part(place, table, prefix)
         if any(_named(each, part).likeness >= _LIKE for each in ([arch] if arch else ARCHITECTURES)):
             yield part
@@ -172,9 +219,10 @@ def _parts(place: str, table: Tensors, arch: str | None) -> Iterator[_Part]:
 def _part(name: str, table: Tensors, prefix: str) -> _Part:
     inside = {tensor.removeprefix(prefix): value for tensor, value in table.items() if tensor.startswith(prefix)}
     beside = {tensor: value for tensor, value in table.items() if not tensor.startswith(prefix)}
-    told = []
+    told: list[Told] = []
     for piece in filter(None, prefix.split(".")):
-        told.append(f"“{shown(piece)}.” taken off every name{_KNOWN_PREFIXES.get(piece, '')}")
+        sentence = _KNOWN_PREFIXES.get(piece, later("“{prefix}.” taken off every name"))
+        told.append((sentence, {"prefix": shown(piece)}))
     return _Part(name, prefix, inside, beside, tuple(told))
 
 
@@ -207,7 +255,7 @@ class _Named:
     arch: str
     weights: Tensors
     simam_at: tuple[str, ...]
-    translations: tuple[str, ...]
+    translations: tuple[Told, ...]
     likeness: float
     """Share of the tensors of either side that the other has with the same shape."""
     head: tuple[str, ...]
@@ -215,165 +263,96 @@ class _Named:
 
 
 def _named(arch: str, part: _Part) -> _Named:
-    expected, layers = _expected(arch), _layers(arch)
+    wanted, known = expected(arch), layers(arch)
     renamed: dict[str, str] = {}
     places: dict[str, None] = {}
     for name in part.inside:
-        if name in expected:
+        if name in wanted:
             continue
-        layer, _, leaf = name.rpartition(".")
-        if layer.endswith(".0") and layer[:-2] in layers and f"{layer[:-2]}.{leaf}" in expected:
+        layer, _dot, leaf = name.rpartition(".")
+        if layer.endswith(".0") and layer[:-2] in known and f"{layer[:-2]}.{leaf}" in wanted:
             renamed[name] = f"{layer[:-2]}.{leaf}"
             places[layer[:-2]] = None
-        elif (moved := _MOVED_NORM.fullmatch(name)) and f"{moved[1]}.1.{moved[2]}" in expected:
+        elif (moved := _MOVED_NORM.fullmatch(name)) and f"{moved[1]}.1.{moved[2]}" in wanted:
             renamed[name] = f"{moved[1]}.1.{moved[2]}"
             places[f"{moved[1]}.0"] = None
     # Never on top of a tensor that is there already: such a file is another network's.
     if (
         len(set(renamed.values())) < len(renamed)
-        or renamed.keys() & expected.keys()
+        or renamed.keys() & wanted.keys()
         or part.inside.keys() & set(renamed.values())
     ):
         renamed, places = {}, {}
     weights = {renamed.get(name, name): tensor for name, tensor in part.inside.items()}
-    told = []
+    told: list[Told] = []
     if renamed:
-        order = [name.rpartition(".")[0] for name in expected]
+        order = [name.rpartition(".")[0] for name in wanted]
         places = dict.fromkeys(sorted(places, key=order.index))
         some = ", ".join([*places][:3]) + (" …" if len(places) > 3 else "")
-        told.append(
-            f"SimAM behind {some}, by the names: a Sequential holds that layer and something without weights behind it, as the "
-            f"authors' networks hold SimAM ({len(places)} places, {len(renamed)} tensors renamed)"
+        sentence = later(
+            "SimAM behind {layers}, by the names: a Sequential holds that layer and something without weights behind it, as the "
+            "authors' networks hold SimAM ({places} places, {tensors} tensors renamed)"
         )
-    weights, head, sentence = _with_head(arch, weights, part.beside)
-    same = sum(name in expected and _fits(tensor.shape, expected[name]) for name, tensor in weights.items())
-    likeness = same / max(len(expected.keys() | weights.keys()), 1)
-    return _Named(arch, weights, tuple(places), (*told, *sentence), likeness, head)
+        told.append((sentence, {"layers": some, "places": len(places), "tensors": len(renamed)}))
+    weights, classifier, said = _with_head(arch, weights, part.beside)
+    same = sum(name in wanted and fits(tensor.shape, wanted[name]) for name, tensor in weights.items())
+    likeness = same / max(len(wanted.keys() | weights.keys()), 1)
+    return _Named(arch, weights, tuple(places), (*told, *said), likeness, classifier)
 
 
-def _with_head(arch: str, weights: Tensors, beside: Tensors) -> tuple[Tensors, tuple[str, ...], tuple[str, ...]]:
+def _with_head(arch: str, weights: Tensors, beside: Tensors) -> tuple[Tensors, tuple[str, ...], tuple[Told, ...]]:
     """The weights with their classifier under torchvision's name, the names that it had, and a sentence about it.
 
     A classifier may stand behind a dropout, be called otherwise, or stand beside the rest of the network.
     """
-    head = _head(arch)
-    if head in weights:
+    ours = head(arch)
+    if ours in weights:
         return weights, (), ()
-    expected = _expected(arch)
-    others = {name: tensor for name, tensor in (weights | beside).items() if name not in expected}
+    wanted = expected(arch)
+    others = {name: tensor for name, tensor in (weights | beside).items() if name not in wanted}
     dense = [
         name for name, tensor in others.items() if tensor.dim() == 2 and any(w in name.lower() for w in _HEAD_WORDS)
     ]
-    if len(dense) != 1 or others[dense[0]].shape[1] != expected[head][1]:
+    if len(dense) != 1 or others[dense[0]].shape[1] != wanted[ours][1]:
         return weights, (), ()
     layer = dense[0].removesuffix(".weight")
     if f"{layer}.bias" not in others or layer == dense[0]:
         return weights, (), ()
-    taken = {dense[0]: head, f"{layer}.bias": head.removesuffix("weight") + "bias"}
+    taken = {dense[0]: ours, f"{layer}.bias": ours.removesuffix("weight") + "bias"}
     kept = {name: tensor for name, tensor in weights.items() if name not in taken}
     kept |= {new: others[old] for old, new in taken.items()}
-    ours = head.removesuffix(".weight")
-    sentence = (
-        f"{shown(layer)} read as {ours}, the classifier: nothing with weights stands before it (a dropout has none)"
+    sentence = later(
+        "{layer} read as {classifier}, the classifier: nothing with weights stands before it (a dropout has none)"
     )
-    return kept, tuple(taken), (sentence,)
+    return kept, tuple(taken), ((sentence, {"layer": shown(layer), "classifier": ours.removesuffix(".weight")}),)
 
 
-def _beside(named: _Named, part: _Part, trusted: bool) -> tuple[dict[str, str], dict[str, str]]:
+def _beside(named: _Named, part: _Part, trusted: bool) -> tuple[dict[str, str], dict[str, Problem]]:
     """Tensors that are no part of the network, with why they are left out; and those that may be one, with what is wrong.
 
     A loss keeps class weights, a metric its counts: they have no part in a forward pass. A convolution or a norm beside the
     network may have one, so only whoever chose that part can leave it out.
     """
-    expected = _expected(named.arch)
-    roots = {name.split(".")[0] for name in expected}
+    wanted = expected(named.arch)
+    roots = {name.split(".")[0] for name in wanted}
     others = {name: tensor for name, tensor in part.beside.items() if name not in named.head}
     others |= {
         name: tensor
         for name, tensor in named.weights.items()
-        if name not in expected and (name.split(".")[0] not in roots or _PROFILER.fullmatch(name))
+        if name not in wanted and (name.split(".")[0] not in roots or _PROFILER.fullmatch(name))
     }
-    unused, problems = {}, {}
+    useless: dict[str, str] = {}
+    doubtful: dict[str, Problem] = {}
     for name, tensor in others.items():
         layer = name.rpartition(".")[0]
         partners = layer and sum(other.rpartition(".")[0] == layer for other in others) > 1
         alone = tensor.dim() == 0 or (tensor.dim() == 1 and not partners)
         if _PROFILER.fullmatch(name):
-            unused[name] = "a profiler's counter, no weight"
+            useless[name] = later("a profiler's counter, no weight")
         elif name == "n_averaged":
-            unused[name] = "how many weights were averaged (torch.optim.swa_utils)"
+            useless[name] = later("how many weights were averaged (torch.optim.swa_utils)")
         elif trusted or alone or any(map(_BESIDE.fullmatch, name.split("."))):
-            unused[name] = "stands beside the network, not in it"
+            useless[name] = later("stands beside the network, not in it")
         else:
-            problems[name] = f"has no place in {named.arch}"
-    return unused, problems
-
-
-@functools.cache
-def _expected(arch: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors; the classifier's first dimension, the number of classes, is −1."""
-    head = _head(arch).rpartition(".")[0]
-    return {
-        name: (-1, *tensor.shape[1:]) if name.startswith(f"{head}.") else tuple(tensor.shape)
-        for name, tensor in _plain(arch).state_dict().items()
-    }
-
-
-@functools.cache
-def _layers(arch: str) -> frozenset[str]:
-    """Names of all convolutions and norms."""
-    kinds = (nn.Conv2d, nn.BatchNorm2d)
-    return frozenset(name for name, module in _plain(arch).named_modules() if isinstance(module, kinds))
-
-
-@functools.cache
-def _plain(arch: str) -> nn.Module:
-    with torch.device("meta"):
-        model: nn.Module = create_model(arch, "none")
-        return model
-
-
-def _head(arch: str) -> str:
-    return "classifier.1.weight" if arch == "mobilenet_v2" else "fc.weight"
-
-
-def _fits(shape: torch.Size, expected: tuple[int, ...]) -> bool:
-    return len(shape) == len(expected) and all(e in (-1, n) for n, e in zip(shape, expected, strict=True))
-
-
-def _problems(arch: str, weights: Tensors) -> dict[str, str]:
-    """Tensors that do not fit ``arch``: name → why."""
-    expected = _expected(arch)
-    problems = {}
-    for name, shape in expected.items():
-        tensor = weights.get(name)
-        if name.endswith(_COUNTER):
-            continue
-        if tensor is None:
-            problems[name] = "is missing"
-        elif not _fits(tensor.shape, shape):
-            wanted = shape_text(tuple("classes" if n == -1 else n for n in shape))
-            problems[name] = f"has shape {shape_text(tensor.shape)} where {arch} has {wanted}"
-        elif not tensor.is_floating_point():
-            problems[name] = f"holds {str(tensor.dtype).removeprefix('torch.')} values, not floating-point numbers"
-        elif name.endswith("running_var") and bool((tensor < 0).any()):
-            problems[name] = "holds negative variances, which would turn the network's numbers into NaN"
-    problems |= {name: f"has no place in {arch}" for name in weights if name not in expected}
-    head = _head(arch)
-    bias = head.removesuffix("weight") + "bias"
-    if not {head, bias} & problems.keys() and len(weights[head]) != len(weights[bias]):
-        problems[bias] = f"has {len(weights[bias])} values for the {len(weights[head])} classes of {head}"
-    if head not in problems and len(weights[head]) == 0:
-        problems[head] = "tells no classes apart"
-    return problems
-
-
-def _sentence(named: _Named, asked_for: bool, weights: Tensors, problems: dict[str, str]) -> str:
-    if not asked_for and named.likeness < 0.1:
-        some = ", ".join(f"{shown(name)} {shape_text(t.shape)}" for name, t in list(weights.items())[:4])
-        return f"These weights fit none of the supported networks ({', '.join(ARCHITECTURES)}); the file's first tensors are {some}."
-    first, why = next(iter(problems.items()))
-    others = len(problems) - 1
-    more = {0: "", 1: ", and one more tensor does not fit"}.get(others, f", and {others:,} more tensors do not fit")
-    closest = "" if asked_for else ", which comes closest"
-    return f"These weights do not fit {named.arch}{closest}: {shown(first)} {why}{more}."
+            doubtful[name] = no_place(name, named.arch)
+    return useless, doubtful

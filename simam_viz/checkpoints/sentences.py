@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..wording import _, later
 from .card import Card
 from .loading import short_name
 
 Row = dict[str, Any]
 
 CODE = ("Command", "SimAM behind", "File", "SHA-256")
-"""Facts that are no prose."""
+"""Names of facts that are no prose."""
 
 
 def accuracy_sentence(card: Card) -> str:
@@ -21,9 +22,12 @@ def accuracy_sentence(card: Card) -> str:
     accuracy = card.accuracy
     if accuracy is None:
         return ""
-    return (
-        f"Measured: {accuracy.top1:.1f} % top-1 and {accuracy.top5:.1f} % top-5 on {accuracy.images:,} "
-        f"validation images at {accuracy.input_size} px."
+    return _(
+        "Measured: {top1:.1f} % top-1 and {top5:.1f} % top-5 on {images:,} validation images at {px} px.",
+        top1=accuracy.top1,
+        top5=accuracy.top5,
+        images=accuracy.images,
+        px=accuracy.input_size,
     )
 
 
@@ -31,12 +35,17 @@ def earlier_readings_sentence(card: Card) -> str:
     """What the validation images said when they had been read before."""
     if not card.earlier_readings:
         return ""
-    told = "; ".join(
-        f"{reading.top1:.2f} % top-1 and {reading.top5:.2f} % top-5 at {reading.input_size} px "
-        f"({reading.preprocessing.rstrip('.')})"
+    readings = "; ".join(
+        _(
+            "{top1:.2f} % top-1 and {top5:.2f} % top-5 at {px} px ({preprocessing})",
+            top1=reading.top1,
+            top5=reading.top5,
+            px=reading.input_size,
+            preprocessing=reading.preprocessing.rstrip("."),
+        )
         for reading in card.earlier_readings
     )
-    return f"The validation images had been read for this file before: {told}."
+    return _("The validation images had been read for this file before: {readings}.", readings=readings)
 
 
 def calibration_sentence(card: Card) -> str:
@@ -44,9 +53,10 @@ def calibration_sentence(card: Card) -> str:
     error = card.expected_calibration_error
     if error is None:
         return ""
-    return (
-        f"Expected calibration error {error:.1f} %: how far, on average, the probability that it gives its answer lies from "
-        "how often such answers are right."
+    return _(
+        "Expected calibration error {error:.1f} %: how far, on average, the probability that it gives its answer lies from "
+        "how often such answers are right.",
+        error=error,
     )
 
 
@@ -55,9 +65,12 @@ def pointing_sentence(card: Card) -> str:
     game = card.pointing_game
     if game is None:
         return ""
-    return (
-        f"Pointing game: the peak of Grad-CAM at the last block lies in the object's box on {game.grad_cam:.1f} % of "
-        f"{game.images:,} validation images; the middle of the image does on {game.centre:.1f} %."
+    return _(
+        "Pointing game: the peak of Grad-CAM at the last block lies in the object's box on {grad_cam:.1f} % of "
+        "{images:,} validation images; the middle of the image does on {centre:.1f} %.",
+        grad_cam=game.grad_cam,
+        images=game.images,
+        centre=game.centre,
     )
 
 
@@ -67,37 +80,52 @@ def twin_sentence(card: Card) -> str:
     if told is None:
         return ""
     low, high = told.low, told.high
-    verdict = (
-        "The interval holds 0, so these images do not tell which is better."
-        if low <= 0 <= high
-        else f"So on images like these `{told.first if low > 0 else told.second}` is the better one."
-    )
     first, second = (told.input_sizes[name] for name in (told.first, told.second))
-    at = f"at {first} px" if first == second else f"each at its default input size, {first} and {second} px"
-    return (
-        f"Twins: top-1 of `{told.first}` minus top-1 of `{told.second}` is "
-        f"{_signed(told.difference)} points on the same {told.images:,} validation images, {at} (95 % "
-        f"interval {_signed(low)} to {_signed(high)}). {verdict} One seed each: it speaks for these two files, not for SimAM at large."
+    same_size = later(
+        "Twins: top-1 of `{first}` minus top-1 of `{second}` is {difference} points on the same {images:,} validation images, "
+        "at {first_px} px (95 % interval {low} to {high})."
     )
+    each_its_own = later(
+        "Twins: top-1 of `{first}` minus top-1 of `{second}` is {difference} points on the same {images:,} validation images, "
+        "each at its default input size, {first_px} and {second_px} px (95 % interval {low} to {high})."
+    )
+    sentences = (
+        _(
+            same_size if first == second else each_its_own,
+            first=told.first,
+            second=told.second,
+            difference=_signed(told.difference),
+            images=told.images,
+            first_px=first,
+            second_px=second,
+            low=_signed(low),
+            high=_signed(high),
+        ),
+        _("The interval holds 0, so these images do not tell which is better.")
+        if low <= 0 <= high
+        else _("So on images like these `{better}` is the better one.", better=told.first if low > 0 else told.second),
+        _("One seed each: it speaks for these two files, not for SimAM at large."),
+    )
+    return " ".join(sentences)
 
 
 def fact_rows(card: Card) -> list[Row]:
-    """How the network was made and how big it is, as name and value."""
+    """How the network was made and how big it is, as name and value; the name is English, for :func:`_` to show."""
     facts = {
-        "Recipe": card.recipe,
-        "Command": card.command,
-        "Seed": card.seed,
-        "Training time": _duration(card.training_seconds),
-        "Hardware": card.hardware,
-        "Forward pass": card.forward_pass,
-        "SimAM behind": _places(card),
-        "Input sizes": card.input_size_rule,
-        "Preprocessing": card.preprocessing,
-        "Parameters": _count(card.parameters),
-        "Multiply–adds an image": _count(card.multiply_adds),
-        "File": card.file,
-        "Bytes": _count(card.bytes),
-        "SHA-256": card.sha256,
+        later("Recipe"): card.recipe,
+        later("Command"): card.command,
+        later("Seed"): card.seed,
+        later("Training time"): _duration(card.training_seconds),
+        later("Hardware"): card.hardware,
+        later("Forward pass"): _(card.forward_pass) if card.forward_pass else None,
+        later("SimAM behind"): _places(card),
+        later("Input sizes"): card.input_size_rule,
+        later("Preprocessing"): card.preprocessing,
+        later("Parameters"): _count(card.parameters),
+        later("Multiply–adds an image"): _count(card.multiply_adds),
+        later("File"): card.file,
+        later("Bytes"): _count(card.bytes),
+        later("SHA-256"): card.sha256,
     }
     return [{"fact": name, "value": str(value)} for name, value in facts.items() if value not in (None, "")]
 
@@ -106,26 +134,27 @@ def size_rows(card: Card) -> list[Row]:
     """Accuracy by input size, the smallest first."""
     values = card.accuracy_by_input_size.values if card.accuracy_by_input_size else {}
     return [
-        {"input (px)": int(size), "top-1 (%)": measured.top1, "top-5 (%)": measured.top5}
+        {_("input (px)"): int(size), _("top-1 (%)"): measured.top1, _("top-5 (%)"): measured.top5}
         for size, measured in sorted(values.items(), key=lambda item: int(item[0]))
     ]
 
 
 def class_rows(card: Card, best: int | None = None) -> list[Row]:
     """Top-1 of every class, the best first; with ``best``, only so many from either end."""
-    rows: list[Row] = [
-        {"class": short_name(name), "top-1 (%)": share}
+    known = [
+        (short_name(name), share)
         for name, share in zip(card.categories or (), card.class_accuracy, strict=False)
         if share is not None
     ]
-    rows.sort(key=lambda row: -row["top-1 (%)"])
-    return rows if best is None or len(rows) <= 2 * best else rows[:best] + rows[-best:]
+    known.sort(key=lambda entry: -entry[1])
+    shown = known if best is None or len(known) <= 2 * best else known[:best] + known[-best:]
+    return [{_("class"): name, _("top-1 (%)"): share} for name, share in shown]
 
 
 def confused_rows(card: Card, most: int = 10) -> list[Row]:
     """The most frequent mistakes on the validation images."""
     return [
-        {"true class": short_name(pair.true), "taken for": short_name(pair.predicted), "images": pair.images}
+        {_("true class"): short_name(pair.true), _("taken for"): short_name(pair.predicted), _("images"): pair.images}
         for pair in card.confused_pairs[:most]
     ]
 
@@ -143,7 +172,7 @@ def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return _("{hours} h {minutes:02d} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def _signed(value: float) -> str:

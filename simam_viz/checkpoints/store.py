@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import UnsetType
 
 from ..paths import ROOT
+from ..wording import _
 from ..writing import write_whole
 from .card import MAX_BYTES, Card
 from .weights_file import CheckpointError
@@ -105,7 +106,7 @@ def read_card(path: Path) -> Card:
         with card.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError:
-        raise CheckpointError(f"The card {card.name} beside the weights cannot be read.") from None
+        raise CheckpointError(_("The card {card} beside the weights cannot be read.", card=card.name)) from None
     return Card.read(data, card.name)
 
 

@@ -15,6 +15,7 @@ from torchvision.models import get_model_weights
 from tqdm import tqdm
 
 from ..networks.architectures import ARCHITECTURES
+from ..wording import _
 from ..writing import written_whole
 from .card import Card
 from .store import weights_folder, write_card
@@ -91,16 +92,25 @@ def download(weights: Published, folder: Path | None = None, progress: Progress 
             sha256 = _receive(weights.address, unfinished, progress)
             if not sha256.startswith(weights.sha256_start):
                 raise CheckpointError(
-                    f"What came as {weights.name} is not what torchvision published (its SHA-256 begins with {sha256[:8]}, not "
-                    f"{weights.sha256_start}), so it was thrown away; try again."
+                    _(
+                        "What came as {name} is not what torchvision published (its SHA-256 begins with {found}, not "
+                        "{published}), so it was thrown away; try again.",
+                        name=weights.name,
+                        found=sha256[:8],
+                        published=weights.sha256_start,
+                    )
                 )
             write_card(path, weights.card)
     except (OSError, http.client.HTTPException) as error:  # the second: what answers is no web server, or breaks off
         cause = getattr(error, "reason", None) or error
         reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
         raise CheckpointError(
-            f"{weights.name} could not be downloaded ({reason}); check the connection and try again. "
-            "The bundled checkpoint works without one."
+            _(
+                "{name} could not be downloaded ({reason}); check the connection and try again. "
+                "The bundled checkpoint works without one.",
+                name=weights.name,
+                reason=reason,
+            )
         ) from None
     return path
 
@@ -134,5 +144,5 @@ def _receive(address: str, path: Path, progress: Progress | None) -> str:
             if progress:
                 progress(done, max(total, done))
     if done < total:
-        raise urllib.error.URLError("the connection broke off")
+        raise urllib.error.URLError(_("the connection broke off"))
     return digest.hexdigest()

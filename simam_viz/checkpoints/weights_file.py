@@ -18,6 +18,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ..wording import _, later
+
 MAX_BYTES = 2**30
 """No file larger than this is read, and none that unpacks to more."""
 
@@ -58,9 +60,11 @@ def read_tables(data: bytes) -> dict[str, Tensors]:
     tables = {"": _safetensors(data)} if _looks_like_safetensors(data) else _tables(_pytorch(data))
     count = sum(map(len, tables.values()))
     if count > _MAX_TENSORS:
-        raise CheckpointError(f"This file holds {count:,} tensors; no network that opens here has so many.")
+        raise CheckpointError(
+            _("This file holds {tensors:,} tensors; no network that opens here has so many.", tensors=count)
+        )
     if not count:
-        raise CheckpointError("This file holds no state_dict: a table of named tensors is needed.")
+        raise CheckpointError(_("This file holds no state_dict: a table of named tensors is needed."))
     return {name: table for name, table in tables.items() if table}
 
 
@@ -74,14 +78,20 @@ def usable(tensors: Tensors) -> Tensors:
     for name, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
             raise CheckpointError(
-                f"The tensor {shown(name)} is sparse, quantised or empty of data; plain numbers are needed."
+                _(
+                    "The tensor {tensor} is sparse, quantised or empty of data; plain numbers are needed.",
+                    tensor=shown(name),
+                )
             )
         # A view can claim any size, whatever little memory lies behind it: count what it would take before it is touched.
         total += tensor.numel() * max(tensor.element_size(), 4)
         if total > MAX_BYTES:
             raise CheckpointError(
-                f"The tensors of this file unpack to more than 1 GiB, {shown(name)} {shape_text(tensor.shape)} among them; "
-                "it is not opened."
+                _(
+                    "The tensors of this file unpack to more than 1 GiB, {tensor} {shape} among them; it is not opened.",
+                    tensor=shown(name),
+                    shape=shape_text(tensor.shape),
+                )
             )
     return {name: _usable(name, tensor) for name, tensor in tensors.items()}
 
@@ -89,7 +99,7 @@ def usable(tensors: Tensors) -> Tensors:
 def check_size(size: int) -> None:
     """``CheckpointError`` for a file that is too large to be read."""
     if size > MAX_BYTES:
-        raise CheckpointError(f"This file has {size / 2**30:.2f} GiB; files up to 1 GiB are opened.")
+        raise CheckpointError(_("This file has {size:.2f} GiB; files up to 1 GiB are opened.", size=size / 2**30))
 
 
 def shown(name: str) -> str:
@@ -110,7 +120,12 @@ def _usable(name: str, tensor: Tensor) -> Tensor:
     if not tensor.isfinite().all():
         wrong = int((~tensor.isfinite()).sum())
         raise CheckpointError(
-            f"{wrong:,} of the {tensor.numel():,} values of {shown(name)} are NaN or infinite, so this file is not used."
+            _(
+                "{wrong:,} of the {values:,} values of {tensor} are NaN or infinite, so this file is not used.",
+                wrong=wrong,
+                values=tensor.numel(),
+                tensor=shown(name),
+            )
         )
     return tensor.contiguous().clone() if _keeps_more_alive(tensor) else tensor.contiguous()
 
@@ -126,16 +141,16 @@ def _looks_like_safetensors(data: bytes) -> bool:
 def _safetensors(data: bytes) -> dict[str, Tensor]:
     header = int.from_bytes(data[:8], "little")
     if header > len(data) - 8:
-        raise CheckpointError("This safetensors file is cut off or damaged: its header does not fit into it.")
+        raise CheckpointError(_("This safetensors file is cut off or damaged: its header does not fit into it."))
     if header > _MAX_SAFETENSORS_HEADER:
         raise CheckpointError(
-            f"The header of this safetensors file has {header:,} bytes, far more than a network needs."
+            _("The header of this safetensors file has {size:,} bytes, far more than a network needs.", size=header)
         )
     try:
         return safetensors.torch.load(data)
     except Exception as error:  # a header can lie in many ways, and each raises something else
         reason = shown(" ".join(str(error).removeprefix("Error while deserializing header: ").split()))
-        raise CheckpointError(f"This safetensors file is damaged: {reason}.") from None
+        raise CheckpointError(_("This safetensors file is damaged: {reason}.", reason=reason)) from None
 
 
 def _pytorch(data: bytes) -> Any:
@@ -144,32 +159,58 @@ def _pytorch(data: bytes) -> Any:
     elif data[:1] == b"\x80":
         _check_pickles(data)
     else:
-        kind = next((kind for start, kind in _OTHER_KINDS.items() if data.startswith(start)), "")
-        raise CheckpointError(f"This file is neither safetensors nor a PyTorch checkpoint{kind}.")
+        kinds = (told for start, told in _OTHER_KINDS.items() if data.startswith(start))
+        raise CheckpointError(_(next(kinds, _NO_CHECKPOINT)))
     try:
         with _harmless_allowed():
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"(?:GLOBAL|class|function) ([\w.]*\w\.\w+)", str(error))
-        named = f" ({wanted[1]})" if wanted else ""
+        if wanted:
+            raise CheckpointError(
+                _(
+                    "This file holds more than tensors ({wanted}), so it is not opened: it could run code. "
+                    "Save its state_dict alone, or as safetensors.",
+                    wanted=wanted[1],
+                )
+            ) from None
         raise CheckpointError(
-            f"This file holds more than tensors{named}, so it is not opened: it could run code. "
-            "Save its state_dict alone, or as safetensors."
+            _(
+                "This file holds more than tensors, so it is not opened: it could run code. "
+                "Save its state_dict alone, or as safetensors."
+            )
         ) from None
     except Exception:  # torch raises whatever the damage leads it to
-        raise CheckpointError("This PyTorch checkpoint is damaged and cannot be read.") from None
+        raise CheckpointError(_("This PyTorch checkpoint is damaged and cannot be read.")) from None
 
 
+_NO_CHECKPOINT = later("This file is neither safetensors nor a PyTorch checkpoint.")
 _OTHER_KINDS = {
-    b"\x89HDF": "; it looks like HDF5, as Keras writes it",
-    b"\x89PNG": "; it is a picture: choose it as the photo",
-    b"\xff\xd8\xff": "; it is a picture: choose it as the photo",
-    b"GGUF": "; it is GGUF, which holds language models",
-    b"\x1f\x8b": "; it is packed by gzip: unpack it first",
-    b"7z\xbc\xaf": "; it is packed by 7-Zip: unpack it first",
-    b"Rar!": "; it is packed by RAR: unpack it first",
-    b"<": "; it is a web page, as a download that failed leaves it",
-    b"version https://git-lfs": "; it is a pointer of Git LFS: fetch the file itself with git lfs pull",
+    b"\x89HDF": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it looks like HDF5, as Keras writes it."
+    ),
+    b"\x89PNG": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is a picture: choose it as the photo."
+    ),
+    b"\xff\xd8\xff": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is a picture: choose it as the photo."
+    ),
+    b"GGUF": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is GGUF, which holds language models."
+    ),
+    b"\x1f\x8b": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is packed by gzip: unpack it first."
+    ),
+    b"7z\xbc\xaf": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is packed by 7-Zip: unpack it first."
+    ),
+    b"Rar!": later("This file is neither safetensors nor a PyTorch checkpoint; it is packed by RAR: unpack it first."),
+    b"<": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is a web page, as a download that failed leaves it."
+    ),
+    b"version https://git-lfs": later(
+        "This file is neither safetensors nor a PyTorch checkpoint; it is a pointer of Git LFS: fetch the file itself with git lfs pull."
+    ),
 }
 
 
@@ -224,49 +265,55 @@ def _check_archive(data: bytes) -> None:
     try:
         entries = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-        raise CheckpointError("This PyTorch checkpoint is damaged and cannot be read.") from None
+        raise CheckpointError(_("This PyTorch checkpoint is damaged and cannot be read.")) from None
     total = sum(entry.file_size for entry in entries)
     if total > MAX_BYTES:
         largest = max(entries, key=lambda entry: entry.file_size)
         raise CheckpointError(
-            f"This archive of {len(data):,} bytes unpacks to {total / 2**30:.1f} GiB, most of it in "
-            f"{shown(largest.filename)}; it is not opened."
+            _(
+                "This archive of {packed:,} bytes unpacks to {unpacked:.1f} GiB, most of it in {part}; it is not opened.",
+                packed=len(data),
+                unpacked=total / 2**30,
+                part=shown(largest.filename),
+            )
         )
     names = [entry.filename for entry in entries]
     if any(name.endswith(".npy") for name in names):
-        raise CheckpointError("This is a NumPy archive, not a PyTorch checkpoint: save the weights as safetensors.")
+        raise CheckpointError(_("This is a NumPy archive, not a PyTorch checkpoint: save the weights as safetensors."))
     if any(name.endswith("/models/model.json") for name in names) or "serialized_exported_program.json" in names:
         raise CheckpointError(
-            "This is an exported program (torch.export), not a table of weights: save its state_dict instead."
+            _("This is an exported program (torch.export), not a table of weights: save its state_dict instead.")
         )
     if any(name.endswith("/constants.pkl") for name in names):
-        raise CheckpointError("This is a TorchScript program, not a table of weights: save its state_dict instead.")
+        raise CheckpointError(_("This is a TorchScript program, not a table of weights: save its state_dict instead."))
     pickled = max((entry.file_size for entry in entries if entry.filename.endswith(".pkl")), default=0)
     if pickled > _MAX_PICKLE:
-        raise CheckpointError(_TOO_LONG)
+        raise CheckpointError(_(_TOO_LONG))
     packed = next((entry for entry in entries if entry.compress_type != zipfile.ZIP_STORED), None)
     if packed is not None or total > len(data):
         name = shown(packed.filename if packed else entries[0].filename)
-        raise CheckpointError(f"This archive is packed ({name}), which PyTorch never does; it is not opened.")
+        raise CheckpointError(
+            _("This archive is packed ({part}), which PyTorch never does; it is not opened.", part=name)
+        )
 
 
-_TOO_LONG = "The table of contents of this file is far longer than that of any network, so it is not read."
+_TOO_LONG = later("The table of contents of this file is far longer than that of any network, so it is not read.")
 
 
 def _check_pickles(data: bytes) -> None:
     """Before 2020 PyTorch wrote four pickles (magic number, version, system, contents) and the numbers behind them."""
     stream = io.BytesIO(data)
     try:
-        for _ in range(4):
-            for _, _, position in pickletools.genops(stream):
+        for _pickle in range(4):
+            for *_operation, position in pickletools.genops(stream):
                 if (position or 0) > _MAX_PICKLE:
-                    raise CheckpointError(_TOO_LONG)
+                    raise CheckpointError(_(_TOO_LONG))
             if stream.tell() == len(data):
                 return  # a single pickle, which torch.load judges
     except CheckpointError:
         raise
     except Exception:  # pickletools raises whatever the damage leads it to
-        raise CheckpointError("This PyTorch checkpoint is damaged and cannot be read.") from None
+        raise CheckpointError(_("This PyTorch checkpoint is damaged and cannot be read.")) from None
 
 
 def _tables(content: Any, place: str = "", depth: int = 0) -> dict[str, Tensors]:

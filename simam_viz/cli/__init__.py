@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..photos.bombs import ImageError
+from ..wording import _
 from . import (
     analyze_command,
     card_command,
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"simam_viz: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("simam_viz: stopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
+        print(_("simam_viz: stopped. What is finished is kept; the same command goes on from there."), file=sys.stderr)
         return 130  # what shells give a command that Ctrl-C ended
     return 0
 
@@ -44,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
 def command_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parsed is run by ``arguments.run(arguments)``."""
     started_as = _SCRIPT if Path(sys.argv[0]).stem == _SCRIPT else "python -m simam_viz"
-    parser = argparse.ArgumentParser(prog=started_as, description="See SimAM's attention in a network.")
-    commands = parser.add_subparsers(title="commands", required=True)
+    parser = argparse.ArgumentParser(prog=started_as, description=_("See SimAM's attention in a network."))
+    commands = parser.add_subparsers(title=_("commands"), required=True)
     for command in _COMMANDS:
         command.register(commands)
     return parser
@@ -55,5 +56,5 @@ def _sentence(error: Exception) -> str:
     if not isinstance(error, OSError) or error.filename is None:
         return str(error)
     if isinstance(error, FileNotFoundError):
-        return f"There is no file or folder {error.filename}; check its name."
-    return f"{error.filename} cannot be read or written: {error.strerror}."
+        return _("There is no file or folder {name}; check its name.", name=error.filename)
+    return _("{name} cannot be read or written: {reason}.", name=error.filename, reason=error.strerror)

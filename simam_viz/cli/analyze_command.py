@@ -14,6 +14,7 @@ from ..checkpoints.torchvision_weights import terminal_bar
 from ..export import folder
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
+from ..wording import _
 from .arguments import Commands
 
 _NAMED = 10
@@ -22,17 +23,17 @@ _NAMED = 10
 
 def register(commands: Commands) -> None:
     """Add ``analyze`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
-    parser = commands.add_parser("analyze", help="one photo, or a folder of them, through one network")
-    parser.add_argument("photo", type=Path, help="a photo, or a folder of photos (goes on where it was broken off)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument("--checkpoint", default=None, help="a name from 'checkpoints', or a file (default: bundled)")
+    parser = commands.add_parser("analyze", help=_("one photo, or a folder of them, through one network"))
+    parser.add_argument("photo", type=Path, help=_("a photo, or a folder of photos (goes on where it was broken off)"))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=_("folder for the results"))
+    parser.add_argument("--checkpoint", default=None, help=_("a name from 'checkpoints', or a file (default: bundled)"))
     parser.add_argument(
-        "--lambda", dest="e_lambda", type=float, default=None, help="λ of every block (default: each as trained)"
+        "--lambda", dest="e_lambda", type=float, default=None, help=_("λ of every block (default: each as trained)")
     )
-    parser.add_argument("--target", default=None, help="class for Grad-CAM, by name or index (default: predicted)")
-    parser.add_argument("--size", type=int, default=None, help="side of the network's input in pixels")
+    parser.add_argument("--target", default=None, help=_("class for Grad-CAM, by name or index (default: predicted)"))
+    parser.add_argument("--size", type=int, default=None, help=_("side of the network's input in pixels"))
     parser.add_argument(
-        "--report", action="store_true", help="also write report.html, every picture, table (CSV) and tensor (NPZ)"
+        "--report", action="store_true", help=_("also write report.html, every picture, table (CSV) and tensor (NPZ)")
     )
     parser.set_defaults(run=_run)
 
@@ -44,7 +45,8 @@ def _run(arguments: argparse.Namespace) -> None:
     data = None if photo.is_dir() else read_file(photo)
     loaded = load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
     if loaded.remarks:
-        print(f"Of this network: {'; '.join(loaded.remarks)}. Read its attention as hypothetical.", file=sys.stderr)
+        told = _("Of this network: {remarks}. Read its attention as hypothetical.", remarks="; ".join(loaded.remarks))
+        print(told, file=sys.stderr)
     target = None if arguments.target is None else _class_index(arguments.target, loaded.categories)
     job = folder.Job(loaded, folder.Settings(arguments.e_lambda, target, arguments.size, arguments.report))
     if data is None:
@@ -53,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> None:
     done = job.do(data, photo.name, arguments.out)
     for notice in done.notices:
         print(notice, file=sys.stderr)
-    for _, name, probability in done.analysis.top(5):
+    for _index, name, probability in done.analysis.top(5):
         print(f"{probability:7.2%}  {name}")
     for name in dict.fromkeys(path.relative_to(arguments.out).parts[0] for path in done.paths):
         print(arguments.out / name)
@@ -63,9 +65,15 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
     photos = folder.photos_in(photos_folder, out)
     left_out = folder.left_out(photos_folder, out)
     if not photos:
-        told = f" {_told_of(left_out)}" if left_out else ""
-        raise ValueError(f"There is no photo in {photos_folder}; photos are known by {', '.join(SUFFIXES)}.{told}")
-    with tqdm(total=len(photos), unit="photo", file=sys.stderr) as bar:
+        told = [
+            _(
+                "There is no photo in {folder}; photos are known by {endings}.",
+                folder=photos_folder,
+                endings=", ".join(SUFFIXES),
+            )
+        ]
+        raise ValueError(" ".join(told + ([_told_of(left_out)] if left_out else [])))
+    with tqdm(total=len(photos), unit=_("photo"), file=sys.stderr) as bar:
 
         def tell(outcome: folder.Outcome) -> None:
             if outcome.error:
@@ -75,17 +83,29 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
         outcomes = folder.run(job, photos, photos_folder, out, tell)
     failed = sum(bool(outcome.error) for outcome in outcomes)
     skipped = sum(outcome.skipped for outcome in outcomes)
-    print(f"{len(outcomes) - failed} of {len(outcomes)} photos analysed, {skipped} of them before.")
+    told_of_all = _(
+        "{done} of {all} photos analysed, {skipped} of them before.",
+        done=len(outcomes) - failed,
+        all=len(outcomes),
+        skipped=skipped,
+    )
+    print(told_of_all)
     print(out / folder.SUMMARY)
     if left_out:
         print(_told_of(left_out), file=sys.stderr)
     if failed == len(outcomes):
-        raise ImageError("None of these files is a photo that can be read here.")
+        raise ImageError(_("None of these files is a photo that can be read here."))
 
 
 def _told_of(left_out: list[str]) -> str:
-    more = f" and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""
-    return f"Left out, since their endings are not those of photos: {', '.join(left_out[:_NAMED])}{more}."
+    names = ", ".join(left_out[:_NAMED])
+    if len(left_out) <= _NAMED:
+        return _("Left out, since their endings are not those of photos: {names}.", names=names)
+    return _(
+        "Left out, since their endings are not those of photos: {names} and {more:,} more.",
+        names=names,
+        more=len(left_out) - _NAMED,
+    )
 
 
 def _class_index(asked: str, categories: tuple[str, ...]) -> int:
@@ -95,4 +115,6 @@ def _class_index(asked: str, categories: tuple[str, ...]) -> int:
     for index, category in enumerate(categories):
         if wanted in [synonym.strip().lower() for synonym in (category, *category.split(","))]:
             return index
-    raise ValueError(f"There is no class called {asked!r} in this checkpoint; the app lists the classes it knows.")
+    raise ValueError(
+        _("There is no class called {name!r} in this checkpoint; the app lists the classes it knows.", name=asked)
+    )

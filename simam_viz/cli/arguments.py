@@ -8,34 +8,37 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..evaluation.tiny_imagenet import HELD_OUT
+from ..wording import _, later
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 """What a parser's ``add_subparsers`` gives; argparse has no public name for it."""
 
 
-def add_data_set(parser: argparse.ArgumentParser, data: str = "Tiny ImageNet: wnids.txt, train/, val/") -> None:
-    """``--data``, which ``data`` describes."""
-    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=data)
+def add_data_set(parser: argparse.ArgumentParser, data: str = later("Tiny ImageNet: wnids.txt, train/, val/")) -> None:
+    """``--data``, which ``data`` describes in English."""
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=_(data))
 
 
 def add_tiny_imagenet(parser: argparse.ArgumentParser) -> None:
     """``--data``, and where Tiny ImageNet's decoded images and the list of its held-out ones are."""
     add_data_set(parser)
     parser.add_argument(
-        "--cache", type=Path, default=default_cache(), metavar="DIR", help="decoded images (default: %(default)s)"
+        "--cache", type=Path, default=default_cache(), metavar="DIR", help=_("decoded images (default: %(default)s)")
     )
     parser.add_argument(
         "--held-out",
         type=Path,
         default=HELD_OUT,
         metavar="FILE",
-        help="images never trained on (default: bundled list)",
+        help=_("images never trained on (default: bundled list)"),
     )
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """``--checkpoint``."""
-    parser.add_argument("--checkpoint", metavar="NAME", help="a bundled name or a file (default: the bundled default)")
+    parser.add_argument(
+        "--checkpoint", metavar="NAME", help=_("a bundled name or a file (default: the bundled default)")
+    )
 
 
 def default_cache() -> Path:

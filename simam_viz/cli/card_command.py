@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..training.allocator import keep_freed_memory
 from ..training.publishing import make_card
+from ..wording import _
 from .arguments import Commands, add_tiny_imagenet
 
 
@@ -15,16 +16,22 @@ def register(commands: Commands) -> None:
     """Add ``card`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
     parser = commands.add_parser(
         "card",
-        help="turn a finished run into a checkpoint that ships, with its card",
-        description="Write a finished run's weights in half precision and a card with everything measured: the default "
-        "input size is chosen on the held-out images, then the official validation images are read once. If the folder "
-        "holds the card of a twin (the same run with the other attention), each card names the other.",
+        help=_("turn a finished run into a checkpoint that ships, with its card"),
+        description=_(
+            "Write a finished run's weights in half precision and a card with everything measured: the default "
+            "input size is chosen on the held-out images, then the official validation images are read once. If the folder "
+            "holds the card of a twin (the same run with the other attention), each card names the other."
+        ),
     )
     add_tiny_imagenet(parser)
-    parser.add_argument("--run", type=Path, required=True, dest="run_folder", metavar="DIR", help="where train wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for both files: assets/weights")
-    parser.add_argument("--name", help="of the checkpoint (default: from architecture and attention)")
-    parser.add_argument("--again", action="store_true", help="read the validation images again for the same file")
+    parser.add_argument(
+        "--run", type=Path, required=True, dest="run_folder", metavar="DIR", help=_("where train wrote")
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help=_("folder for both files: assets/weights")
+    )
+    parser.add_argument("--name", help=_("of the checkpoint (default: from architecture and attention)"))
+    parser.add_argument("--again", action="store_true", help=_("read the validation images again for the same file"))
     parser.set_defaults(run=_run)
 
 
@@ -42,11 +49,23 @@ def _run(arguments: argparse.Namespace) -> None:
     card = json.loads(path.read_text(encoding="utf-8"))
     measured, difference = card["accuracy"], card.get("twin_difference")
     print(
-        f"{path}: top-1 {measured['top1']:.2f} %, top-5 {measured['top5']:.2f} % on {measured['images']:,} validation "
-        f"images at {measured['input_size']} px"
+        _(
+            "{card}: top-1 {top1:.2f} %, top-5 {top5:.2f} % on {images:,} validation images at {px} px",
+            card=path,
+            top1=measured["top1"],
+            top5=measured["top5"],
+            images=measured["images"],
+            px=measured["input_size"],
+        )
     )
     if difference:
         print(
-            f"{difference['first']} minus {difference['second']}: {difference['difference']:+.2f} points of top-1 "
-            f"({difference['low']:+.2f} to {difference['high']:+.2f})"
+            _(
+                "{first} minus {second}: {difference:+.2f} points of top-1 ({low:+.2f} to {high:+.2f})",
+                first=difference["first"],
+                second=difference["second"],
+                difference=difference["difference"],
+                low=difference["low"],
+                high=difference["high"],
+            )
         )

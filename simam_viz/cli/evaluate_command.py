@@ -20,21 +20,31 @@ from ..evaluation.tiny_imagenet import check_tiny_classes, is_tiny_imagenet, loa
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
+from ..wording import _, later
 from .arguments import Commands, add_checkpoint, add_tiny_imagenet
+
+_MEASURED = {
+    "validation": later("{network}, {images} validation images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %"),
+    "held-out": later("{network}, {images} held-out images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %"),
+}
 
 
 def register(commands: Commands) -> None:
     """Add ``evaluate`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
     parser = commands.add_parser(
         "evaluate",
-        help="top-1 and top-5 accuracy of a checkpoint on Tiny ImageNet or on a folder of photos for each class",
-        description="Measure a checkpoint on the validation images of Tiny ImageNet, or on any folder that holds one folder "
-        "of photos for each class, in float32 and with the preprocessing that the app uses; and write it into its card.",
+        help=_("top-1 and top-5 accuracy of a checkpoint on Tiny ImageNet or on a folder of photos for each class"),
+        description=_(
+            "Measure a checkpoint on the validation images of Tiny ImageNet, or on any folder that holds one folder "
+            "of photos for each class, in float32 and with the preprocessing that the app uses; and write it into its card."
+        ),
     )
     add_tiny_imagenet(parser)
     add_checkpoint(parser)
-    parser.add_argument("--split", choices=("validation", "held-out"), default="validation")
-    parser.add_argument("--size", type=int, nargs="+", metavar="PX", help="input sizes (default: the checkpoint's own)")
+    parser.add_argument("--split", choices=tuple(_MEASURED), default="validation")
+    parser.add_argument(
+        "--size", type=int, nargs="+", metavar="PX", help=_("input sizes (default: the checkpoint's own)")
+    )
     parser.set_defaults(run=_run)
 
 
@@ -50,16 +60,22 @@ def _run(arguments: argparse.Namespace) -> None:
     no_photos = images.no_photos if isinstance(images, LabelledPhotos) else ()
     entries: dict[int, dict[str, Any]] = {}
     for px in sizes:
-        found = list(tqdm(places(loaded, images, px), total=len(images), unit=" images", mininterval=0.5))
+        found = list(tqdm(places(loaded, images, px), total=len(images), unit=" " + _("images"), mininterval=0.5))
         read = [place for place in found if isinstance(place, int)]
         left_out = left_out_sentences([error for error in found if isinstance(error, ImageError)], no_photos)
         if not read:
-            raise ValueError(" ".join(["There is no photo to measure on.", *left_out]))
+            raise ValueError(" ".join([_("There is no photo to measure on."), *left_out]))
         how = f"python -m simam_viz evaluate on {arguments.data.resolve().name}, float32"
         entries[px] = entry = accuracy_entry(read, px, how)
         print(
-            f"{loaded.name}, {entry['images']} {arguments.split} images at {px} px: "
-            f"top-1 {entry['top1']:.2f} %, top-5 {entry['top5']:.2f} %"
+            _(
+                _MEASURED[arguments.split],
+                network=loaded.name,
+                images=entry["images"],
+                px=px,
+                top1=entry["top1"],
+                top5=entry["top5"],
+            )
         )
     for sentence in left_out:  # the same at every size
         print(sentence, file=sys.stderr)
@@ -71,7 +87,7 @@ def _images(arguments: argparse.Namespace, loaded: LoadedCheckpoint) -> Labelled
     """What is measured on: Tiny ImageNet's images decoded, since they are many, and photos of any other data set as they are."""
     if not is_tiny_imagenet(arguments.data):
         if arguments.split == "held-out":
-            raise ValueError("Only Tiny ImageNet has held-out images.")
+            raise ValueError(_("Only Tiny ImageNet has held-out images."))
         return labelled_photos(arguments.data, loaded)
     check_tiny_classes(arguments.data, loaded)
     if arguments.split == "validation":
@@ -82,6 +98,6 @@ def _images(arguments: argparse.Namespace, loaded: LoadedCheckpoint) -> Labelled
 def _note(path: Path, loaded: LoadedCheckpoint, entry: dict[str, Any]) -> None:
     """Write what was measured into the checkpoint's card; what the bundled ones say was measured when they were made."""
     if path.parent == BUNDLED_FOLDER:
-        print("Its card stays as it is: this checkpoint came with the app.", file=sys.stderr)
+        print(_("Its card stays as it is: this checkpoint came with the app."), file=sys.stderr)
     else:
-        print(f"Written into {note_accuracy(path, loaded, entry).name}.", file=sys.stderr)
+        print(_("Written into {card}.", card=note_accuracy(path, loaded, entry).name), file=sys.stderr)

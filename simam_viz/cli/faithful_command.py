@@ -21,6 +21,7 @@ from ..networks.architectures import residual_blocks
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
+from ..wording import _, counted, later
 from .arguments import Commands, add_checkpoint, add_data_set
 
 
@@ -28,23 +29,27 @@ def register(commands: Commands) -> None:
     """Add ``faithful`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
     parser = commands.add_parser(
         "faithful",
-        help="whether a network's heat maps are faithful, and more so than its twin's, over many photos",
-        description="Deletion, insertion, average drop and increase in confidence of a network's heat maps of the true class, and "
-        "of its twin's, over photos drawn from Tiny ImageNet's validation images or from any folder that holds one folder of "
-        "photos for each class. Ctrl-C ends it with what is measured until then.",
+        help=_("whether a network's heat maps are faithful, and more so than its twin's, over many photos"),
+        description=_(
+            "Deletion, insertion, average drop and increase in confidence of a network's heat maps of the true class, and "
+            "of its twin's, over photos drawn from Tiny ImageNet's validation images or from any folder that holds one folder of "
+            "photos for each class. Ctrl-C ends it with what is measured until then."
+        ),
     )
-    add_data_set(parser, "Tiny ImageNet, or class folders")
+    add_data_set(parser, later("Tiny ImageNet, or class folders"))
     add_checkpoint(parser)
     parser.add_argument(
         "--networks",
         nargs="+",
         choices=variants.NAMES,
-        help="what to measure (default: on, and twin where there is one)",
+        help=_("what to measure (default: on, and twin where there is one)"),
     )
     parser.add_argument("--method", choices=list(cam.METHODS), default="Grad-CAM")
-    parser.add_argument("--block", help="whose output to explain, such as layer3.1 (default: the last)")
-    parser.add_argument("--photos", type=int, default=200, metavar="N", help="how many to draw (default: %(default)s)")
-    parser.add_argument("--size", type=int, metavar="PX", help="input size (default: the checkpoint's own)")
+    parser.add_argument("--block", help=_("whose output to explain, such as layer3.1 (default: the last)"))
+    parser.add_argument(
+        "--photos", type=int, default=200, metavar="N", help=_("how many to draw (default: %(default)s)")
+    )
+    parser.add_argument("--size", type=int, metavar="PX", help=_("input size (default: the checkpoint's own)"))
     parser.set_defaults(run=_run)
 
 
@@ -55,15 +60,22 @@ def _run(arguments: argparse.Namespace) -> None:
     blocks = list(residual_blocks(loaded.model))
     block = arguments.block or blocks[-1]
     if block not in blocks:
-        raise ValueError(f"There is no block {block!r} in {loaded.name}; its blocks are {', '.join(blocks)}.")
+        raise ValueError(
+            _(
+                "There is no block {block!r} in {network}; its blocks are {blocks}.",
+                block=block,
+                network=loaded.name,
+                blocks=", ".join(blocks),
+            )
+        )
     if arguments.photos < 1:
-        raise ValueError("--photos must be at least 1.")
+        raise ValueError(_("--photos must be at least 1."))
     if arguments.size is not None:
         check_input_size(arguments.size)
     photos = labelled_photos(arguments.data, loaded)
     drawn = random.Random(0).sample(photos.photos, min(arguments.photos, len(photos)))  # noqa: S311
     found: list[survey.Finding] = []
-    with contextlib.suppress(KeyboardInterrupt), tqdm(total=len(drawn), unit="photo", file=sys.stderr) as bar:
+    with contextlib.suppress(KeyboardInterrupt), tqdm(total=len(drawn), unit=_("photo"), file=sys.stderr) as bar:
         for path, label in drawn:
             try:
                 subject = survey.Subject(str(path), open_photo(path), label)
@@ -75,31 +87,53 @@ def _run(arguments: argparse.Namespace) -> None:
     for sentence in left_out_sentences([], photos.no_photos):
         print(sentence, file=sys.stderr)
     if not found:
-        raise ValueError("Nothing was measured.")
-    print(f"{arguments.method} of the true class at {block}, photos drawn from {len(photos):,} of {arguments.data}")
-    print("    photos  probability  deletion  insertion  > random by  average drop  confidence rises  network, map")
+        raise ValueError(_("Nothing was measured."))
+    told = _(
+        "{method} of the true class at {block}, photos drawn from {photos:,} of {folder}",
+        method=arguments.method,
+        block=block,
+        photos=len(photos),
+        folder=arguments.data,
+    )
+    print(told)
+    _print_table(found)
+    first, *others = networks
+    for other in others:
+        _print_comparison(found, first, other, arguments.method)
+
+
+def _print_table(found: list[survey.Finding]) -> None:
+    """The means of every map through every network, or why there are none."""
+    print(_("    photos  probability  deletion  insertion  > random by  average drop  confidence rises  network, map"))
     for row in survey.table(found):
-        of = f"{row.mean.photos if row.mean else 0} of {row.asked}"
+        of = _("{measured} of {asked}", measured=row.mean.photos if row.mean else 0, asked=row.asked)
         if row.mean is None:
-            reasons = dict.fromkeys(f.trouble for f in found if f.network == row.network and f.trouble)
-            print(f"{of:>10}  {row.network}, {row.map_name}: {', '.join(reasons) or 'not measured'}")
+            reasons = dict.fromkeys(_(f.trouble) for f in found if f.network == row.network and f.trouble)
+            print(f"{of:>10}  {row.network}, {row.map_name}: {', '.join(reasons) or _('not measured')}")
             continue
         print(
             f"{of:>10}  {row.mean.probability:11.2%}  {row.mean.deletion:8.4f}  {row.mean.insertion:9.4f}  {row.gain:+11.4f}  "
             f"{row.mean.drop:12.2%}  {row.mean.increase:16.2%}  {row.network}, {row.map_name}"
         )
-    print(
-        f"A photo counts for a network that gives its class at least {metrics.LEAST_IN_WORDS}, and if no map is all zero."
+    told = _(
+        "A photo counts for a network that gives its class at least {share}, and if no map is all zero.",
+        share=metrics.LEAST_IN_WORDS,
     )
-    first, *others = networks
-    for other in others:
-        told = survey.versus(found, first, other, arguments.method)
-        if told is None:
-            print(f"{first} and {other} have no photo in common that can be put to both.")
-            continue
-        print(f"Does it look elsewhere than {other}? {survey.places_sentence(told)}")
-        print(f"Is its map more faithful? {told.photos} photos can be put to both.")
-        print(*(f"- {sentence}" for sentence in survey.lead_sentences(told, first, other)), sep="\n")
+    print(told)
+
+
+def _print_comparison(found: list[survey.Finding], first: str, other: str, method: str) -> None:
+    """Whether one network looks elsewhere than another, and whether its maps are more faithful."""
+    told = survey.versus(found, first, other, method)
+    if told is None:
+        print(_("{first} and {other} have no photo in common that can be put to both.", first=first, other=other))
+        return
+    print(_("Does it look elsewhere than {network}?", network=other), survey.places_sentence(told))
+    print(
+        _("Is its map more faithful?"),
+        counted("{count} photo can be put to both.", "{count} photos can be put to both.", told.photos),
+    )
+    print(*(f"- {sentence}" for sentence in survey.lead_sentences(told, first, other)), sep="\n")
 
 
 def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
@@ -107,12 +141,24 @@ def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, tu
     name = twin_of(loaded) if asked is None or "twin" in asked else None
     twin = load_checkpoint(name) if name else None
     if twin is not None and not same_task(loaded, twin):
-        raise ValueError(f"{name} is another architecture than {loaded.name}, or tells other classes apart.")
+        raise ValueError(
+            _(
+                "{twin} is another architecture than {network}, or tells other classes apart.",
+                twin=name,
+                network=loaded.name,
+            )
+        )
     if asked is None and twin is None:
-        print(f"No checkpoint here is the twin of {loaded.name}: it is measured alone.", file=sys.stderr)
+        alone = _("No checkpoint here is the twin of {network}: it is measured alone.", network=loaded.name)
+        print(alone, file=sys.stderr)
     there = variants.variants(loaded, twin)
     if missing := set(asked or ()) - {variant.name for variant in there}:
-        raise ValueError(f"{loaded.name} has no {' and no '.join(sorted(missing))} to be measured.")
+        raise ValueError(
+            " ".join(
+                _("{network} has no {variant} to be measured.", network=loaded.name, variant=variant)
+                for variant in sorted(missing)
+            )
+        )
     titles = {"on": loaded.name, "twin": name}
     called = [
         dataclasses.replace(variant, title=titles.get(variant.name) or f"{loaded.name}, {variant.name}")

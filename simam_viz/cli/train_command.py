@@ -15,6 +15,7 @@ from ..training.allocator import keep_freed_memory
 from ..training.precision import Precision, native_precision
 from ..training.recipe import Recipe, format_stages, parse_stages
 from ..training.run import Progress, Run, train
+from ..wording import _
 from .arguments import Commands, add_tiny_imagenet
 
 
@@ -22,12 +23,14 @@ def register(commands: Commands) -> None:
     """Add ``train`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
     parser = commands.add_parser(
         "train",
-        help="train a network on Tiny ImageNet",
-        description="Train a network on Tiny ImageNet by the bundled checkpoints' recipe. Run again after an "
-        "interruption, the same command goes on from the state in its output folder.",
+        help=_("train a network on Tiny ImageNet"),
+        description=_(
+            "Train a network on Tiny ImageNet by the bundled checkpoints' recipe. Run again after an "
+            "interruption, the same command goes on from the state in its output folder."
+        ),
     )
     add_tiny_imagenet(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where state, curves and weights go")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=_("where state, curves and weights go"))
     parser.add_argument("--arch", choices=ARCHITECTURES, default="resnet18")
     parser.add_argument("--attention", choices=get_args(Attention), default="simam")
     parser.add_argument("--seed", type=int, default=Recipe.seed)
@@ -35,20 +38,20 @@ def register(commands: Commands) -> None:
         "--stages",
         default=format_stages(Recipe.stages),
         metavar="PXxEPOCHS,…",
-        help="image size and epochs of each stage (default: %(default)s)",
+        help=_("image size and epochs of each stage (default: %(default)s)"),
     )
     parser.add_argument(
         "--precision",
         choices=("auto", *get_args(Precision)),
         default="auto",
-        help="bfloat16 or float32 (default: the faster one on this machine, by trying both)",
+        help=_("bfloat16 or float32 (default: the faster one on this machine, by trying both)"),
     )
     parser.add_argument(
         "--device",
         type=_device,
         default="cpu",
         metavar="NAME",
-        help="cpu, cuda, mps … (default: cpu); random numbers are the CPU's on all",
+        help=_("cpu, cuda, mps … (default: cpu); random numbers are the CPU's on all"),
     )
     parser.set_defaults(run=_run)
 
@@ -59,9 +62,9 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except Exception as error:  # what a missing device raises differs from backend to backend
-        raise argparse.ArgumentTypeError(f"PyTorch has no device {name!r} on this machine.") from error
+        raise argparse.ArgumentTypeError(_("PyTorch has no device {name!r} on this machine.", name=name)) from error
     if device.type == "meta":
-        raise argparse.ArgumentTypeError("On the device 'meta' nothing is computed.")
+        raise argparse.ArgumentTypeError(_("On the device 'meta' nothing is computed."))
     return device
 
 
@@ -73,7 +76,13 @@ def _run(arguments: argparse.Namespace) -> None:
     run = Run(data, recipe, arguments.arch, arguments.attention, precision, arguments.device)
     train(run, arguments.out, report=_Printer(seconds=15))
     for epoch in run.epochs[-1:]:
-        print(f"held-out images: top-1 {epoch.top1:.2f} %, top-5 {epoch.top5:.2f} % at {epoch.px} px")
+        told = _(
+            "held-out images: top-1 {top1:.2f} %, top-5 {top5:.2f} % at {px} px",
+            top1=epoch.top1,
+            top5=epoch.top5,
+            px=epoch.px,
+        )
+        print(told)
 
 
 class _Printer:
@@ -92,8 +101,16 @@ class _Printer:
 
 def _in_one_line(progress: Progress) -> str:
     minutes = round(progress.seconds_left / 60)
-    return (
-        f"epoch {progress.epoch}/{progress.epochs} · {progress.px} px · step {progress.step}/{progress.steps} · "
-        f"loss {progress.loss:.3f} · {progress.images_per_second:.0f} images/s · "
-        f"{minutes // 60} h {minutes % 60:02d} min left"
+    return _(
+        "epoch {epoch}/{epochs} · {px} px · step {step}/{steps} · loss {loss:.3f} · {rate:.0f} images/s · "
+        "{hours} h {minutes:02d} min left",
+        epoch=progress.epoch,
+        epochs=progress.epochs,
+        px=progress.px,
+        step=progress.step,
+        steps=progress.steps,
+        loss=progress.loss,
+        rate=progress.images_per_second,
+        hours=minutes // 60,
+        minutes=minutes % 60,
     )

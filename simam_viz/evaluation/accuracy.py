@@ -15,6 +15,7 @@ from ..checkpoints.store import read_card, write_card
 from ..networks.answers import scores
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
+from ..wording import _
 from .image_sets import LabelledImage
 
 _PLACES = 5
@@ -138,15 +139,24 @@ def left_out_sentences(unread: Sequence[ImageError], no_photos: Sequence[str]) -
     """
     told = []
     if unread:
-        told.append(f"{len(unread):,} of the files cannot be read and do not count, among them {unread[0]}")
+        told.append(
+            _(
+                "{files:,} of the files cannot be read and do not count, among them {first}",
+                files=len(unread),
+                first=unread[0],
+            )
+        )
     if no_photos:
         told.append(
-            f"Left out, since their names do not end like those of photos: {len(no_photos):,} of the files, among them "
-            f"{no_photos[0]}."
+            _(
+                "Left out, since their names do not end like those of photos: {files:,} of the files, among them {first}.",
+                files=len(no_photos),
+                first=no_photos[0],
+            )
         )
     return told
 
 
 def _stacked(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
-    inputs = torch.stack([image for image, _ in batch]).contiguous(memory_format=torch.channels_last)
+    inputs = torch.stack([image for image, _label in batch]).contiguous(memory_format=torch.channels_last)
     return inputs, torch.tensor([label for _, label in batch])

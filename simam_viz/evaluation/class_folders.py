@@ -9,6 +9,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..photos.images import SUFFIXES
+from ..wording import _
 from .image_sets import LabelledPhotos
 
 
@@ -27,19 +28,31 @@ def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPho
         folder = ImageFolder(str(root), is_valid_file=lambda path: _is_photo(Path(path)) or not _is_hidden(Path(path)))
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
-            f"{root} is neither Tiny ImageNet nor a folder with one folder of photos for each class."
+            _("{folder} is neither Tiny ImageNet nor a folder with one folder of photos for each class.", folder=root)
         ) from None
     classes = _class_indices(folder.classes, loaded)
     if classes is None:
         raise ValueError(
-            f"The {len(folder.classes)} folders of {root} are not the {len(loaded.categories)} classes of {loaded.name}: "
-            f"they begin with {', '.join(folder.classes[:3])}."
+            _(
+                "The {folders} folders of {folder} are not the {classes} classes of {network}: they begin with {first}.",
+                folders=len(folder.classes),
+                folder=root,
+                classes=len(loaded.categories),
+                network=loaded.name,
+                first=", ".join(folder.classes[:3]),
+            )
         )
     files = [(Path(path), classes[index]) for path, index in folder.samples]
     photos = tuple((path, label) for path, label in files if _is_photo(path))
     if not photos:
-        raise ValueError(f"There is no photo in the folders of {root}; photos are known by {', '.join(SUFFIXES)}.")
-    return LabelledPhotos(photos, tuple(str(path.relative_to(root)) for path, _ in files if not _is_photo(path)))
+        raise ValueError(
+            _(
+                "There is no photo in the folders of {folder}; photos are known by {endings}.",
+                folder=root,
+                endings=", ".join(SUFFIXES),
+            )
+        )
+    return LabelledPhotos(photos, tuple(str(path.relative_to(root)) for path, _label in files if not _is_photo(path)))
 
 
 def _is_photo(path: Path) -> bool:

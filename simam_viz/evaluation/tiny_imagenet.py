@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..wording import _
 from ..writing import written_whole
 from .image_sets import ImageSet, ImageSubset, LabelledPhoto
 
@@ -45,12 +46,19 @@ def load_training_data(root: Path, cache: Path, held_out: Path = HELD_OUT) -> Tr
     wnids = read_wnids(root)
     files = {wnid: sorted(path.name for path in (root / "train" / wnid / "images").iterdir()) for wnid in wnids}
     paths = [root / "train" / wnid / "images" / name for wnid in wnids for name in files[wnid]]
-    labels = np.array([label for label, wnid in enumerate(wnids) for _ in files[wnid]], dtype=np.int64)
+    labels = np.array([label for label, wnid in enumerate(wnids) for _file in files[wnid]], dtype=np.int64)
     index = {path.stem: i for i, path in enumerate(paths)}
     apart = [f"{wnid}_{number}" for wnid, numbers in read_held_out(held_out).items() for number in numbers]
     missing = [name for name in apart if name not in index]
     if missing:
-        raise FileNotFoundError(f"{len(missing)} held-out images are not in {root}/train, among them {missing[0]}.")
+        raise FileNotFoundError(
+            _(
+                "{images} held-out images are not in {folder}/train, among them {first}.",
+                images=len(missing),
+                folder=root,
+                first=missing[0],
+            )
+        )
     is_apart = np.zeros(len(paths), dtype=bool)
     is_apart[[index[name] for name in apart]] = True
     images = _decoded(paths, _cache_file(root, cache, "train"))
@@ -71,15 +79,17 @@ def validation_photos(root: Path) -> list[LabelledPhoto]:
     """
     numbers = {wnid: number for number, wnid in enumerate(read_wnids(root))}
     try:
-        return [(root / "val" / "images" / name, numbers[wnid]) for name, wnid, *_ in _annotations(root)]
+        return [(root / "val" / "images" / name, numbers[wnid]) for name, wnid, *_box in _annotations(root)]
     except (KeyError, ValueError):
-        raise ValueError(f"val_annotations.txt of {root.name} names a class that is not in its wnids.txt.") from None
+        raise ValueError(
+            _("val_annotations.txt of {folder} names a class that is not in its wnids.txt.", folder=root.name)
+        ) from None
 
 
 def load_validation(root: Path, cache: Path) -> ImageSet:
     """Read the images of :func:`validation_photos`, decoding them once into ``cache``."""
     photos = validation_photos(root)
-    images = _decoded([path for path, _ in photos], _cache_file(root, cache, "val"))
+    images = _decoded([path for path, _label in photos], _cache_file(root, cache, "val"))
     return ImageSet(images, np.array([label for _, label in photos], dtype=np.int64))
 
 
@@ -130,7 +140,14 @@ def _decoded(paths: list[Path], file: Path) -> np.ndarray:
             array.flush()
     images: np.ndarray = np.load(file, mmap_mode="r")
     if len(images) != len(paths):
-        raise ValueError(f"{file} was made from {len(images)} images, but there are {len(paths)} now: delete it.")
+        raise ValueError(
+            _(
+                "{file} was made from {then} images, but there are {now} now: delete it.",
+                file=file,
+                then=len(images),
+                now=len(paths),
+            )
+        )
     return images
 
 
@@ -148,4 +165,6 @@ def check_tiny_classes(root: Path, loaded: LoadedCheckpoint) -> None:
     """``ValueError`` unless a checkpoint tells the classes of the Tiny ImageNet at ``root`` apart, in their order."""
     wnids = read_wnids(root)
     if tuple(loaded.card.get("wnids", wnids)) != wnids or len(loaded.categories) != len(wnids):
-        raise ValueError(f"{loaded.name} does not have the classes of {root}, in their order.")
+        raise ValueError(
+            _("{network} does not have the classes of {folder}, in their order.", network=loaded.name, folder=root)
+        )

@@ -17,6 +17,7 @@ from ..networks.lambdas import set_e_lambda
 from ..networks.places import attending_modules
 from ..networks.shared import own_buffers, replace_modules, shared_copy
 from ..photos.images import ImageSource, check_input_size
+from ..wording import _
 from .blocks import IMPOSSIBLE
 from .recording import distinct_uses
 from .variants import with_attention
@@ -74,7 +75,7 @@ def ablate_blocks(
     within = {module for block in blocks.values() for module in block.modules()}
     alone = {m: name for m, name in attending_modules(model).items() if isinstance(m, SimAM) and m not in within}
     if not blocks and not alone:
-        raise ValueError("This network has no SimAM that could be taken out of a block.")
+        raise ValueError(_("This network has no SimAM that could be taken out of a block."))
     entered: list[str] = []
     for name, block in blocks.items():
         block.register_forward_pre_hook(partial(_with_two_copies, name, entered))
@@ -89,7 +90,9 @@ def ablate_blocks(
     classes = probabilities.shape[1]
     target = int(probabilities[0].argmax()) if target is None else operator.index(target)
     if not 0 <= target < classes:
-        raise ValueError(f"There is no class {target}; this network knows classes 0 to {classes - 1}.")
+        raise ValueError(
+            _("There is no class {index}; this network knows classes 0 to {last}.", index=target, last=classes - 1)
+        )
     on, *rest = probabilities[:, target].tolist()
     return Ablation(target, on, dict(zip(names, rest[0::2], strict=True)), dict(zip(names, rest[1::2], strict=True)))
 

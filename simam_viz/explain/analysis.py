@@ -16,6 +16,7 @@ from ..networks.architectures import SIMAM_BLOCKS, is_ours
 from ..networks.lambdas import common_e_lambda, set_e_lambda
 from ..networks.shared import own_buffers, shared_copy, weights_memory
 from ..photos.images import ImageSource, check_input_size
+from ..wording import _
 from .blocks import Analysis, Block
 from .recording import Recording, Use, distinct_uses
 
@@ -88,12 +89,11 @@ def analyze_together(
     Raises:
         ValueError: the networks do not share their weights; they must be analysed one by one.
     """
-    for _, e_lambda in networks:
-        if e_lambda is not None:
-            formulas.check_e_lambda(e_lambda)
+    for asked in (e_lambda for _network, e_lambda in networks if e_lambda is not None):
+        formulas.check_e_lambda(asked)
     if not networks:
         return []
-    _check_shared([network.model for network, _ in networks])
+    _check_shared([network.model for network, _e_lambda in networks])
     if input_size is not None:
         check_input_size(input_size)
     transforms = networks[0][0].transforms
@@ -105,14 +105,16 @@ def analyze_together(
         scores = answers.scores(logits)
         targets = _targets(scores, target, against, one_target)
         if against is not None and logits.shape[1] == 1:
-            raise ValueError("With one output, yes is the opposite of no already: there is nothing to contrast.")
+            raise ValueError(_("With one output, yes is the opposite of no already: there is nothing to contrast."))
         explained = scores[range(len(targets)), targets]
         if against is not None:
             explained = explained - scores[:, against]
         if not explained.requires_grad:
             raise ValueError(
-                "No heat map can be made: this network's answer does not depend on what SimAM gives, or its forward pass "
-                "switches gradients off."
+                _(
+                    "No heat map can be made: this network's answer does not depend on what SimAM gives, or its forward pass "
+                    "switches gradients off."
+                )
             )
         # No image of the batch has any part in another's logits: the sum's gradients are each image's own.
         gradients = torch.autograd.grad(explained.sum(), [use.output for use in uses], materialize_grads=True)
@@ -143,7 +145,9 @@ def _forward(networks: Sequence[tuple[LoadedCheckpoint, float | None]], x: Tenso
             break
         explained_alone |= record.several
     if not record.uses:
-        raise ValueError("None of this network's SimAM modules took part in its answer, so there is nothing to show.")
+        raise ValueError(
+            _("None of this network's SimAM modules took part in its answer, so there is nothing to show.")
+        )
     return logits, record.uses
 
 
@@ -165,12 +169,14 @@ def _targets(scores: Tensor, target: int | None, against: int | None, one_target
     classes = scores.shape[1]
     for index in (target, against):
         if index is not None and not 0 <= index < classes:
-            raise ValueError(f"There is no class {index}; this network knows classes 0 to {classes - 1}.")
+            raise ValueError(
+                _("There is no class {index}; this network knows classes 0 to {last}.", index=index, last=classes - 1)
+            )
     targets: list[int] = scores.argmax(dim=1).tolist()
     if target is not None or one_target:
         targets = [targets[0] if target is None else target] * len(targets)
     if against in targets:
-        raise ValueError(f"Class {against} cannot be contrasted with itself; choose another class.")
+        raise ValueError(_("Class {index} cannot be contrasted with itself; choose another class.", index=against))
     return targets
 
 
@@ -183,7 +189,9 @@ def _check_shared(models: Sequence[nn.Module]) -> None:
     expected = weights_memory(first, places)
     if any(weights_memory(other, places) != expected for other in others):
         raise ValueError(
-            "These networks do not share their weights, or differ in more than their attention: analyse them one by one."
+            _(
+                "These networks do not share their weights, or differ in more than their attention: analyse them one by one."
+            )
         )
 
 
@@ -197,7 +205,7 @@ def _places(models: Iterable[nn.Module]) -> list[str]:
 
 def _one_model(networks: Sequence[tuple[LoadedCheckpoint, float | None]]) -> nn.Module:
     """A private copy of what the networks share, with the attention of each, at its λ, for each image of a batch."""
-    models, e_lambdas = [network.model for network, _ in networks], [e_lambda for _, e_lambda in networks]
+    models, e_lambdas = [network.model for network, _own in networks], [e_lambda for _network, e_lambda in networks]
     whole = shared_copy(models[0])
     own_buffers(whole)
     if len(models) == 1:

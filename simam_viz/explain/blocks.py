@@ -12,21 +12,28 @@ from torch import Tensor
 from ..modules import formulas
 from ..modules.simam import SimAM
 from ..networks import answers
+from ..wording import _, later
 from .cam import METHODS, HeatMap, over_maximum
 
-QUANTITIES = ("attention weight", "importance", "energy", "feature", "refined feature")
-"""What a block can show of its neurons, by the names that stand on screen."""
+QUANTITIES = (
+    later("attention weight"),
+    later("importance"),
+    later("energy"),
+    later("feature"),
+    later("refined feature"),
+)
+"""What a block can show of its neurons, by the names that :func:`simam_viz.wording._` shows."""
 
 IMPOSSIBLE = 0.01
 """A class counts as impossible below this share of the probability that guessing gives it."""
 
-OWN_LAMBDAS = "each block's own λ"
-"""How it is called in a sentence that every SimAM module keeps a λ of its own."""
+OWN_LAMBDAS = later("each block's own λ")
+"""How it is called that every SimAM module keeps a λ of its own; :func:`simam_viz.wording._` shows it."""
 
 
 def lambda_text(e_lambda: float | None) -> str:
     """“λ = 0.1”, or where modules keep different ones (``None``), “each block's own λ”."""
-    return OWN_LAMBDAS if e_lambda is None else f"λ = {e_lambda:g}"
+    return _(OWN_LAMBDAS) if e_lambda is None else f"λ = {e_lambda:g}"
 
 
 @dataclass(frozen=True, eq=False)

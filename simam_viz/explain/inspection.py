@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..modules.formulas import ATTENTION_FLOOR
+from ..wording import later
 from .blocks import Analysis, Block
 
 FLAT = 0.01
@@ -45,12 +46,12 @@ def _centred(rows: Tensor) -> Tensor:
 
 
 CHANNEL_MEASURES: dict[str, Callable[[Block], Tensor]] = {
-    "variance": lambda block: block.variances,
-    "highest weight": highest_weight,
-    "contrast of the weights": contrast,
-    "agreement with Grad-CAM": agreement,
+    later("variance"): lambda block: block.variances,
+    later("highest weight"): highest_weight,
+    later("contrast of the weights"): contrast,
+    later("agreement with Grad-CAM"): agreement,
 }
-"""What channels can be sorted and filtered by: a number for every channel, (C,)."""
+"""What channels can be sorted and filtered by, by the names that :func:`simam_viz.wording._` shows: a number for each, (C,)."""
 
 
 def ranked_channels(values: Tensor, minimum: float | None = None) -> list[int]:

@@ -30,6 +30,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..networks import answers
 from ..networks.lambdas import set_e_lambda
 from ..networks.shared import own_buffers, shared_copy
+from ..wording import later
 from .blocks import Analysis
 from .cam import enlarged, over_maximum
 
@@ -40,8 +41,8 @@ CONTROLS = ("random", "centre")
 LEAST_PROBABILITY = 0.10
 """What a network must give a class on the whole photo for a heat map of that class to be scored."""
 LEAST_IN_WORDS = f"{100 * LEAST_PROBABILITY:g} %"
-TOO_UNSURE = f"the network gives the class less than {LEAST_IN_WORDS}"
-"""Why a heat map has no score, in words."""
+TOO_UNSURE = later("the network gives the class less than 10 %")
+"""Why a heat map has no score, in English: :func:`simam_viz.wording._` shows it."""
 _BATCH = 16
 _SEED = 20210718
 

@@ -13,6 +13,7 @@ from ..checkpoints.loading import DEFAULT_E_LAMBDA, LoadedCheckpoint
 from ..modules.simam import EachSimAM, RemovedSimAM, SimAM
 from ..networks.architectures import is_ours, residual_blocks
 from ..networks.places import attending_modules
+from ..wording import _
 
 
 def distinct_uses(names: Sequence[str]) -> list[str]:
@@ -80,13 +81,13 @@ class Recording:
             self._watch_block(block, name)
         if not attending:
             raise ValueError(
-                "This network has no SimAM and no residual block: put SimAM into it with simam_viz.insert_simam."
+                _("This network has no SimAM and no residual block: put SimAM into it with simam_viz.insert_simam.")
             )
 
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_details: object) -> None:
         for handle in self._handles:
             handle.remove()
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..wording import _, counted, later
 from .analysis import analyze
 from .blocks import Analysis
 from .cam import correlation
@@ -29,8 +30,10 @@ from .metrics import (
 
 FEWEST = 5
 """Photos that it takes for an interval."""
-IMPOSSIBLE_CLASS = "class impossible"
-"""Why a heat map is neither drawn nor measured, in words."""
+IMPOSSIBLE_CLASS = later("class impossible")
+"""Why a heat map is neither drawn nor measured, as all of these in English: :func:`simam_viz.wording._` shows it."""
+SAME_CLASS = later("class contrasted with itself")
+ALL_ZERO = later("all zero")
 _DRAWS, _AT_ONCE = 4_000, 100
 _SEED = 20210718
 
@@ -58,7 +61,7 @@ class Finding:
     values: Tensor
     """The map, (h, w) in [0, 1]."""
     trouble: str
-    """Why it was not measured, in words; empty if it was."""
+    """Why it was not measured, in English, for :func:`simam_viz.wording._` to show; empty if it was."""
     measures: Faithfulness | None
 
     @property
@@ -100,7 +103,7 @@ def findings(
             heat = {method: found.heat_map(method) for method in methods}
             height, width = found.activations.shape[1:]
             maps = {method: map_.values for method, map_ in heat.items()} | controls((height, width))
-            troubles = {method: "all zero" for method, map_ in heat.items() if map_.empty}
+            troubles = {method: ALL_ZERO for method, map_ in heat.items() if map_.empty}
             if same_class:
                 troubles = dict.fromkeys(maps, same_class)
             elif analysis.impossible:
@@ -128,7 +131,7 @@ def contrasted(
     input_size: int | None,
     against: int | None,
 ) -> tuple[Analysis, str]:
-    """:func:`simam_viz.analyze`, and why its maps mean nothing if the target is ``against`` itself; it then stands alone.
+    """:func:`simam_viz.analyze`, and :data:`SAME_CLASS` if the target is ``against`` itself; it then stands alone.
 
     Without a target, the network's prediction may turn out to be that class.
     """
@@ -136,7 +139,7 @@ def contrasted(
         target = analyze(loaded, image, e_lambda, None, input_size).target
     if against is None or target != against:
         return analyze(loaded, image, e_lambda, target, input_size, against), ""
-    return analyze(loaded, image, e_lambda, target, input_size), "class contrasted with itself"
+    return analyze(loaded, image, e_lambda, target, input_size), SAME_CLASS
 
 
 def measured_everywhere(found: list[Finding]) -> list[Finding]:
@@ -251,57 +254,84 @@ def versus(found: list[Finding], first: str, second: str, kind: str) -> Versus |
         len(ours),
         correlations,
         _difference(*([(map_.score - random.score, map_.probability) for map_, random in of] for of in (one, other))),
-        _difference(*([(map_.drop, 1.0) for map_, _ in of] for of in (one, other))),
+        _difference(*([(map_.drop, 1.0) for map_, _random in of] for of in (one, other))),
         ((gain(one) or 0.0) > 0, (gain(other) or 0.0) > 0),
     )
 
 
 def places_sentence(told: Versus) -> str:
     """Whether the two networks look at the same places, in words."""
-    scale = "(1: the same places, 0: unrelated, below 0: opposite)."
     related = told.correlations
     if not related:
-        return "The two maps cannot be correlated: one is the same everywhere."
+        return _("The two maps cannot be correlated: one is the same everywhere.")
     if len(related) == 1:
-        return f"The two maps correlate by {related[0]:.2f} {scale}"
-    average = sum(related) / len(related)
-    return f"The two maps correlate by {average:.2f} on average, from {min(related):.2f} to {max(related):.2f} {scale}"
+        return _(
+            "The two maps correlate by {correlation:.2f} (1: the same places, 0: unrelated, below 0: opposite).",
+            correlation=related[0],
+        )
+    return _(
+        "The two maps correlate by {mean:.2f} on average, from {least:.2f} to {greatest:.2f} (1: the same places, 0: unrelated, "
+        "below 0: opposite).",
+        mean=sum(related) / len(related),
+        least=min(related),
+        greatest=max(related),
+    )
 
 
 def lead_sentences(told: Versus, first: str, second: str) -> list[str]:
     """Whose maps are more faithful, in words, by what the two networks are called; one sentence a measure."""
     if told.gain is None or told.drop is None:
         return [
-            f"There is no photo on which both were measured: {first} and {second} must give its class {LEAST_IN_WORDS} or more."
+            _(
+                "There is no photo on which both were measured: {first} and {second} must give its class {share} or more.",
+                first=first,
+                second=second,
+                share=LEAST_IN_WORDS,
+            )
         ]
     if not any(told.better_than_random):
-        gains = "neither map is better than a random one"
+        gains = _("neither map is better than a random one")
     else:
         gains = _verdict(told, told.gain, first if told.gain.value > 0 else second)
+    drops = _verdict(told, told.drop, first if told.drop.value < 0 else second)
+    gain = later("Better than a random map by, {first} minus {second}: {difference}; {verdict}.")
+    if told.gain.interval:
+        gain = later(
+            "Better than a random map by, {first} minus {second}: {difference} (95 % interval {low} to {high}); {verdict}."
+        )
+    drop = later("Average drop (less is better), {first} minus {second}: {difference} points; {verdict}.")
+    if told.drop.interval:
+        drop = later(
+            "Average drop (less is better), {first} minus {second}: {difference} points (95 % interval {low} to {high}); "
+            "{verdict}."
+        )
     return [
-        f"Better than a random map by, {first} minus {second}: {_signed(told.gain, 1, 3, '')}; {gains}.",
-        f"Average drop (less is better), {first} minus {second}: {_signed(told.drop, 100, 1, ' points')}; "
-        f"{_verdict(told, told.drop, first if told.drop.value < 0 else second)}.",
+        _(gain, first=first, second=second, verdict=gains, **_numbers(told.gain, 1, 3)),
+        _(drop, first=first, second=second, verdict=drops, **_numbers(told.drop, 100, 1)),
     ]
 
 
-def _signed(found: Difference, times: float, digits: int, unit: str) -> str:
+def _numbers(found: Difference, times: float, digits: int) -> dict[str, str]:
+    """A difference and the ends of its interval, if it has one, as they stand in a sentence."""
+
     def number(value: float) -> str:
         return f"{times * value:+.{digits}f}".replace("-", "−")
 
-    within = found.interval
-    interval = "" if within is None else f" (95 % interval {number(within[0])} to {number(within[1])})"
-    return f"{number(found.value)}{unit}{interval}"
+    low, high = found.interval or (0.0, 0.0)
+    return {"difference": number(found.value), "low": number(low), "high": number(high)}
 
 
 def _verdict(told: Versus, found: Difference, better: str) -> str:
+    """What a difference says, as it stands behind a semicolon."""
     if found.value == 0:
-        return "both alike"
+        return _("both alike")
     if told.photos == 1:
-        return f"on this photo {better} does better"
+        return _("on this photo {better} does better", better=better)
     if found.decided:
-        return f"on photos like these {better} does better"
-    return f"{told.photos:,} photos do not tell which does better"
+        return _("on photos like these {better} does better", better=better)
+    return counted(
+        "{count} photo does not tell which does better", "{count} photos do not tell which does better", told.photos
+    )
 
 
 def _difference(first: list[tuple[float, float]], second: list[tuple[float, float]]) -> Difference:
@@ -318,7 +348,7 @@ def _difference(first: list[tuple[float, float]], second: list[tuple[float, floa
         return Difference(float(value), None)
     generator = torch.Generator().manual_seed(_SEED)
     found = []
-    for _ in range(_DRAWS // _AT_ONCE):
+    for _round in range(_DRAWS // _AT_ONCE):
         drawn = torch.randint(photos, (_AT_ONCE, photos), generator=generator)
         values, errors = _ratios(both[:, drawn])
         found.append(((values - value) / errors).nan_to_num(nan=0.0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..wording import _
 from .blocks import Analysis
 
 
@@ -45,7 +46,7 @@ class Flip:
 def reduced(analysis: Analysis) -> Point:
     """What a sweep keeps of one analysis; ``ValueError`` if its network has no SimAM."""
     if not analysis.attends:
-        raise ValueError("This network has no SimAM: no λ changes what it does.")
+        raise ValueError(_("This network has no SimAM: no λ changes what it does."))
     blocks = analysis.blocks
     return Point(
         analysis.e_lambda,
@@ -66,11 +67,11 @@ def table(points: list[Point], names: Sequence[str], classes: Sequence[int]) -> 
     return [
         {
             "λ": point.e_lambda,
-            "predicted class": names[point.predicted],
-            "probability": float(point.probabilities.max()),
+            _("predicted class"): names[point.predicted],
+            _("probability"): float(point.probabilities.max()),
             **{f"p({names[k]})": float(point.probabilities[k]) for k in classes},
-            **{f"contrast {block}": value for block, value in point.contrasts.items()},
-            **{f"mean weight {block}": value for block, value in point.mean_weights.items()},
+            **{_("contrast {block}", block=block): value for block, value in point.contrasts.items()},
+            **{_("mean weight {block}", block=block): value for block, value in point.mean_weights.items()},
         }
         for point in points
     ]

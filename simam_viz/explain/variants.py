@@ -12,6 +12,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..modules.simam import FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
 from ..networks.shared import replace_modules, shared_copy
 from ..photos.images import ImageSource, open_image
+from ..wording import _
 from .analysis import analyze_together
 from .blocks import Analysis
 
@@ -29,7 +30,7 @@ class Variant:
     name: str
     """In Python and in the address."""
     title: str
-    """On screen."""
+    """On screen, in the language of whoever asks for the variants."""
     note: str
     """What it is, in a sentence or two."""
     network: Callable[[], LoadedCheckpoint]
@@ -62,31 +63,33 @@ def variants(
         return Variant(mode, title, note, network, True, loaded.e_lambda, follows_lambda, fixed_mean)
 
     if attends:
-        on = "SimAM in place, at the λ of the sidebar."
-        fixed = "SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives."
-        uniform = "Each channel is scaled by the mean of its weights: its scale stays, selection in space goes."
-        off = (
+        on = _("SimAM in place, at the λ of the sidebar.")
+        fixed = _("SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives.")
+        uniform = _("Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.")
+        off = _(
             "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
             "answer here does not show that attention helps."
         )
         found = [
-            own("on", "Attention on, mean weight fixed", fixed, True, True)
+            own("on", _("Attention on, mean weight fixed"), fixed, True, True)
             if fixed_mean
-            else own("on", "Attention on", on, True),
-            own("uniform", "Uniform over positions", uniform, not fixed_mean, fixed_mean),
-            own("off", "Switched off", off, False),
+            else own("on", _("Attention on"), on, True),
+            own("uniform", _("Uniform over positions"), uniform, not fixed_mean, fixed_mean),
+            own("off", _("Switched off"), off, False),
         ]
     else:
-        found = [own("on", "This network, without SimAM", "This network was trained, and runs, without SimAM.", True)]
+        plain = _("This network was trained, and runs, without SimAM.")
+        found = [own("on", _("This network, without SimAM"), plain, True)]
     if twin is not None:
         title, note = (
-            (
-                "The twin",
-                "A network of the same shape, trained by the same recipe without SimAM: the fair comparison.",
-            )
-            if attends
-            else ("The twin, with SimAM", "A network of the same shape, trained by the same recipe with SimAM.")
+            _("The twin, with SimAM"),
+            _("A network of the same shape, trained by the same recipe with SimAM."),
         )
+        if attends:
+            title, note = (
+                _("The twin"),
+                _("A network of the same shape, trained by the same recipe without SimAM: the fair comparison."),
+            )
         follows = not loaded.trained_with_simam  # the twin of a plain network has SimAM
         found.append(Variant("twin", title, note, lambda: twin, False, loaded.e_lambda, follows))
     return tuple(found)
@@ -103,7 +106,7 @@ def with_attention(loaded: LoadedCheckpoint, variant: Mode, fixed_mean: bool = F
         ValueError: there is no such variant.
     """
     if variant not in MODES:
-        raise ValueError(f'variant must be "on", "uniform" or "off", not {variant!r}.')
+        raise ValueError(_('variant must be "on", "uniform" or "off", not {variant!r}.', variant=variant))
     if variant == "on" and not fixed_mean:
         return loaded
     model = shared_copy(loaded.model)

@@ -16,6 +16,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..wording import _
+
 IMPORTANCE_FLOOR = 0.5
 """The least importance any neuron can have: 1/e* of a neuron that equals its channel's mean."""
 
@@ -36,7 +38,12 @@ def check_e_lambda(e_lambda: float) -> float:
     value = float(e_lambda)
     if not LEAST_E_LAMBDA <= value <= GREATEST_E_LAMBDA:
         raise ValueError(
-            f"λ must be a number above 0, from {LEAST_E_LAMBDA:g} to {GREATEST_E_LAMBDA:g}, not {e_lambda!r}."
+            _(
+                "λ must be a number above 0, from {least:g} to {greatest:g}, not {e_lambda!r}.",
+                least=LEAST_E_LAMBDA,
+                greatest=GREATEST_E_LAMBDA,
+                e_lambda=e_lambda,
+            )
         )
     return value
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..wording import later
 from .gates import CBAM, ECA, SqueezeExcitation
 from .simam import SimAM
 
@@ -19,7 +20,7 @@ class Rival:
     """An attention module, and the ImageNet top-1 of a ResNet-50 with it, as its authors publish it."""
 
     kind: str
-    """What its weights range over."""
+    """What its weights range over; English, for :func:`simam_viz.wording._` to show."""
     make: type[nn.Module]
     passes: int
     """How often it goes over the whole map, to summarise or to scale it."""
@@ -27,15 +28,21 @@ class Rival:
     """How many summaries of the channels go through its dense layers."""
     published_top1: float
     source: str
+    """Where that figure stands; as ``kind``, to be shown by ``_``."""
 
 
 RIVALS = {
     "SE": Rival(
-        "channels (1-D)", SqueezeExcitation, 2, 1, 77.63, "github.com/hujie-frank/SENet (retrained by its authors)"
+        later("channels (1-D)"),
+        SqueezeExcitation,
+        2,
+        1,
+        77.63,
+        later("github.com/hujie-frank/SENet (retrained by its authors)"),
     ),
-    "CBAM": Rival("channels, then positions", CBAM, 6, 2, 77.62, "github.com/Jongchan/attention-module"),
-    "ECA": Rival("channels (1-D)", ECA, 2, 0, 77.48, "github.com/BangguWu/ECANet"),
-    "SimAM": Rival("every neuron (3-D)", SimAM, 4, 0, 77.45, "github.com/ZjjConan/SimAM"),
+    "CBAM": Rival(later("channels, then positions"), CBAM, 6, 2, 77.62, "github.com/Jongchan/attention-module"),
+    "ECA": Rival(later("channels (1-D)"), ECA, 2, 0, 77.48, "github.com/BangguWu/ECANet"),
+    "SimAM": Rival(later("every neuron (3-D)"), SimAM, 4, 0, 77.45, "github.com/ZjjConan/SimAM"),
 }
 """By name. Each figure has its authors' own recipe: they do not rank the modules."""
 

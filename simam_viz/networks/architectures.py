@@ -15,6 +15,7 @@ from torchvision.ops.misc import Conv2dNormActivation
 
 from ..modules.gates import GATES
 from ..modules.simam import EachSimAM, FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
+from ..wording import _
 from .lambdas import set_e_lambda
 
 Attention = Literal["simam", "none", "se", "cbam", "eca"]
@@ -164,9 +165,17 @@ def create_model(
         ValueError: an architecture, attention or λ that does not exist.
     """
     if arch not in ARCHITECTURES:
-        raise ValueError(f"There is no architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
+        raise ValueError(
+            _("There is no architecture {arch!r}; choose one of {known}.", arch=arch, known=", ".join(ARCHITECTURES))
+        )
     if attention not in get_args(Attention):
-        raise ValueError(f"attention must be one of {', '.join(get_args(Attention))}, not {attention!r}.")
+        raise ValueError(
+            _(
+                "attention must be one of {known}, not {attention!r}.",
+                known=", ".join(get_args(Attention)),
+                attention=attention,
+            )
+        )
     place = "gated" if attention in GATES else attention
     if arch == "mobilenet_v2":
         model = MobileNetV2(num_classes, block=BLOCKS["inverted", place])

@@ -21,6 +21,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from ..wording import _
+
 _SHARED = frozenset((type(None), bool, int, float, complex, str, bytes, type, FunctionType, BuiltinFunctionType))
 _BY_THEIR_ENTRIES = frozenset((dict, OrderedDict, defaultdict))
 _CONTAINERS = _BY_THEIR_ENTRIES | {list, set, deque}
@@ -111,8 +113,12 @@ class _Copier:
             return whole
         except Exception as error:
             raise ValueError(
-                f"This network holds a {type(module).__name__} that cannot be copied ({error}); without a copy, looking into the "
-                "network would change it."
+                _(
+                    "This network holds a {kind} that cannot be copied ({reason}); without a copy, looking into the network would "
+                    "change it.",
+                    kind=type(module).__name__,
+                    reason=error,
+                )
             ) from error
 
     def _other(self, value: Any, kind: type) -> Any:

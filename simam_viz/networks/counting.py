@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from ..wording import _
 from .copies import copied
 
 
@@ -36,7 +37,7 @@ def multiply_adds(model: nn.Module, input_size: int) -> int:
         with torch.inference_mode(False), torch.no_grad(), counting:
             shapes(torch.empty(1, 3, input_size, input_size, device="meta"))
     except RuntimeError:
-        raise ValueError(f"This network cannot run on images of {input_size} × {input_size} pixels.") from None
+        raise ValueError(_("This network cannot run on images of {size} × {size} pixels.", size=input_size)) from None
     return counting.operations // 2
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 from torchvision.models.resnet import ResNet
 
+from ..wording import _
 from .architectures import attended_convolution, residual_blocks
 from .places import Attended, attending_modules
 
@@ -52,7 +53,7 @@ def receptive_field(model: nn.Module, block: str) -> ReceptiveField:
     there = (m for m, name in attending_modules(model).items() if block in (name, around.get(m)))
     end = next(there, None)
     if not isinstance(model, (ResNet, MobileNetV2)) or end is None:
-        raise ValueError(f"The receptive field of {block} is not known in this network.")
+        raise ValueError(_("The receptive field of {block} is not known in this network.", block=block))
     inserted = {m for attended in model.modules() if isinstance(attended, Attended) for m in attended.children()}
     if not isinstance(end, nn.Conv2d) and end not in inserted:  # one of our own blocks, which name SimAM last
         end = attended_convolution(model.get_submodule(around[end]))

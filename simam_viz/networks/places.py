@@ -16,6 +16,7 @@ from torchvision.models.resnet import ResNet
 
 from ..modules.formulas import check_e_lambda
 from ..modules.simam import RemovedSimAM, SimAM
+from ..wording import _
 from .architectures import BLOCK_KINDS, BLOCKS, attended_convolution, create_model, last_norm, residual_blocks
 from .copies import copied
 from .shared import detached
@@ -92,7 +93,11 @@ def create_simam_model(arch: str, lambdas: Mapping[str, float], num_classes: int
     known = places_for_simam(model)
     if unknown := [place for place in lambdas if place not in known]:
         raise ValueError(
-            f"{arch} has no convolution, norm or residual block called {unknown[0]!r} for SimAM to stand behind."
+            _(
+                "{arch} has no convolution, norm or residual block called {place!r} for SimAM to stand behind.",
+                arch=arch,
+                place=unknown[0],
+            )
         )
     for place in sorted(lambdas, key=lambda place: -place.count(".")):  # what lies deeper first: it gets a longer name
         _put_behind(model, place, SimAM(lambdas[place]))
@@ -184,8 +189,12 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
     else:
         meant = [name for name, convolution in convolutions.items() if where(convolution)]
     if not meant:
-        some = ", ".join(list(convolutions)[:4]) or "none"
-        raise ValueError(f"No convolution of this network is meant; its convolutions are called {some} and so on.")
+        if not convolutions:
+            raise ValueError(_("No convolution of this network is meant; it has none."))
+        some = ", ".join(list(convolutions)[:4])
+        raise ValueError(
+            _("No convolution of this network is meant; its convolutions are called {names} and so on.", names=some)
+        )
     made: dict[nn.Module, Attended] = {}  # a convolution that stands in several places stays one
     for name in meant:
         convolution = convolutions[name]

@@ -12,6 +12,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from ..wording import _, later
+
 MAX_PIXELS = 50_000_000
 MAX_PARTS = 50_000
 """Chunks, segments or blocks of one file. Photos have tens, at most some thousands of them."""
@@ -39,6 +41,19 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _PARENTS = {b"meta", b"iprp", b"ipco", b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _COUNTS = {b"iloc", b"iinf", b"ipma"}
 _SAMPLE_COUNTS = {b"stsz": 8, b"stz2": 8, b"stts": 4, b"stsc": 4, b"stco": 4, b"co64": 4, b"ctts": 4, b"stss": 4}
+
+_PARTS = later("This image file has too many parts to be a photo; save it anew in another program and try again.")
+_PADDING = later("This image file has too much padding to be a photo; save it anew in another program and try again.")
+_EXIF = later("This image file has too much Exif data to be a photo; save it anew in another program and try again.")
+_SCANS = later("This image file has too many scans to be a photo; save it anew in another program and try again.")
+_PACKED = later(
+    "This image file has too many run-length packed pixels to be a photo; save it anew in another program and try again."
+)
+_TABLES = later("This image file has too long tables to be a photo; save it anew in another program and try again.")
+_STRIPS = later("This image file has too many strips to be a photo; save it anew in another program and try again.")
+_TILES = later("This image file has too large tiles to be a photo; save it anew in another program and try again.")
+_COLOURS = later("This image file has too many colours to be a photo; save it anew in another program and try again.")
+_PICTURES = later("This image file has too many pictures to be a photo; save it anew in another program and try again.")
 
 
 class ImageError(ValueError):
@@ -73,14 +88,18 @@ def check(data: bytes) -> None:
 def check_size(width: int, height: int) -> None:
     """Refuse more than :data:`MAX_PIXELS`."""
     if width * height > MAX_PIXELS:
-        raise ImageError(f"This image has {width:,} × {height:,} pixels; choose one with at most 50 million in all.")
-
-
-def _at_most(limit: int, value: int, what: str) -> None:
-    if value > limit:
         raise ImageError(
-            f"This image file has too {what} to be a photo; save it anew in another program and try again."
+            _(
+                "This image has {width:,} × {height:,} pixels; choose one with at most 50 million in all.",
+                width=width,
+                height=height,
+            )
         )
+
+
+def _at_most(limit: int, value: int, otherwise: str) -> None:
+    if value > limit:
+        raise ImageError(_(otherwise))
 
 
 def _check_png(data: bytes) -> None:
@@ -88,11 +107,11 @@ def _check_png(data: bytes) -> None:
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         parts += 1
-        _at_most(MAX_PARTS, parts, "many parts")
+        _at_most(MAX_PARTS, parts, _PARTS)
         if kind == b"IHDR":
             check_size(*struct.unpack_from(">II", data, position + 8))
         elif kind == b"eXIf":
-            _at_most(MAX_EXIF, length, "much Exif data")
+            _at_most(MAX_EXIF, length, _EXIF)
         elif kind == b"IEND":
             break
         position += 12 + length
@@ -104,11 +123,11 @@ def _check_jpeg(data: bytes) -> None:
         marker = data[position + 1]
         if data[position] != 0xFF or marker in (0x00, 0xFF):
             junk += 1
-            _at_most(MAX_JUNK, junk, "much padding")
+            _at_most(MAX_JUNK, junk, _PADDING)
             position += 1
             continue
         parts += 1
-        _at_most(MAX_PARTS, parts, "many parts")
+        _at_most(MAX_PARTS, parts, _PARTS)
         position += 2
         if marker == 0x01 or 0xD0 <= marker <= 0xD9:
             continue  # these stand alone
@@ -119,7 +138,7 @@ def _check_jpeg(data: bytes) -> None:
             pixels = max(pixels, width * height)
         elif marker == 0xE1 and data.startswith(b"Exif", position + 2):
             exif += length
-            _at_most(MAX_EXIF, exif, "much Exif data")
+            _at_most(MAX_EXIF, exif, _EXIF)
         elif marker == 0xDA:
             _check_scans(data, position - 2, pixels)
             break
@@ -132,14 +151,14 @@ def _check_scans(data: bytes, position: int, pixels: int) -> None:
     while found := _MARKER.search(data, position):
         marker, position = data[found.end() - 1], found.end()
         parts += 1
-        _at_most(MAX_PARTS, parts, "many parts")
+        _at_most(MAX_PARTS, parts, _PARTS)
         if marker == 0xD9:
             break
         if marker in (0x01, 0xD8):
             continue
         if marker == 0xDA:
             scans += 1
-            _at_most(MAX_SCANNED, pixels * scans, "many scans")
+            _at_most(MAX_SCANNED, pixels * scans, _SCANS)
         (length,) = struct.unpack_from(">H", data, position)
         position += length
 
@@ -149,7 +168,7 @@ def _check_gif(data: bytes) -> None:
     parts = 0
     while True:
         parts += 1
-        _at_most(MAX_PARTS, parts, "many parts")
+        _at_most(MAX_PARTS, parts, _PARTS)
         kind = data[position]
         if kind == 0x2C:
             left, top, width, height = struct.unpack_from("<4H", data, position + 1)
@@ -164,7 +183,7 @@ def _check_gif(data: bytes) -> None:
             while length := data[position]:
                 position += 1 + length
                 parts += 1
-                _at_most(MAX_PARTS, parts, "many parts")
+                _at_most(MAX_PARTS, parts, _PARTS)
             position += 1
 
 
@@ -201,7 +220,7 @@ def _check_webp(data: bytes) -> None:
         kind, length = struct.unpack_from("<4sI", data, position)
         start = position + 8
         parts += 1
-        _at_most(MAX_PARTS, parts, "many parts")
+        _at_most(MAX_PARTS, parts, _PARTS)
         if kind == b"VP8X":
             check_size(_three(data, start + 4) + 1, _three(data, start + 7) + 1)
         elif kind == b"VP8 ":
@@ -211,7 +230,7 @@ def _check_webp(data: bytes) -> None:
             (bits,) = struct.unpack_from("<I", data, start + 1)
             check_size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
         elif kind == b"EXIF":
-            _at_most(MAX_EXIF, length, "much Exif data")
+            _at_most(MAX_EXIF, length, _EXIF)
         position = start + length + length % 2
 
 
@@ -259,7 +278,7 @@ def _check_bmp(data: bytes) -> None:
     width, height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
     check_size(abs(width), abs(height))
     if compression in (1, 2):
-        _at_most(MAX_RUN_LENGTH_PIXELS, max(abs(width * height), len(data)), "many run-length packed pixels")
+        _at_most(MAX_RUN_LENGTH_PIXELS, max(abs(width * height), len(data)), _PACKED)
 
 
 def _check_tiff(data: bytes) -> None:
@@ -269,15 +288,15 @@ def _check_tiff(data: bytes) -> None:
         size = count * _TIFF_SIZES.get(kind, 1)
         total += size
         numbers += 0 if kind in _TIFF_BYTES else count
-        _at_most(len(data), total, "long tables")
-        _at_most(MAX_NUMBERS, numbers, "long tables")
+        _at_most(len(data), total, _TABLES)
+        _at_most(MAX_NUMBERS, numbers, _TABLES)
         if tag in _PLACES:
-            _at_most(MAX_STRIPS, count, "many strips")
+            _at_most(MAX_STRIPS, count, _STRIPS)
         if count == 1:
             found.setdefault(tag, value)
     check_size(found.get(_WIDTH, 0), found.get(_HEIGHT, 0))
-    _at_most(MAX_PIXELS, found.get(_TILE_WIDTH, 0) * found.get(_TILE_HEIGHT, 0), "large tiles")
-    _at_most(32, found.get(_SAMPLES, 0), "many colours")
+    _at_most(MAX_PIXELS, found.get(_TILE_WIDTH, 0) * found.get(_TILE_HEIGHT, 0), _TILES)
+    _at_most(32, found.get(_SAMPLES, 0), _COLOURS)
 
 
 def is_camera_raw(data: bytes) -> bool:
@@ -301,7 +320,7 @@ def _directory(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         (start,) = struct.unpack_from(order + "I", data, 4)
         (entries,) = struct.unpack_from(order + "H", data, start)
         first, entry, values = start + 2, struct.Struct(order + "HHI"), struct.Struct(order + "I")
-    _at_most(MAX_PARTS, entries, "many parts")
+    _at_most(MAX_PARTS, entries, _PARTS)
     for position in range(first, first + entries * (entry.size + values.size), entry.size + values.size):
         tag, kind, count = entry.unpack_from(data, position)
         at = position + entry.size
@@ -327,7 +346,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             if stop < start:
                 break
             parts += 1
-            _at_most(MAX_PARTS, parts, "many parts")
+            _at_most(MAX_PARTS, parts, _PARTS)
             yield kind, start, min(stop, end)
             if kind in _PARENTS:
                 within.append((start + 4 * (kind == b"meta"), min(stop, end)))  # meta begins with its version
@@ -340,14 +359,14 @@ def _check_boxes(data: bytes) -> None:
         if kind == b"ispe":
             check_size(*struct.unpack_from(">II", data, start + 4))
         elif kind in _COUNTS:
-            _at_most(MAX_ITEMS, _item_count(data, kind, start), "many pictures")
+            _at_most(MAX_ITEMS, _item_count(data, kind, start), _PICTURES)
         elif kind == b"iref":
-            _at_most(16 * MAX_ITEMS, end - start, "many pictures")
+            _at_most(16 * MAX_ITEMS, end - start, _PICTURES)
         elif kind in _SAMPLE_COUNTS:
             (samples,) = struct.unpack_from(">I", data, start + _SAMPLE_COUNTS[kind])
-            _at_most(MAX_PARTS, samples, "many pictures")
+            _at_most(MAX_PARTS, samples, _PICTURES)
         items += kind not in _PARENTS
-        _at_most(MAX_ITEMS, items, "many parts")
+        _at_most(MAX_ITEMS, items, _PARTS)
 
 
 def _item_count(data: bytes, kind: bytes, start: int) -> int:

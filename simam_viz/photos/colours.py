@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms
 
+from ..wording import _
 from .bombs import MAX_PROFILE
 
 Point = tuple[float, float]
@@ -48,7 +49,7 @@ _SEEN = 1
 
 
 class ProfileError(ValueError):
-    """A colour profile that cannot be applied; the message is half a sentence that says why."""
+    """A colour profile that cannot be applied; the message is one sentence that says why, and what is done instead."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Meaning:
 
     profile: bytes
     name: str = ""
-    """Empty where the profile itself knows."""
+    """Empty where the profile itself knows, or where it was made by a PNG's gamma and primaries."""
+    by_gamma: bool = False
+    """Whether it was made by a PNG's gamma and primaries."""
 
 
 def meaning(image: Image.Image) -> tuple[Meaning | None, str]:
@@ -82,19 +85,19 @@ def meaning(image: Image.Image) -> tuple[Meaning | None, str]:
 
 
 def to_srgb(image: Image.Image, meant: Meaning) -> tuple[Image.Image, str]:
-    """The image (RGB, RGBA, L, LA or CMYK) in sRGB, changed in place where it can be, and what to call what it was in.
+    """The image (RGB, RGBA, L, LA or CMYK) in sRGB, changed in place where it can be, and a sentence on what it was in.
 
-    The name is empty where the conversion would change nothing that can be seen: the image is then as it was.
+    The sentence is empty where the conversion would change nothing that can be seen: the image is then as it was.
 
     Raises:
         ProfileError: the profile is damaged, or not one for such an image.
     """
     if image.mode == "LA":
         grey, alpha = image.split()
-        converted, name = to_srgb(grey, meant)
-        if name:
+        converted, told = to_srgb(grey, meant)
+        if told:
             converted.putalpha(alpha)
-        return (converted if name else image), name
+        return (converted if told else image), told
     check_profile(meant.profile, _SPACES[image.mode])
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(meant.profile))
@@ -104,31 +107,44 @@ def to_srgb(image: Image.Image, meant: Meaning) -> tuple[Image.Image, str]:
         )  # fmt: skip
         if _changes_nothing(transform):
             return image, ""
-        name = meant.name or _shown(ImageCms.getProfileDescription(source))
+        told = _converted(meant, source)
         if transform.output_mode == image.mode:
             transform.apply_in_place(image)
-            return image, name
-        return transform.apply(image), name
+            return image, told
+        return transform.apply(image), told
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        raise ProfileError("is damaged") from None
+        raise ProfileError(_damaged()) from None
 
 
 def check_profile(profile: bytes, space: bytes) -> None:
     """``ProfileError`` unless a profile is one for numbers of this colour space, and of the size and build of a profile."""
     if not isinstance(profile, bytes) or len(profile) < 132 or profile[36:40] != b"acsp":
-        raise ProfileError("is damaged")
+        raise ProfileError(_damaged())
     if len(profile) > MAX_PROFILE:
-        raise ProfileError("is larger than any profile of a camera or a screen")
+        raise ProfileError(
+            _(
+                "Its colour profile is larger than any profile of a camera or a screen: it was ignored, and the photo read as sRGB."
+            )
+        )
     if profile[12:16] not in _CLASSES:
-        raise ProfileError("is not one of a device")
+        raise ProfileError(_("Its colour profile is not one of a device: it was ignored, and the photo read as sRGB."))
     if profile[16:20] != space:
-        raise ProfileError("is for numbers of another kind than this photo's")
+        raise ProfileError(
+            _(
+                "Its colour profile is for numbers of another kind than this photo's: it was ignored, and the photo read as sRGB."
+            )
+        )
     (count,) = struct.unpack_from(">I", profile, 128)
     for at in range(132, min(132 + 12 * count, len(profile) - 11), 12):
         name, start = struct.unpack_from(">4sI", profile, at)
         steps = profile[start + 12 : start + 16] if profile[start : start + 4] == b"mpet" else b""
         if name.startswith(b"D2B") and int.from_bytes(steps) > _MAX_STEPS:
-            raise ProfileError("takes more steps than any profile of a camera or a screen")
+            raise ProfileError(
+                _(
+                    "Its colour profile takes more steps than any profile of a camera or a screen: it was ignored, and the "
+                    "photo read as sRGB."
+                )
+            )
 
 
 def matrix_profile(primaries: tuple[Point, ...], curve: tuple[float, ...], white: Point = _D65) -> bytes:
@@ -152,7 +168,9 @@ def matrix_profile(primaries: tuple[Point, ...], curve: tuple[float, ...], white
         parts |= {name: _point(matrix[:, index]) for index, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
         numbers = struct.pack(f">{len(curve)}i", *(round(number * 65536) for number in curve))
     except (ZeroDivisionError, np.linalg.LinAlgError, struct.error, OverflowError, ValueError):
-        raise ProfileError("makes no sense") from None
+        raise ProfileError(
+            _("Its colour profile makes no sense: it was ignored, and the photo read as sRGB.")
+        ) from None
     shared = b"para" + bytes(4) + struct.pack(">HH", 0 if len(curve) == 1 else 3, 0) + numbers
     parts |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), shared)
     at, table, body = 132 + 12 * len(parts), struct.pack(">I", len(parts)), b""
@@ -176,11 +194,11 @@ def _by_numbers(primaries: object, transfer: object) -> tuple[Meaning | None, st
     if transfer in _HIGH_DYNAMIC_RANGE:
         return (
             None,
-            "This photo has a high dynamic range (HDR), which is not read here: its colours are only roughly right.",
+            _("This photo has a high dynamic range (HDR), which is not read here: its colours are only roughly right."),
         )
     primaries, transfer = 1 if primaries == _UNSTATED else primaries, 13 if transfer == _UNSTATED else transfer
     if primaries not in _PRIMARIES or transfer not in _CURVES:
-        return None, "This photo states a colour space by a number that is not known here: it was read as sRGB."
+        return None, _("This photo states a colour space by a number that is not known here: it was read as sRGB.")
     if primaries == 1 and _CURVES[transfer] == _SRGB_CURVE:
         return None, ""
     return Meaning(matrix_profile(_PRIMARIES[primaries], _CURVES[transfer]), _PRIMARY_NAMES[primaries]), ""
@@ -195,11 +213,9 @@ def _by_gamma(gamma: float | None, chromaticity: tuple[float, ...] | None) -> tu
     white, *primaries = points
     try:
         curve = _SRGB_CURVE if gamma is None else (1 / gamma,)
-        return Meaning(
-            matrix_profile(tuple(primaries), curve, white), "the gamma and primaries that the PNG states"
-        ), ""
+        return Meaning(matrix_profile(tuple(primaries), curve, white), by_gamma=True), ""
     except (ProfileError, ZeroDivisionError):
-        return None, "The gamma and primaries that this PNG states make no sense: it was read as sRGB."
+        return None, _("The gamma and primaries that this PNG states make no sense: it was read as sRGB.")
 
 
 def _is_adobe_rgb(image: Image.Image) -> bool:
@@ -233,7 +249,20 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
     return int(np.abs(after - (before if after.ndim == before.ndim else before[..., None])).max()) <= _SEEN
 
 
-def _shown(description: str) -> str:
-    """A profile's own name as it can stand in a sentence."""
+def _converted(meant: Meaning, source: ImageCms.ImageCmsProfile) -> str:
+    """The sentence on what a converted image was in."""
+    if meant.by_gamma:
+        return _("Its colours were converted to sRGB from the gamma and primaries that the PNG states.")
+    if name := meant.name or _printable(ImageCms.getProfileDescription(source)):
+        return _("Its colours were converted to sRGB from {name}.", name=name)
+    return _("Its colours were converted to sRGB from the colour space that it states.")
+
+
+def _damaged() -> str:
+    return _("Its colour profile is damaged: it was ignored, and the photo read as sRGB.")
+
+
+def _printable(description: str) -> str:
+    """A profile's own name as it can stand in a sentence; empty if nothing of it can."""
     printable = "".join(character for character in description if character.isprintable()).strip()
-    return (printable if len(printable) <= 60 else f"{printable[:59]}…") or "the colour space that it states"
+    return printable if len(printable) <= 60 else f"{printable[:59]}…"

@@ -12,6 +12,8 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image, ImageFile
 
+from ..wording import _
+
 _MAX_SAMPLE_VALUE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 281, 258, 262, 339
 _UNSIGNED = 1
 # What cameras and scanners make; the last two for 32-bit data alone.
@@ -65,7 +67,7 @@ def colour(image: Image.Image, reopened: Callable[[], ImageFile.ImageFile]) -> t
     transparent = image.info.get("transparency")
     if transparent is None:
         extrema = cast("tuple[tuple[int, int], ...]", image.getextrema())  # of several bands
-        if max(high for _, high in extrema[:3]) >= 128:
+        if max(high for _least, high in extrema[:3]) >= 128:
             return image, []
     other = reopened()
     one_grey = any(_raw_mode(tile).startswith("LA") for tile in other.tile)
@@ -130,7 +132,7 @@ def _of_integers(values: np.ndarray, stated: int | None) -> tuple[np.ndarray, li
 def _of_floats(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     said = []
     if not np.isfinite(values).all():
-        said = ["Some of its values are no numbers (NaN) or infinite: they were read as 0."]
+        said = [_("Some of its values are no numbers (NaN) or infinite: they were read as 0.")]
         np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 65535 or 0 < high < 1 / 255:
@@ -140,7 +142,13 @@ def _of_floats(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
         white = 1
     else:
         white = 255 if high <= 255 else (1 << _bits(int(high), None)) - 1
-        said.append(f"Its values reach {high:,.6g}: they were read as going from 0, black, to {white:,}, white.")
+        said.append(
+            _(
+                "Its values reach {greatest:,.6g}: they were read as going from 0, black, to {white:,}, white.",
+                greatest=high,
+                white=white,
+            )
+        )
     values *= 255 / white
     return _rounded(values), said
 
@@ -149,14 +157,18 @@ def _stretched(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return np.zeros(values.shape, np.uint8), [
-            f"All its values are {low:.6g}, which is no level of grey: it is shown black."
+            _("All its values are {value:.6g}, which is no level of grey: it is shown black.", value=low)
         ]
     largest = max(abs(low), abs(high))
     values /= largest  # first: the difference of the largest numbers is no number
     values -= low / largest
     values *= 255 / ((high - low) / largest)
     return _rounded(values), [
-        f"Its values go from {low:.6g} to {high:.6g}: the least was made black and the greatest white."
+        _(
+            "Its values go from {least:.6g} to {greatest:.6g}: the least was made black and the greatest white.",
+            least=low,
+            greatest=high,
+        )
     ]
 
 
@@ -178,7 +190,14 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 def _said(greatest: int, bits: int, held: int) -> list[str]:
     if bits == held or not greatest:
         return []
-    return [f"Its values reach {greatest:,} and were read as {bits}-bit data, in which white is {(1 << bits) - 1:,}."]
+    return [
+        _(
+            "Its values reach {greatest:,} and were read as {bits}-bit data, in which white is {white:,}.",
+            greatest=greatest,
+            bits=bits,
+            white=(1 << bits) - 1,
+        )
+    ]
 
 
 def _black_is_highest(image: Image.Image) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
+from ..wording import _
 from . import bombs, colours, depths, kinds
 from .bombs import ImageError
 
@@ -48,7 +49,7 @@ def formats_in_words() -> str:
     names = ["PNG", "JPEG", "WebP", "BMP", "GIF", "TIFF"]
     names += ["AVIF"] if features.check("avif") else []
     names += ["HEIC"] if _reads_heic() else []
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return _("{formats} or {last_format}", formats=", ".join(names[:-1]), last_format=names[-1])
 
 
 def open_image(source: ImageSource) -> Image.Image:
@@ -86,7 +87,7 @@ def read_photo(source: ImageSource) -> ReadPhoto:
         )
     data = read_file(source)
     if not data:
-        raise ImageError("This file is empty; choose a photo.")
+        raise ImageError(_("This file is empty; choose a photo."))
     kinds.check(data)
     bombs.check(data)
     return _guarded(lambda: _from_bytes(data))
@@ -124,7 +125,12 @@ def check_input_size(size: int, least: int = MIN_INPUT_SIZE) -> None:
     """``ValueError`` for a side of a network's input that is too small to be seen with, or too large for memory."""
     if not least <= size <= MAX_INPUT_SIZE:
         raise ValueError(
-            f"The input must be at least {least} pixels wide and at most {MAX_INPUT_SIZE:,}, not {size:,}."
+            _(
+                "The input must be at least {least} pixels wide and at most {most:,}, not {size:,}.",
+                least=least,
+                most=MAX_INPUT_SIZE,
+                size=size,
+            )
         )
 
 
@@ -133,8 +139,10 @@ def enlargement(image: Image.Image, size: int) -> str:
     side = min(image.size)
     if side >= size:
         return ""
-    return (
-        f"The photo's centre square has {side} × {side} pixels only: it is enlarged to {size} × {size} for the network."
+    return _(
+        "The photo's centre square has {side} × {side} pixels only: it is enlarged to {size} × {size} for the network.",
+        side=side,
+        size=size,
     )
 
 
@@ -147,18 +155,20 @@ def read_file(source: ImageFileSource) -> bytes:
             with Path(source).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise ImageError(f"The file {source} cannot be read: {error.strerror}.") from None
+            raise ImageError(
+                _("The file {file} cannot be read: {reason}.", file=source, reason=error.strerror)
+            ) from None
         except ValueError:
-            raise ImageError("This is no path of a file; choose a photo.") from None
+            raise ImageError(_("This is no path of a file; choose a photo.")) from None
     else:
         try:
             data = source.read(MAX_BYTES + 1)
         except (OSError, ValueError):
-            raise ImageError("This file can no longer be read; choose it again.") from None
+            raise ImageError(_("This file can no longer be read; choose it again.")) from None
         if not isinstance(data, bytes):
-            raise ImageError("This file was opened as text; open it in binary mode.")
+            raise ImageError(_("This file was opened as text; open it in binary mode."))
     if len(data) > MAX_BYTES:
-        raise ImageError("This file is larger than 20 MB; choose a smaller one.")
+        raise ImageError(_("This file is larger than 20 MB; choose a smaller one."))
     return data
 
 
@@ -168,15 +178,20 @@ def _guarded(read: Callable[[], ReadPhoto]) -> ReadPhoto:
     except ImageError:
         raise
     except Image.DecompressionBombError:
-        raise ImageError("This image has far more than 50 million pixels; choose a smaller one.") from None
+        raise ImageError(_("This image has far more than 50 million pixels; choose a smaller one.")) from None
     except UnidentifiedImageError:
         raise ImageError(
-            f"This file is not an image that can be read here; choose a photo as {formats_in_words()}."
+            _(
+                "This file is not an image that can be read here; choose a photo as {formats}.",
+                formats=formats_in_words(),
+            )
         ) from None
     except Exception:  # decoders raise whatever they like at damaged data
         raise ImageError(
-            "This image is damaged, cut short or of a rare kind, and cannot be decoded; save it anew in another program or "
-            "choose another file."
+            _(
+                "This image is damaged, cut short or of a rare kind, and cannot be decoded; save it anew in another program "
+                "or choose another file."
+            )
         ) from None
 
 
@@ -186,7 +201,7 @@ def _from_bytes(data: bytes) -> ReadPhoto:
     bombs.check_size(*image.size)
     # What Pillow would look for through the whole of a GIF is looked for within limits.
     several = bombs.gif_goes_on(data) if image.format == "GIF" else getattr(image, "is_animated", False)
-    notices = ["The file holds several pictures, of which this is the first."] if several else []
+    notices = [_("The file holds several pictures, of which this is the first.")] if several else []
     image.info |= _png_entries(data) | ({} if profile is None else {"icc_profile": profile})
     if image.format == "AVIF" and (stated := bombs.nclx(data)):
         image.info["nclx_profile"] = dict(zip(("color_primaries", "transfer_characteristics"), stated, strict=True))
@@ -206,8 +221,10 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     if not _reads_heic():
         raise ImageError(
-            "This is a HEIC photo, the format in which iPhones store pictures, which is not read here; export it as JPEG, or "
-            "let the phone take JPEGs (Settings, Camera, Formats, Most Compatible)."
+            _(
+                "This is a HEIC photo, the format in which iPhones store pictures, which is not read here; export it as JPEG, "
+                "or let the phone take JPEGs (Settings, Camera, Formats, Most Compatible)."
+            )
         )
     # Not among the requirements: only where somebody has installed it.
     import pillow_heif  # type: ignore[import-not-found, unused-ignore]
@@ -217,7 +234,7 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
         return photo
     except SyntaxError:
         raise ImageError(
-            "This HEIC photo is damaged or cut short and cannot be decoded; choose another file."
+            _("This HEIC photo is damaged or cut short and cannot be decoded; choose another file.")
         ) from None
 
 
@@ -254,17 +271,27 @@ def _from_pillow(image: Image.Image) -> ReadPhoto:
 
 def _from_array(values: np.ndarray) -> ReadPhoto:
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)) or not values.size:
-        shape = " × ".join(map(str, values.shape)) or "one number"
-        raise ImageError(f"An array of {shape} is no image: give one of (H, W), (H, W, 3) or (H, W, 4).")
+        if not values.shape:
+            raise ImageError(_("An array of one number is no image: give one of (H, W), (H, W, 3) or (H, W, 4)."))
+        raise ImageError(
+            _(
+                "An array of {shape} is no image: give one of (H, W), (H, W, 3) or (H, W, 4).",
+                shape=" × ".join(map(str, values.shape)),
+            )
+        )
     said: list[str] = []
     if values.dtype.kind == "f":
         if not (values.min() >= 0 and values.max() <= 1):  # nor is NaN
-            raise ImageError("An image of floats has values from 0 to 1: divide them by what white is, or give uint8.")
+            raise ImageError(
+                _("An image of floats has values from 0 to 1: divide them by what white is, or give uint8.")
+            )
         values = (values * 255).round().astype(np.uint8)
     elif values.dtype.kind == "u" and values.dtype.itemsize == 2:
         values, said = depths.array(values.astype(np.uint16))
     if values.dtype != np.uint8:
-        raise ImageError(f"An image is an array of uint8, uint16, or floats from 0 to 1, and not of {values.dtype}.")
+        raise ImageError(
+            _("An image is an array of uint8, uint16, or floats from 0 to 1, and not of {dtype}.", dtype=values.dtype)
+        )
     read = _finished(Image.fromarray(np.ascontiguousarray(values)), own=True)
     return ReadPhoto(read.image, (*said, *read.notices))
 
@@ -287,18 +314,18 @@ def _finished(image: Image.Image, own: bool) -> ReadPhoto:
     image = _plain(image, own, bool(meant))
     if meant:
         try:
-            image, name = colours.to_srgb(image, meant)
-            notices += [f"Its colours were converted to sRGB from {name}."] if name else []
+            image, told = colours.to_srgb(image, meant)
+            notices += [told] if told else []
         except colours.ProfileError as error:
-            notices.append(f"Its colour profile {error}: it was ignored, and the photo read as sRGB.")
+            notices.append(str(error))
     elif image.mode == "CMYK":
         notices.append(
-            "It is stored in printing colours (CMYK) without a profile, so its colours are only roughly right."
+            _("It is stored in printing colours (CMYK) without a profile, so its colours are only roughly right.")
         )
     if image.mode in ("LA", "RGBA"):
-        *_, (least, _) = cast("tuple[tuple[int, int], ...]", image.getextrema())
-        if least < 255:
-            notices.append("Its transparent parts were filled with white.")
+        extrema = cast("tuple[tuple[int, int], ...]", image.getextrema())  # of several bands, alpha the last
+        if extrema[-1][0] < 255:
+            notices.append(_("Its transparent parts were filled with white."))
         white = Image.new("RGB", image.size, "white")
         white.paste(image if image.mode == "RGBA" else image.convert("RGBA"), mask=image.getchannel("A"))
         image = white

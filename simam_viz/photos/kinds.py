@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..wording import _, later
 from . import bombs
 from .bombs import ImageError
 
@@ -10,17 +11,25 @@ AVIF_BRANDS = {b"avif", b"avis"}
 # Brands of still pictures in general: the compatible brands say whose.
 _PICTURE_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
 
-_AS_JPEG = "export it as JPEG or PNG and choose that"
-_RAW = ("a camera's raw file", "develop it into a JPEG and choose that")
-_JPEG_XL = ("a JPEG XL image", _AS_JPEG)
-_JPEG_2000 = ("a JPEG 2000 image", _AS_JPEG)
-_VIDEO = ("a video or a sound", "save a single picture of it and choose that")
-_ARCHIVE = ("an archive", "unpack it and choose one photo of it; weights of a network go to Bring your own")
-_PHOTOSHOP = ("a Photoshop file", _AS_JPEG)
-_DRAWING = ("a drawing made of shapes and not of pixels (SVG)", "export it as PNG and choose that")
-_WEB_PAGE = ("a web page and not the picture that it shows", "save the picture itself")
-_DOCUMENT = ("a PDF document", "save the picture in it as JPEG or PNG and choose that")
-_POSTSCRIPT = ("a PostScript document", "export it as PNG and choose that")
+_RAW = later("This is a camera's raw file, which is not read here; develop it into a JPEG and choose that.")
+_JPEG_XL = later("This is a JPEG XL image, which is not read here; export it as JPEG or PNG and choose that.")
+_JPEG_2000 = later("This is a JPEG 2000 image, which is not read here; export it as JPEG or PNG and choose that.")
+_VIDEO = later("This is a video or a sound, which is not read here; save a single picture of it and choose that.")
+_ARCHIVE = later(
+    "This is an archive, which is not read here; unpack it and choose one photo of it; weights of a network go to Bring your "
+    "own."
+)
+_PHOTOSHOP = later("This is a Photoshop file, which is not read here; export it as JPEG or PNG and choose that.")
+_DRAWING = later(
+    "This is a drawing made of shapes and not of pixels (SVG), which is not read here; export it as PNG and choose that."
+)
+_WEB_PAGE = later(
+    "This is a web page and not the picture that it shows, which is not read here; save the picture itself."
+)
+_DOCUMENT = later(
+    "This is a PDF document, which is not read here; save the picture in it as JPEG or PNG and choose that."
+)
+_POSTSCRIPT = later("This is a PostScript document, which is not read here; export it as PNG and choose that.")
 
 _BEGINNINGS = {
     b"%PDF": _DOCUMENT,
@@ -54,9 +63,8 @@ def check(data: bytes) -> None:
     Raises:
         ImageError: it says what the file is and what to do.
     """
-    if found := _known(data):
-        what, advice = found
-        raise ImageError(f"This is {what}, which is not read here; {advice}.")
+    if known := _known(data):
+        raise ImageError(_(known))
 
 
 def is_heic(data: bytes) -> bool:
@@ -64,7 +72,7 @@ def is_heic(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and _brand(data) == b"heic"
 
 
-def _known(data: bytes) -> tuple[str, str] | None:
+def _known(data: bytes) -> str | None:
     for beginning, known in _BEGINNINGS.items():
         if data.startswith(beginning):
             return known
@@ -88,7 +96,7 @@ def _brand(data: bytes) -> bytes:
     return major
 
 
-def _text(data: bytes) -> tuple[str, str] | None:
+def _text(data: bytes) -> str | None:
     start = data[:2000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start.startswith(b"<"):
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..wording import _
 from ..writing import written_whole
 
 
@@ -37,12 +38,12 @@ def write_png(epochs: list[Epoch], title: str, file: Path) -> None:
     figure = Figure(figsize=(9, 4), layout="constrained")
     accuracy, loss = figure.subplots(1, 2)
     numbers = [epoch.epoch for epoch in epochs]
-    accuracy.plot(numbers, [epoch.top1 for epoch in epochs], marker=".", label="top-1")
-    accuracy.plot(numbers, [epoch.top5 for epoch in epochs], marker=".", label="top-5")
-    accuracy.set(xlabel="epoch", ylabel="accuracy on held-out images (%)", ylim=(0, 100))
+    accuracy.plot(numbers, [epoch.top1 for epoch in epochs], marker=".", label=_("top-1"))
+    accuracy.plot(numbers, [epoch.top5 for epoch in epochs], marker=".", label=_("top-5"))
+    accuracy.set(xlabel=_("epoch"), ylabel=_("accuracy on held-out images (%)"), ylim=(0, 100))
     accuracy.legend()
     loss.plot(numbers, [epoch.train_loss for epoch in epochs], marker=".", color="tab:green")
-    loss.set(xlabel="epoch", ylabel="training loss")
+    loss.set(xlabel=_("epoch"), ylabel=_("training loss"))
     previous_px = None
     for epoch in epochs:
         if epoch.px != previous_px:

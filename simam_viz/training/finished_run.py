@@ -12,6 +12,7 @@ import safetensors.torch
 from torch import Tensor
 
 from ..networks.architectures import create_model
+from ..wording import _
 from .description import Facts, describe, identity
 from .recipe import Recipe
 
@@ -33,7 +34,13 @@ def read_run(folder: Path) -> FinishedRun:
     """
     for name in ("final.safetensors", "run.json"):
         if not (folder / name).is_file():
-            raise ValueError(f"There is no finished run in {folder}: {name} is missing; let its train command end.")
+            raise ValueError(
+                _(
+                    "There is no finished run in {folder}: {file} is missing; let its train command end.",
+                    folder=folder,
+                    file=name,
+                )
+            )
     try:
         weights = safetensors.torch.load_file(folder / "final.safetensors")
         facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -48,7 +55,10 @@ def read_run(folder: Path) -> FinishedRun:
         complete = False
     if not complete:
         raise ValueError(
-            f"The run in {folder} is damaged: final.safetensors and run.json do not tell of one whole run."
+            _(
+                "The run in {folder} is damaged: final.safetensors and run.json do not tell of one whole run.",
+                folder=folder,
+            )
         )
     return run
 
@@ -65,7 +75,7 @@ def to_half_precision(weights: dict[str, Tensor]) -> bytes:
             continue  # of no use after training
         kept[name] = (tensor.float() if "running" in name else tensor.half()).contiguous()
         if not kept[name].isfinite().all():
-            raise ValueError(f"{name} of this run has values that half precision cannot hold.")
+            raise ValueError(_("{tensor} of this run has values that half precision cannot hold.", tensor=name))
     return safetensors.torch.save(kept)
 
 

@@ -15,6 +15,7 @@ from ..evaluation.assessment import class_accuracy, confused_pairs, expected_cal
 from ..evaluation.image_sets import ImageSet
 from ..evaluation.pointing_game import centre_blob, evaluate_and_explain, pointing_hits
 from ..photos.samples import list_samples
+from ..wording import _
 from .description import Card
 from .siblings import pack_bits
 
@@ -40,7 +41,15 @@ def measure_sizes(
     for px in sizes:
         found = [place for place in places(loaded, held_out, px) if isinstance(place, int)]
         measured[px] = top1, top5 = top_k_accuracy(found, 1), top_k_accuracy(found, 5)
-        report(f"{len(held_out):,} held-out images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %")
+        report(
+            _(
+                "{images:,} held-out images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %",
+                images=len(held_out),
+                px=px,
+                top1=top1,
+                top5=top5,
+            )
+        )
     return measured
 
 

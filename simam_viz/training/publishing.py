@@ -14,6 +14,7 @@ import torch
 from ..checkpoints.loading import file_hash, load_checkpoint
 from ..evaluation.tiny_imagenet import load_training_data, load_validation, read_boxes
 from ..networks.counting import count_parameters, multiply_adds
+from ..wording import _
 from ..writing import write_whole
 from .description import Card, default_name, describe, identity, limits
 from .finished_run import read_run, to_half_precision
@@ -56,10 +57,18 @@ def make_card(
     run = read_run(run_folder)
     name = name or default_name(run.facts)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise ValueError(f"{name!r} is no name for a checkpoint: use letters, digits, dots, hyphens and underscores.")
+        raise ValueError(
+            _("{name!r} is no name for a checkpoint: use letters, digits, dots, hyphens and underscores.", name=name)
+        )
     weights = to_half_precision(run.weights)
     if len(weights) > MAX_BYTES:
-        raise ValueError(f"The file would have {len(weights):,} bytes; a bundled one may have {MAX_BYTES:,} at most.")
+        raise ValueError(
+            _(
+                "The file would have {size:,} bytes; a bundled one may have {most:,} at most.",
+                size=len(weights),
+                most=MAX_BYTES,
+            )
+        )
     digest = hashlib.sha256(weights).hexdigest()
     file = out / f"{name}.safetensors"
     others = _cards_in(out)
@@ -67,15 +76,24 @@ def make_card(
     measured_before = known.get("sha256") == digest and file.is_file() and file_hash(file) == digest
     if measured_before and not again:
         raise ValueError(
-            f"{name} has its card already: the validation images are read once for each file, so that no choice can be "
-            "made by them; --again reads them anew."
+            _(
+                "{name} has its card already: the validation images are read once for each file, so that no choice can be made "
+                "by them; --again reads them anew.",
+                name=name,
+            )
         )
     facts = identity(run.facts, run.recipe)
     twin = find_twin(facts, others)
 
     data = load_training_data(root, cache, held_out)
     if list(data.wnids) != facts["wnids"] or len(data.held_out) != run.facts["held_out_images"]:
-        raise ValueError(f"The run in {run_folder} was trained on other classes or another held-out list than {root}.")
+        raise ValueError(
+            _(
+                "The run in {run} was trained on other classes or another held-out list than {folder}.",
+                run=run_folder,
+                folder=root,
+            )
+        )
     with tempfile.TemporaryDirectory() as folder:
         # Read back as the app reads it: what is measured is what ships.
         copy = Path(folder) / file.name
@@ -84,8 +102,8 @@ def make_card(
         loaded = load_checkpoint(copy)
     loaded.model.to(memory_format=torch.channels_last)
     sizes = measure_sizes(loaded, data.held_out, facts["input_sizes"], report)
-    px = default_size({size: top1 for size, (top1, _) in sizes.items()})
-    report(f"default input size: {px} px; reading the official validation images")
+    px = default_size({size: top1 for size, (top1, _top5) in sizes.items()})
+    report(_("default input size: {px} px; reading the official validation images", px=px))
     card = {
         **facts,
         "input_size": px,
@@ -119,7 +137,7 @@ def _cards_in(folder: Path) -> dict[str, Card]:
         except ValueError:
             card = None
         if not isinstance(card, dict):
-            raise ValueError(f"The card {path} is not a JSON object; mend or remove it.")
+            raise ValueError(_("The card {card} is not a JSON object; mend or remove it.", card=path))
         cards[path.stem] = card
     return cards
 

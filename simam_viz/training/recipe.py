@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..wording import _
+
 SMALLEST, LARGEST = 32, 512
 """Image sizes in pixels that a stage may have: SimAM-ResNets need 32 at least."""
 
@@ -37,7 +39,7 @@ class Recipe:
     @property
     def epochs(self) -> int:
         """Over all stages."""
-        return sum(epochs for _, epochs in self.stages)
+        return sum(epochs for _px, epochs in self.stages)
 
     def px(self, epoch: int) -> int:
         """Image size in pixels of an epoch, counted from 0."""
@@ -69,12 +71,21 @@ def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})x([0-9]{1,9})\s*", part)
         if match is None:
-            raise ValueError(f"The stage {part!r} is not SIZExEPOCHS; write stages like 64x14,96x3,128x1.")
+            raise ValueError(
+                _("The stage {stage!r} is not SIZExEPOCHS; write stages like 64x14,96x3,128x1.", stage=part)
+            )
         px, epochs = int(match[1]), int(match[2])
         if not SMALLEST <= px <= LARGEST:
-            raise ValueError(f"A stage's images must be {SMALLEST} to {LARGEST} pixels wide, not {px}.")
+            raise ValueError(
+                _(
+                    "A stage's images must be {least} to {most} pixels wide, not {px}.",
+                    least=SMALLEST,
+                    most=LARGEST,
+                    px=px,
+                )
+            )
         if not 1 <= epochs <= 1000:
-            raise ValueError(f"A stage must have 1 to 1000 epochs, not {epochs}.")
+            raise ValueError(_("A stage must have 1 to 1000 epochs, not {epochs}.", epochs=epochs))
         stages.append((px, epochs))
     return tuple(stages)
 

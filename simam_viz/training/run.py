@@ -20,6 +20,7 @@ from ..evaluation.accuracy import Answers, predict, top_k_accuracy
 from ..evaluation.tiny_imagenet import TrainingData
 from ..networks.architectures import Attention, create_model
 from ..networks.places import simam_lambdas
+from ..wording import _
 from ..writing import written_whole
 from .batches import augment, enlarge, generator
 from .curves import Epoch, write_csv, write_png
@@ -137,7 +138,7 @@ class Run:
             # Those that were collected in training belong to other weights.
             update_bn((self.batch(step)[0] for step in steps), self.average)
             batches = self.data.held_out.batches(_MEASURED_AT_ONCE)
-            logits = predict(self.average, (enlarge(images.to(self.device), px) for images, _ in batches))
+            logits = predict(self.average, (enlarge(images.to(self.device), px) for images, _labels in batches))
         places = Answers(logits, torch.from_numpy(self.data.held_out.labels)).places
         top1, top5 = top_k_accuracy(places, 1), top_k_accuracy(places, 5)
         self.seconds += time.monotonic() - begun
@@ -167,7 +168,13 @@ class Run:
             ValueError: it belongs to another network or another recipe.
         """
         if state["identity"] != self._identity():
-            raise ValueError(f"The state there belongs to another run: {state['identity']}, not {self._identity()}.")
+            raise ValueError(
+                _(
+                    "The state there belongs to another run: {other}, not {own}.",
+                    other=state["identity"],
+                    own=self._identity(),
+                )
+            )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -274,7 +281,8 @@ def _cost(px: int) -> int:
 
 def _write_curves(run: Run, out: Path) -> None:
     write_csv(run.epochs, out / "curves.csv")
-    write_png(run.epochs, f"{run.arch}, attention: {run.attention}", out / "curves.png")
+    title = _("{arch}, attention: {attention}", arch=run.arch, attention=run.attention)
+    write_png(run.epochs, title, out / "curves.png")
 
 
 def _write_result(run: Run, out: Path) -> None:

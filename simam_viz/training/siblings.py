@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.assessment import paired_difference
+from ..wording import _
 from .description import Card
 
 NamedCard = tuple[str, Card]
@@ -36,7 +37,11 @@ def find_twin(facts: Card, others: dict[str, Card]) -> str | None:
     siblings = find_siblings(facts, others)
     if len(siblings) > 1:
         raise ValueError(
-            f"{' and '.join(siblings)} could both be the twin of this run: keep one of them in the folder."
+            _(
+                "{first} and {second} could both be the twin of this run: keep one of them in the folder.",
+                first=", ".join(siblings[:-1]),
+                second=siblings[-1],
+            )
         )
     return siblings[0] if siblings else None
 
@@ -65,9 +70,15 @@ def sibling_difference(first: NamedCard, second: NamedCard) -> Card:
     Raises:
         ValueError: they were measured on different images.
     """
-    answers = [card["right_answers"] for _, card in (first, second)]
+    answers = [card["right_answers"] for _name, card in (first, second)]
     if answers[0]["images"] != answers[1]["images"]:
-        raise ValueError(f"{first[0]} and {second[0]} were measured on different images, so they cannot be compared.")
+        raise ValueError(
+            _(
+                "{first} and {second} were measured on different images, so they cannot be compared.",
+                first=first[0],
+                second=second[0],
+            )
+        )
     paired = paired_difference(*(unpack_bits(answer["bits"], answer["images"]) for answer in answers))
     return {
         "first": first[0],

@@ -72,6 +72,10 @@ def test_two_networks_are_compared_over_photos_that_both_know() -> None:
     assert (rows["on"].mean.photos, rows["twin"].mean.photos) == (2, 2)
 
 
+def test_the_sentence_says_the_number() -> None:
+    assert metrics.TOO_UNSURE.endswith(f" {metrics.LEAST_IN_WORDS}")
+
+
 def test_it_is_not_even_measured(loaded: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
     probabilities = metrics._probabilities

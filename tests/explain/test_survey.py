@@ -13,8 +13,9 @@ from PIL import Image
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import figures
-from simam_viz.explain import survey
+from simam_viz.explain import survey, variants
 from tests.helpers.findings import through
+from tests.helpers.marked_language import marked_language
 
 
 def test_a_class_is_not_contrasted_with_itself(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -91,6 +92,21 @@ def test_one_network_versus_another() -> None:
     told = survey.versus(good[0] + good[1], "on", "twin", "Grad-CAM")
     assert survey.lead_sentences(told, "a", "b")[0].endswith("−0.200; on this photo b does better.")
     assert survey.lead_sentences(told, "a", "b")[1].endswith("both alike.")
+
+
+def test_what_is_compared_stays_english_in_every_language(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    with marked_language():
+        subject = survey.Subject("espresso", photo, 8)
+        found = list(
+            survey.findings({"one": (loaded, 0.1)}, [subject], "layer4.0", ["Grad-CAM"], 64, against=8, steps=2)
+        )
+        compared = {variant.name: variant.title for variant in variants.variants(loaded)}
+        near = torch.tensor([[1.0, 0.5], [0.2, 0.0]])
+        one = through("on", [0.3], [0.5], near) + through("twin", [0.1], [0.5], near)
+        told = survey.lead_sentences(survey.versus(one, "on", "twin", "Grad-CAM"), "a", "b")
+    assert {f.trouble for f in found} == {survey.SAME_CLASS}
+    assert compared == {"on": "「Attention on」", "uniform": "「Uniform over positions」", "off": "「Switched off」"}
+    assert told[0] == "「Better than a random map by, a minus b: +0.400; 「on this photo a does better」.」"
 
 
 def leading(ahead: float, photos: int, random: np.random.Generator) -> tuple[survey.Versus, list[np.ndarray]]:
