@@ -12,6 +12,7 @@ from ...explain import inspection
 from ...explain.blocks import Block
 from ...export import tables
 from ...modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
+from ...wording import _
 from .. import state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -29,20 +30,22 @@ def _histograms(view: Scene) -> None:
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view.analysis())
         whole = state.control(
-            st.segmented_control, "Neurons of", ["block", "channel"], name="of", default="block", required=True,
+            st.segmented_control, _("Neurons of"), ["block", "channel"], name="of", default="block", required=True,
             parse=state.one_of({"block": "block", "channel": "channel"}),
+            format_func={"block": _("block"), "channel": _("channel")}.__getitem__,
             on_change=lambda: state.put("other", None),
         ) == "block"  # fmt: skip
         channel = None if whole else choose.channel(block)
         log_counts = state.control(
-            st.toggle, "Counts on a log axis", name="counts", default=True,
+            st.toggle, _("Counts on a log axis"), name="counts", default=True,
             parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
         )  # fmt: skip
-    at_own = f"λ = {view.own_lambda(block):g} ({zoo.lambda_word(view.loaded)})"
+    word = _(zoo.lambda_word(view.loaded))
+    at_own = _("λ = {e_lambda:g} ({word})", e_lambda=view.own_lambda(block), word=word)
     against = state.control(
-        st.segmented_control, "Compare with", [NOTHING, "another", "trained"], name="compare", default=NOTHING, required=True,
+        st.segmented_control, _("Compare with"), [NOTHING, "another", "trained"], name="compare", default=NOTHING, required=True,
         parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
-        format_func={NOTHING: "nothing", "another": "another block" if whole else "another channel",
+        format_func={NOTHING: _("nothing"), "another": _("another block") if whole else _("another channel"),
                      "trained": at_own}.__getitem__,
     )  # fmt: skip
     other: tuple[Block, int | None] | None = None
@@ -59,24 +62,33 @@ def _histograms(view: Scene) -> None:
     there = at_own if against == "trained" else _name(*other) if other else ""
     weights = block.attention[part]
     variances = block.variances[part]
-    view.shown.keep_table("distribution", f"Neurons of {_name(block, channel)}", tables.distribution(block, channel))
+    file_name = block.name if channel is None else f"channel {channel} of {block.name}"
+    view.shown.keep_table(
+        "distribution", _("Neurons of {part}", part=_name(block, channel)), tables.distribution(block, channel)
+    )
     with st.grid(4, min_column_width=150):
-        st.metric("Neurons", f"{weights.numel():,}")
-        st.metric("Mean weight", f"{weights.mean():.4f}", help="Below 0.6792 for every channel, whatever the image.")
-        st.metric("Highest weight", f"{weights.max():.4f}")
+        st.metric(_("Neurons"), f"{weights.numel():,}")
         st.metric(
-            "Variance over λ" if channel is not None else "Median variance over λ",
+            _("Mean weight"),
+            f"{weights.mean():.4f}",
+            help=_("Below 0.6792 for every channel, whatever the image."),
+        )
+        st.metric(_("Highest weight"), f"{weights.max():.4f}")
+        st.metric(
+            _("Variance over λ") if channel is not None else _("Median variance over λ"),
             f"{variances.median() / block.e_lambda:.3g}",
-            help="Far above 1, λ does nothing; far below, it flattens the channel.",
+            help=_("Far above 1, λ does nothing; far below, it flattens the channel."),
         )
     if other == (block, channel):
         other = None
-        st.info("Both are the same: choose another one, or move λ, to see a difference.")
+        st.info(_("Both are the same: choose another one, or move λ, to see a difference."))
 
     notes = {
-        "energy": "e*, between 0 and 2. Low energy: a neuron that stands apart. 2: one at its channel's mean.",
-        "importance": "1/e*, from its floor ½ upwards. The axis ends at the greatest value here, or at 1.",
-        "attention weight": f"sigmoid(1/e*), from its floor {ATTENTION_FLOOR:.3f} to 1: what SimAM multiplies a neuron by.",
+        "energy": _("e*, between 0 and 2. Low energy: a neuron that stands apart. 2: one at its channel's mean."),
+        "importance": _("1/e*, from its floor ½ upwards. The axis ends at the greatest value here, or at 1."),
+        "attention weight": _(
+            "sigmoid(1/e*), from its floor {floor:.3f} to 1: what SimAM multiplies a neuron by.", floor=ATTENTION_FLOOR
+        ),
     }
     with st.grid(3, min_column_width=260):
         for quantity, note in notes.items():
@@ -87,20 +99,32 @@ def _histograms(view: Scene) -> None:
             low, high = {"energy": (0.0, 2.0), "importance": (IMPORTANCE_FLOOR, max(greatest, 1.0))}.get(
                 quantity, (0.62, 1.0)
             )
+            called = _(quantity)
+            alt = _("Histogram of {quantity}: {part}", quantity=called, part=here)
+            if len(parts) > 1:
+                alt = _("Histogram of {quantity}: {part} against {other}", quantity=called, part=here, other=there)
             with st.container():
-                st.subheader(quantity.capitalize(), help=explain(quantity))
+                st.subheader(called.capitalize(), help=explain(quantity))
                 pictures.chart(
                     view.shown,
-                    charts.histogram(parts, quantity, low, high, log_counts),
+                    charts.histogram(parts, called, low, high, log_counts),
                     height=300,
-                    alt=f"Histogram of {quantity}: {' against '.join(parts)}",
+                    alt=alt,
                     key=f"histogram-{quantity.replace(' ', '-')}",
-                    name=f"{_name(block, channel)}-{quantity}-histogram",
+                    name=f"{file_name}-{quantity}-histogram",
                 )
                 st.caption(note)
+    shown = {"part": _name(block, channel), "e_lambda": block.e_lambda}
     st.caption(
-        f"Neurons of {_name(block, channel)} at λ = {block.e_lambda:g}"
-        + (f", compared with {there}: shares of each, since they may differ in number." if other else ".")
+        (
+            _(
+                "Neurons of {part} at λ = {e_lambda:g}, compared with {other}: shares of each, since they may differ in number.",
+                other=there,
+                **shown,
+            )
+            if other
+            else _("Neurons of {part} at λ = {e_lambda:g}.", **shown)
+        )
         + view.hypothetical
     )
     _variances(view, block)
@@ -108,10 +132,12 @@ def _histograms(view: Scene) -> None:
 
 def _variances(view: Scene, block: Block) -> None:
     flat = inspection.flattened(block)
-    st.subheader("The channels' variances and λ", help=explain("flat"))
+    st.subheader(_("The channels' variances and λ"), help=explain("flat"))
     logs = block.variances.double().clamp_min(1e-12).log10()
     own = view.own_lambda(block)
-    marks = {"λ": block.e_lambda} | ({} if block.e_lambda == own else {f"{zoo.lambda_word(view.loaded)} λ": own})
+    marks = {"λ": block.e_lambda}
+    if block.e_lambda != own:
+        marks[_("{word} λ", word=_(zoo.lambda_word(view.loaded)))] = own
     low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
     pictures.chart(
         view.shown,
@@ -119,16 +145,27 @@ def _variances(view: Scene, block: Block) -> None:
         height=300,
         key="variances",
         name=f"{block.name}-variances",
-        alt=f"Histogram of the variances of the {len(flat)} channels of {block.name}, with λ marked",
+        alt=_(
+            "Histogram of the variances of the {channels} channels of {block}, with λ marked",
+            channels=len(flat),
+            block=block.name,
+        ),
     )
     below = int((block.variances < block.e_lambda).sum())
-    view.shown.keep_table("variances", f"The channels of {block.name} and λ", tables.variances(block))
+    view.shown.keep_table("variances", _("The channels of {block} and λ", block=block.name), tables.variances(block))
     st.markdown(
-        f"**λ flattens {int(flat.sum())} of the {len(flat)} channels of {block.name}**: none of their neurons has a weight more than 1 % "
-        f"above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small variance "
-        f"may still pass.{view.hypothetical}"
+        _(
+            "**λ flattens {flat} of the {channels} channels of {block}**: none of their neurons has a weight more than 1 % "
+            "above the floor. {below} of them have a variance below λ. λ is a soft threshold: a lone spike in a channel of small "
+            "variance may still pass.",
+            flat=int(flat.sum()),
+            channels=len(flat),
+            block=block.name,
+            below=below,
+        )
+        + view.hypothetical
     )
 
 
 def _name(block: Block, channel: int | None) -> str:
-    return block.name if channel is None else f"channel {channel} of {block.name}"
+    return block.name if channel is None else _("channel {channel} of {block}", channel=channel, block=block.name)

@@ -12,6 +12,7 @@ from ...checkpoints.loading import short_name
 from ...draw import charts, render
 from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
+from ...wording import _
 from .. import zoo
 from ..scene import Part, Scene, Subject
 from ..server import long_task
@@ -30,11 +31,15 @@ def page(subject: Subject) -> Iterator[Part]:
 
 def _sweep(view: Scene) -> None:
     st.markdown(
-        "λ is a soft threshold on the channels' variances. Far below them it does nothing. Far above them every weight sinks to "
-        "the floor 0.622: selection goes, and batch norm sees another scale than in training, which alone can change the answer."
+        _(
+            "λ is a soft threshold on the channels' variances. Far below them it does nothing. Far above them every weight sinks to "
+            "the floor 0.622: selection goes, and batch norm sees another scale than in training, which alone can change the answer."
+        )
     )
     if not view.analysis().attends:
-        st.info("This network has no SimAM: no λ changes what it does. Choose a checkpoint with SimAM in the sidebar.")
+        st.info(
+            _("This network has no SimAM: no λ changes what it does. Choose a checkpoint with SimAM in the sidebar.")
+        )
         return
     points = _run(view)
     if points:
@@ -56,9 +61,9 @@ def _run(view: Scene) -> list[Point]:
             for first in range(0, len(lambdas), _AT_ONCE)
             for analysis in view.swept(lambdas[first : first + _AT_ONCE], target)
         ),
-        start="Sweep λ from 1e-6 to 10",
-        again="Sweep again",
-        unit="values of λ",
+        start=_("Sweep λ from 1e-6 to 10"),
+        again=_("Sweep again"),
+        unit=_("values of λ"),
     )
 
 
@@ -66,59 +71,78 @@ def _results(view: Scene, points: list[Point]) -> None:
     """Two charts, the heat maps, and a table, with where the prediction flips in words."""
     names = [short_name(category) for category in view.loaded.categories]
     lambdas = [point.e_lambda for point in points if point.e_lambda is not None]
-    own, word = view.loaded.e_lambda, zoo.lambda_word(view.loaded)
+    own, word = view.loaded.e_lambda, _(zoo.lambda_word(view.loaded))
     if own is None:  # no point of the sweep is the network as it is
-        at_own, own_words = reduced(view.at_lambda(None).analysis()), OWN_LAMBDAS
+        at_own, own_words = reduced(view.at_lambda(None).analysis()), _(OWN_LAMBDAS)
     else:
-        at_own, own_words = points[lambdas.index(min(lambdas, key=lambda value: abs(value - own)))], f"the {word} λ"
+        at_own = points[lambdas.index(min(lambdas, key=lambda value: abs(value - own)))]
+        own_words = _("the {word} λ", word=word)
     marks = {name: value for name, value in {"λ": view.e_lambda, word: own}.items() if value is not None}
     if view.e_lambda == own:
         marks.pop(word, None)
-    changes = flips(points)
-    if changes:
-        told = "; ".join(
-            f"from **{names[flip.before]}** to **{names[flip.after]}** between λ = {flip.low:g} and {flip.high:g}"
-            for flip in changes
+    changes = [
+        _(
+            "from **{before}** to **{after}** between λ = {low:g} and {high:g}",
+            before=names[flip.before],
+            after=names[flip.after],
+            low=flip.low,
+            high=flip.high,
         )
-        st.markdown(f"The prediction flips {told}.")
+        for flip in flips(points)
+    ]
+    if changes:
+        st.markdown(_("The prediction flips {changes}.", changes="; ".join(changes)))
     else:
         st.markdown(
-            f"The prediction never flips: **{names[points[0].predicted]}** from λ = {lambdas[0]:g} to {lambdas[-1]:g}."
+            _(
+                "The prediction never flips: **{prediction}** from λ = {low:g} to {high:g}.",
+                prediction=names[points[0].predicted],
+                low=lambdas[0],
+                high=lambdas[-1],
+            )
         )
     if own is None:
         st.markdown(
-            f"The sweep gives all blocks one λ. With {own_words}, the network says **{names[at_own.predicted]}** "
-            f"({pictures.percent(float(at_own.probabilities.max()))})."
+            _(
+                "The sweep gives all blocks one λ. With each block's own λ, the network says **{prediction}** ({share}).",
+                prediction=names[at_own.predicted],
+                share=pictures.percent(float(at_own.probabilities.max())),
+            )
         )
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Probabilities")
+        st.subheader(_("Probabilities"))
         classes = leading_classes(points, at_own)
         lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
         pictures.chart(
             view.shown,
-            charts.along_lambda(lines, lambdas, "probability", marks, high=1.0),
+            charts.along_lambda(lines, lambdas, _("probability"), marks, high=1.0),
             height=380,
             key="sweep-probabilities",
             name="probabilities-along-lambda",
-            alt="Probabilities of the leading classes against λ",
+            alt=_("Probabilities of the leading classes against λ"),
         )
-        st.caption(f"The five most probable classes at {own_words}, and every class that is predicted at some λ.")
+        st.caption(
+            _(
+                "The five most probable classes at {own_lambda}, and every class that is predicted at some λ.",
+                own_lambda=own_words,
+            )
+        )
     with right:
-        st.subheader("Contrast of the weights", help=explain("contrast"))
+        st.subheader(_("Contrast of the weights"), help=explain("contrast"))
         pictures.chart(view.shown, 
             charts.along_lambda(
                 {name: [point.contrasts[name] for point in points] for name in points[0].contrasts},
-                lambdas, "standard deviation of the weights", marks,
+                lambdas, _("standard deviation of the weights"), marks,
             ),
             height=380,
             key="sweep-contrasts",
             name="contrast-along-lambda",
-            alt="Standard deviation of the weights of every block against λ",
+            alt=_("Standard deviation of the weights of every block against λ"),
         )  # fmt: skip
-        st.caption("It falls to 0 as λ passes the channels' variances." + view.hypothetical)
+        st.caption(_("It falls to 0 as λ passes the channels' variances.") + view.hypothetical)
 
-    st.subheader("Grad-CAM along λ", help=explain("Grad-CAM"))
+    st.subheader(_("Grad-CAM along λ"), help=explain("Grad-CAM"))
     with st.grid(4, min_column_width=200):
         block = choose.block(view.analysis())
     target = names[view.at_lambda(own).analysis().target]
@@ -128,38 +152,48 @@ def _results(view: Scene, points: list[Point]) -> None:
                 continue  # the decades are enough to see it move
             at = lambda_text(point.e_lambda)
             cam = point.cams[block.name]
-            empty = "" if float(cam.max()) > 0 else f" All zero: no position speaks for {target}."
-            note = f" ({word})" if own is not None and point.e_lambda == own else ""
+            said = {"prediction": names[point.predicted], "share": pictures.percent(float(point.probabilities.max()))}
+            caption = _("**{e_lambda}**: {prediction}, {share}.", e_lambda=at, **said)
+            if own is not None and point.e_lambda == own:
+                caption = _("**{e_lambda}** ({word}): {prediction}, {share}.", e_lambda=at, word=word, **said)
+            if float(cam.max()) <= 0:
+                caption = f"{caption} {_('All zero: no position speaks for {target}.', target=target)}"
             pictures.picture(
                 view.shown,
                 "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",
                 partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
                 320,
                 smooth=True,
-                alt=f"Grad-CAM of {target} at {block.name} for {at}",
-                caption=f"**{at}**{note}: {names[point.predicted]}, "
-                f"{pictures.percent(float(point.probabilities.max()))}.{empty}",
+                alt=_("Grad-CAM of {target} at {block} for {e_lambda}", target=target, block=block.name, e_lambda=at),
+                caption=caption,
                 scale=render.CAM_SCALE,
             )
     st.caption(
-        f"Where {block.name} speaks for {target}, each map over its own maximum; below it what the network says at that λ."
+        _(
+            "Where {block} speaks for {target}, each map over its own maximum; below it what the network says at that λ.",
+            block=block.name,
+            target=target,
+        )
         + view.hypothetical
     )
 
-    st.subheader("All values")
+    st.subheader(_("All values"))
     rows = table(points, names, classes)
-    view.shown.keep_table("sweep", "The λ sweep", rows)
-    percents = ["probability", *(f"p({names[k]})" for k in classes)]
+    view.shown.keep_table("sweep", _("The λ sweep"), rows)
+    # λ, what is predicted, its probability, and those of the classes.
+    e_lambda, _prediction, *percents = list(rows[0])[: 3 + len(classes)]
     st.dataframe(
         rows,
         hide_index=True,
         key="sweep-table",
         column_config={
-            "λ": st.column_config.NumberColumn(format="%.3g"),
+            e_lambda: st.column_config.NumberColumn(format="%.3g"),
             **{column: st.column_config.NumberColumn(format="percent") for column in percents},
         },
     )
     st.caption(
-        "p(…): probability of a class. Contrast: standard deviation of a block's weights. As CSV from the table's toolbar, or "
-        "with all other tables from *Take it home* in the sidebar."
+        _(
+            "p(…): probability of a class. Contrast: standard deviation of a block's weights. As CSV from the table's toolbar, or "
+            "with all other tables from *Take it home* in the sidebar."
+        )
     )

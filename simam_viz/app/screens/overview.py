@@ -10,6 +10,7 @@ import streamlit as st
 from ...checkpoints.loading import short_name
 from ...draw import charts, render
 from ...photos.images import centre_square
+from ...wording import _
 from .. import state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -41,22 +42,31 @@ def _overview(view: Scene) -> None:
         for notice in view.photo_notices:
             st.caption(state.plain(notice))
     with answer:
-        _, name, probability = analysis.top(1)[0]
-        st.markdown(f"#### The network says: {short_name(name)} ({pictures.percent(probability)})")
+        top = [(short_name(name), probability) for _index, name, probability in analysis.top(5)]
+        name, probability = top[0]
+        share = pictures.percent(probability)
+        st.markdown(_("#### The network says: {name} ({share})", name=name, share=share))
         zoo.mark(view.loaded)
-        top = analysis.top(5)
         pictures.chart(
             view.shown,
-            charts.probabilities([short_name(name) for _, name, _ in top], [p for _, _, p in top]),
+            charts.probabilities([name for name, _share in top], [probability for _name, probability in top]),
             height=200,
-            alt="The five most probable classes as bars",
+            alt=_("The five most probable classes as bars"),
             key="top-5",
         )
-        at = f", at {view.lambda_text}" if analysis.attends else ""
-        st.caption(f"The five most probable of the {len(analysis.categories)} classes this network knows{at}.")
+        classes = len(analysis.categories)
+        st.caption(
+            _(
+                "The five most probable of the {classes} classes this network knows, at {e_lambda}.",
+                classes=classes,
+                e_lambda=view.lambda_text,
+            )
+            if analysis.attends
+            else _("The five most probable of the {classes} classes this network knows.", classes=classes)
+        )
         shown_card.classes_known(view.shown, view.loaded)
 
-    st.subheader("Where attention is high, block by block", help=explain("attention weight"))
+    st.subheader(_("Where attention is high, block by block"), help=explain("attention weight"))
     own = choose.own_range()
     with st.grid(4, min_column_width=130):
         for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
@@ -67,36 +77,49 @@ def _overview(view: Scene) -> None:
                 partial(render.overlay, analysis.view, weights, scale),
                 320,
                 smooth=True,
-                alt=f"Heat map of SimAM's mean weight over the photo at {block.name}",
+                alt=_("Heat map of SimAM's mean weight over the photo at {block}", block=block.name),
                 caption=f"**{block.name}**",
                 scale=scale,
             )
     st.caption(
-        "SimAM's weight at each position, averaged over the block's channels, mixed half and half with the photo in grey. "
-        + (
-            "Each block has its own colour range. "
-            if own
-            else "All blocks and all λ share one colour range; its end stands for 0.8 and above. "
+        " ".join(
+            (
+                _(
+                    "SimAM's weight at each position, averaged over the block's channels, mixed half and half with the photo in grey."
+                ),
+                _("Each block has its own colour range.")
+                if own
+                else _("All blocks and all λ share one colour range; its end stands for 0.8 and above."),
+                _("A mean hides most of what single channels do: see Attention maps."),
+                _(TERMS["padding"][0]),
+            )
         )
-        + "A mean hides most of what single channels do: see Attention maps. "
-        + TERMS["padding"][0]
         + view.hypothetical
     )
 
-    st.subheader(f"Where Grad-CAM finds “{target}”", help=explain("Grad-CAM"))
+    st.subheader(_("Where Grad-CAM finds “{target}”", target=target), help=explain("Grad-CAM"))
     with st.grid(4, min_column_width=130):
         for block in analysis.blocks:
-            empty = "" if block.cam_max > 0 else f": all zero, no position speaks for {target}"
+            named = {"target": target, "block": block.name}
+            if block.cam_max > 0:
+                alt, caption = _("Grad-CAM of {target} over the photo at {block}", **named), f"**{block.name}**"
+            else:
+                alt = _(
+                    "Grad-CAM of {target} over the photo at {block}: all zero, no position speaks for {target}", **named
+                )
+                caption = _("**{block}**: all zero, no position speaks for {target}", **named)
             pictures.picture(
                 view.shown,
                 f"cam-{block.name}",
                 partial(render.overlay, analysis.view, block.cam, render.CAM_SCALE),
                 320,
                 smooth=True,
-                alt=f"Grad-CAM of {target} over the photo at {block.name}{empty}",
-                caption=f"**{block.name}**{empty}",
+                alt=alt,
+                caption=caption,
                 scale=render.CAM_SCALE,
             )
     st.caption(
-        "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
+        _(
+            "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
+        )
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
+from ....wording import _, later
 from ... import state
 from ...scene import Part, Scene, Subject
 from ...widgets import choose
@@ -13,7 +14,7 @@ from .block import one_block
 from .channel import all_channels, one_channel
 from .network import network
 
-LEVELS = {"network": "The network", "block": "One block", "channel": "Channels and neurons"}
+LEVELS = {"network": later("The network"), "block": later("One block"), "channel": later("Channels and neurons")}
 
 
 def page(subject: Subject) -> Iterator[Part]:
@@ -23,8 +24,8 @@ def page(subject: Subject) -> Iterator[Part]:
 
 def _maps(view: Scene) -> None:
     level = state.control(
-        st.segmented_control, "Look at", list(LEVELS), name="level", default="channel", required=True,
-        parse=state.one_of({name: name for name in LEVELS}), format_func=LEVELS.__getitem__,
+        st.segmented_control, _("Look at"), list(LEVELS), name="level", default="channel", required=True,
+        parse=state.one_of({name: name for name in LEVELS}), format_func=lambda name: _(LEVELS[name]),
     )  # fmt: skip
     if level == "network":
         network(view)

@@ -13,6 +13,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
+from ....wording import _
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
@@ -23,71 +24,96 @@ def one_block(view: Scene, block: Block) -> None:
     """What 1-D and 2-D attention would keep of a block's 3-D weights, and what each kind costs."""
     weights = block.attention
     mean, highest = weights.mean(dim=0), weights.amax(dim=0)
-    st.subheader(f"{block.name} as attention of one, two and three dimensions", help=explain("kinds of attention"))
+    st.subheader(
+        _("{block} as attention of one, two and three dimensions", block=block.name), help=explain("kinds of attention")
+    )
     order = inspection.ranked_channels(inspection.contrast(block))[:6]
     scale = render.scale_for("attention weight", weights[order], own_range=True)
-    planes = {
-        "1-D: one weight a channel": [weights[c].mean().expand_as(mean) for c in order],
-        "2-D: one weight a position": [mean] * len(order),
-        "3-D: one weight a neuron": [weights[c] for c in order],
-    }
     kept = inspection.reductions(weights)
-    shares = (kept.between_channels, kept.between_positions, 1.0)
-    lost = "loses **{:.1%}** of the weights' variance".format
+    planes = (
+        (
+            "1-d",
+            _("1-D: one weight a channel"),
+            [weights[c].mean().expand_as(mean) for c in order],
+            kept.between_channels,
+        ),
+        ("2-d", _("2-D: one weight a position"), [mean] * len(order), kept.between_positions),
+        ("3-d", _("3-D: one weight a neuron"), [weights[c] for c in order], 1.0),
+    )
     with st.grid(3, min_column_width=240):
-        for (title, maps), share in zip(planes.items(), shares, strict=True):
+        for kind, title, maps, share in planes:
             with st.container():
                 st.markdown(f"**{title}**")
                 pictures.picture(
                     view.shown,
-                    f"kind-{title[:3].lower()}",
+                    f"kind-{kind}",
                     partial(_sheets, view.analysis().view, maps, scale),
                     240,
                     smooth=True,
-                    alt=f"Six channels of {block.name} as tilted sheets of the photo: {title}",
-                    caption=lost(1 - share),
+                    alt=_(
+                        "Six channels of {block} as tilted sheets of the photo: {title}", block=block.name, title=title
+                    ),
+                    caption=_("loses **{lost:.1%}** of the weights' variance", lost=1 - share),
                     scale=scale,
                 )
     st.caption(
-        f"Six channels of {block.name}, those of greatest contrast (channels {', '.join(map(str, order))}), on your photo. 1-D attention "
-        "would keep nearly nothing of SimAM's weights, and that is by construction: every channel is compared with itself, so its "
-        f"mean weight lies between 0.622 and 0.679 whatever it holds.{view.hypothetical}"
+        _(
+            "Six channels of {block}, those of greatest contrast (channels {channels}), on your photo. 1-D attention "
+            "would keep nearly nothing of SimAM's weights, and that is by construction: every channel is compared with itself, so its "
+            "mean weight lies between 0.622 and 0.679 whatever it holds.",
+            block=block.name,
+            channels=", ".join(map(str, order)),
+        )
+        + view.hypothetical
     )
 
-    st.subheader("What a 2-D attention would see")
+    st.subheader(_("What a 2-D attention would see"))
     own = choose.own_range()
     with st.grid(3, min_column_width=220):
-        for title, map_, kind, share in (
-            ("Mean over channels", mean, "mean weight", kept.between_positions),
-            ("Maximum over channels", highest, "attention weight", kept.by_highest),
+        for name, title, map_, kind, share in (
+            ("mean", _("Mean over channels"), mean, "mean weight", kept.between_positions),
+            ("maxi", _("Maximum over channels"), highest, "attention weight", kept.by_highest),
         ):
             scale = render.scale_for(kind, map_, own)
             pictures.picture(
                 view.shown,
-                f"reduced-{title[:4].lower().strip()}",
+                f"reduced-{name}",
                 partial(render.overlay, view.analysis().view, map_, scale),
                 480,
                 smooth=True,
-                alt=f"{title} of the weights of {block.name}, over the photo",
-                caption=f"**{title}**: {map_.min():.3f} to {map_.max():.3f}; {lost(1 - share)}",
+                alt=_("{title} of the weights of {block}, over the photo", title=title, block=block.name),
+                caption=_(
+                    "**{title}**: {low:.3f} to {high:.3f}; loses **{lost:.1%}** of the weights' variance",
+                    title=title,
+                    low=map_.min(),
+                    high=map_.max(),
+                    lost=1 - share,
+                ),
                 scale=scale,
             )
         means = weights.mean(dim=(1, 2))
         with st.container():
             pictures.chart(view.shown, 
-                charts.histogram({"channels": means}, "mean weight of a channel", 0.62, 0.68, False, unit="channels",
-                                 marks={"bound": 0.6792}),
+                charts.histogram({_("channels"): means}, _("mean weight of a channel"), 0.62, 0.68, False, unit=_("channels"),
+                                 marks={_("bound"): 0.6792}),
                 height=300,
                 key="channel-means",
                 name=f"{block.name}-mean-weights",
-                alt="Histogram of the channels' mean weights",
+                alt=_("Histogram of the channels' mean weights"),
             )  # fmt: skip
             st.caption(
-                f"What a 1-D attention would see: the mean weight of each channel, {means.min():.4f} to {means.max():.4f}; "
-                f"{lost(1 - kept.between_channels)}."
+                _(
+                    "What a 1-D attention would see: the mean weight of each channel, {low:.4f} to {high:.4f}; "
+                    "loses **{lost:.1%}** of the weights' variance.",
+                    low=means.min(),
+                    high=means.max(),
+                    lost=1 - kept.between_channels,
+                )
             )
     st.caption(
-        "Lost: the share of the variance over all neurons that the reduced map cannot tell, however it is stretched and shifted."
+        _(
+            "Lost: the share of the variance over all neurons that the reduced map cannot tell, however it is stretched and shifted."
+        )
         + padding(view, block)
     )
 
@@ -96,38 +122,39 @@ def one_block(view: Scene, block: Block) -> None:
 
 def _rivals(shown: Shown, block: Block) -> None:
     channels, height, width = block.features.shape
-    title = f"SE, CBAM, ECA and SimAM at {channels} × {height} × {width}"
+    title = _("SE, CBAM, ECA and SimAM at {shape}", shape=f"{channels} × {height} × {width}")
     st.subheader(title)
     place = st.empty()
     key = f"latencies-{channels}-{height}-{width}"
     pictures.table(
         shown, "modules", title, _rivals_table(channels, height, width, st.session_state.get(key, {})), place
     )
-    if st.button("Measure the time on this machine", key="measure-latency"):
-        bar = st.progress(0.0, "Timing each module in turn")
+    if st.button(_("Measure the time on this machine"), key="measure-latency"):
+        bar = st.progress(0.0, _("Timing each module in turn"))
         for share, times in rivals.latencies(block.features[None]):
-            bar.progress(share, "Timing each module in turn")
+            bar.progress(share, _("Timing each module in turn"))
             st.session_state[key] = times
         bar.empty()
         pictures.table(shown, "modules", title, _rivals_table(channels, height, width, st.session_state[key]), place)
     st.caption(
-        "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
-        "processor; it depends on the machine and on what else it does. Top-1: of a ResNet-50 on ImageNet as each module's own "
-        "authors publish it, each with its own recipe, so these do not rank the modules. Sources: "
-        + "; ".join(f"{name}: {rival.source}" for name, rival in rivals.RIVALS.items())
-        + "."
+        _(
+            "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
+            "processor; it depends on the machine and on what else it does. Top-1: of a ResNet-50 on ImageNet as each module's own "
+            "authors publish it, each with its own recipe, so these do not rank the modules. Sources: {sources}.",
+            sources="; ".join(f"{name}: {_(rival.source)}" for name, rival in rivals.RIVALS.items()),
+        )
     )
 
 
 def _rivals_table(channels: int, height: int, width: int, times: dict[str, float]) -> list[Row]:
     return [
         {
-            "module": name,
-            "weights for": rival.kind,
-            "parameters": f"{rivals.parameters(rivals.build(name, channels)):,}",
-            "multiply–adds": f"{rivals.multiply_adds(name, channels, height, width):,}",
-            "time (ms)": f"{times[name]:.3f}" if name in times else "not measured",
-            "published top-1": f"{rival.published_top1:.2f} %",
+            _("module"): name,
+            _("weights for"): _(rival.kind),
+            _("parameters"): f"{rivals.parameters(rivals.build(name, channels)):,}",
+            _("multiply–adds"): f"{rivals.multiply_adds(name, channels, height, width):,}",
+            _("time (ms)"): f"{times[name]:.3f}" if name in times else _("not measured"),
+            _("published top-1"): f"{rival.published_top1:.2f} %",
         }
         for name, rival in rivals.RIVALS.items()
     ]
@@ -135,7 +162,7 @@ def _rivals_table(channels: int, height: int, width: int, times: dict[str, float
 
 def padding(view: Scene, block: Block) -> str:
     """A remark where a block's maps are still large enough for the frame of zeros around the photo to show."""
-    return f" {TERMS['padding'][0]}" if 8 * block.features.shape[-1] >= view.input_size else ""
+    return f" {_(TERMS['padding'][0])}" if 8 * block.features.shape[-1] >= view.input_size else ""
 
 
 def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> Image.Image:

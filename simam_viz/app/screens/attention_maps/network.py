@@ -8,6 +8,7 @@ import streamlit as st
 
 from ....explain import inspection
 from ....modules.formulas import ATTENTION_FLOOR
+from ....wording import _
 from ... import state
 from ...scene import Scene
 from ...widgets.glossary import explain
@@ -23,32 +24,39 @@ def network(view: Scene) -> None:
     most = max(summaries, key=lambda summary: summary.spread)
     flat = sum(s.flat_neurons * s.channels * s.rows * s.columns for s in summaries)
     share = flat / sum(s.channels * s.rows * s.columns for s in summaries)
-    st.subheader("Every block", help=explain("flat"))
+    st.subheader(_("Every block"), help=explain("flat"))
     st.markdown(
-        f"The weights vary most in **{most.name}** (standard deviation {most.spread:.4f}). **{share:.1%}** of all neurons have a "
-        f"weight within 1 % of the floor {ATTENTION_FLOOR:.3f}.{view.hypothetical}"
+        _(
+            "The weights vary most in **{block}** (standard deviation {spread:.4f}). **{share:.1%}** of all neurons have a "
+            "weight within 1 % of the floor {floor:.3f}.",
+            block=most.name,
+            spread=most.spread,
+            share=share,
+            floor=ATTENTION_FLOOR,
+        )
+        + view.hypothetical
     )
     _table(
         view.shown,
         "blocks",
-        "Every block",
+        _("Every block"),
         [
             {
-                "block": s.name,
-                "channels": s.channels,
-                "map": f"{s.rows} × {s.columns}",
-                "mean weight": s.mean_weight,
-                "highest weight": s.highest_weight,
-                "standard deviation": s.spread,
-                "neurons at the floor": s.flat_neurons,
-                "channels flattened": s.flat_channels,
+                _("block"): s.name,
+                _("channels"): s.channels,
+                _("map"): f"{s.rows} × {s.columns}",
+                _("mean weight"): s.mean_weight,
+                _("highest weight"): s.highest_weight,
+                _("standard deviation"): s.spread,
+                _("neurons at the floor"): s.flat_neurons,
+                _("channels flattened"): s.flat_channels,
             }
             for s in summaries
         ],
         lambda row: _go(level="block", block=summaries[row].name, channel=None, row=None, column=None),
-        percent=("neurons at the floor", "channels flattened"),
+        percent=(_("neurons at the floor"), _("channels flattened")),
     )
-    st.subheader(f"The {_TOP} most emphasised neurons of the network")
+    st.subheader(_("The {neurons} most emphasised neurons of the network", neurons=_TOP))
     neurons = inspection.most_emphasised(analysis, _TOP)
 
     def open_neuron(row: int) -> None:
@@ -58,26 +66,28 @@ def network(view: Scene) -> None:
     _table(
         view.shown,
         "neurons",
-        f"The {_TOP} most emphasised neurons",
+        _("The {neurons} most emphasised neurons", neurons=_TOP),
         [
             {
-                "block": n.block,
-                "channel": n.channel,
-                "row": n.row,
-                "column": n.column,
-                "feature": n.feature,
+                _("block"): n.block,
+                _("channel"): n.channel,
+                _("row"): n.row,
+                _("column"): n.column,
+                _("feature"): n.feature,
                 "z": n.z,
-                "side": "above the mean" if n.z > 0 else "below the mean",
-                "importance": n.importance,
-                "weight": n.weight,
+                _("side"): _("above the mean") if n.z > 0 else _("below the mean"),
+                _("importance"): n.importance,
+                _("weight"): n.weight,
             }
             for n in neurons
         ],
         open_neuron,
     )
     st.caption(
-        "Sorted by importance 1/e*, which the sigmoid bounds but does not reorder. Choose a row of either table to go there. "
-        "Importance depends on how rare a value is in its channel: the larger the map, the higher a lone neuron can rise."
+        _(
+            "Sorted by importance 1/e*, which the sigmoid bounds but does not reorder. Choose a row of either table to go there. "
+            "Importance depends on how rare a value is in its channel: the larger the map, the higher a lone neuron can rise."
+        )
     )
 
 

@@ -13,6 +13,7 @@ from ....lesson.exercises import (
     check_lowest_energy,
     check_new_favourite,
 )
+from ....wording import _
 from ... import state
 
 _IN_HAND = "lesson-neuron"
@@ -30,33 +31,47 @@ def exercises() -> None:
     state.settle()
     d, preset = st.session_state[_IN_HAND]
     with st.container(border=True):
-        st.markdown("**1.** Choose the channel *Two blobs*. Which neuron has the lowest energy? Make it the target.")
-        if st.button("Check", key="check-lowest"):
-            _say(check_lowest_energy(d) if preset == "blobs" else Verdict(False, "Choose the channel Two blobs first."))
+        st.markdown(_("**1.** Choose the channel *Two blobs*. Which neuron has the lowest energy? Make it the target."))
+        if st.button(_("Check"), key="check-lowest"):
+            _say(
+                check_lowest_energy(d)
+                if preset == "blobs"
+                else Verdict(False, _("Choose the channel Two blobs first."))
+            )
     with st.container(border=True):
-        st.markdown("**2.** Choose *A dark spot*. Why is the spot emphasised although its value is the lowest?")
-        choice = st.radio("Your answer", list(DARK_SPOT_ANSWERS), index=None, key="check-dark")
+        st.markdown(_("**2.** Choose *A dark spot*. Why is the spot emphasised although its value is the lowest?"))
+        choice = st.radio(
+            _("Your answer"),
+            list(DARK_SPOT_ANSWERS),
+            index=None,
+            key="check-dark",
+            format_func=lambda answer: _(answer),
+        )
         if choice:
             _say(DARK_SPOT_ANSWERS[choice])
     with st.container(border=True):
         st.markdown(
-            "**3.** What λ halves the advantage 1/e* − ½ that the target of the channel above has when λ is nearly 0?"
+            _(
+                "**3.** What λ halves the advantage 1/e* − ½ that the target of the channel above has when λ is nearly 0?"
+            )
         )
         answer = st.number_input("λ", min_value=0.0, value=None, format="%.5f", step=0.01, key="check-lambda")
         if answer is not None:
             _say(check_halving_lambda(d, answer))
     with st.container(border=True):
-        st.markdown("**4.** On *A flat map*, what weight does every neuron get?")
-        answer = st.number_input("Weight", min_value=0.0, value=None, format="%.4f", step=0.01, key="check-floor")
+        st.markdown(_("**4.** On *A flat map*, what weight does every neuron get?"))
+        answer = st.number_input(_("Weight"), min_value=0.0, value=None, format="%.4f", step=0.01, key="check-floor")
         if answer is not None:
             _say(check_floor(answer))
     with st.container(border=True):
         st.markdown(
-            "**5.** In *One spike*, click a neuron other than the spike and change its value until it is emphasised most."
+            _(
+                "**5.** In *One spike*, click a neuron other than the spike and change its value until it is emphasised most."
+            )
         )
-        if st.button("Check", key="check-favourite"):
+        if st.button(_("Check"), key="check-favourite"):
             _say(check_new_favourite(d, preset or ""))
 
 
 def _say(result: Verdict) -> None:
-    (st.success if result.right else st.info)(result.words)
+    (st.success if result.right else st.info)(_(result.words))

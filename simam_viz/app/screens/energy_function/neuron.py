@@ -9,6 +9,7 @@ from ....draw import render
 from ....lesson.derivation import Derivation
 from ....lesson.presets import PRESETS, SIDE, preset_channel
 from ....modules.formulas import ATTENTION_FLOOR
+from ....wording import _
 from ... import state
 from ...scene import Scene
 from ...widgets import choose
@@ -26,13 +27,13 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
     with st.grid(2, min_column_width=150, vertical_alignment="bottom"):
         name = state.control(
             st.selectbox,
-            "Channel",
+            _("Channel"),
             list(PRESETS),
             name="toy",
             default="spike",
             parse=state.one_of({name: name for name in PRESETS}),
             on_change=_forget_edits,
-            format_func=lambda name: PRESETS[name].title,
+            format_func=lambda name: _(PRESETS[name].title),
         )
         edits = state.parsed("edits", parse_edits, NO_EDITS)
         place = state.parsed("at", parse_place, PRESETS[name].target)
@@ -46,7 +47,7 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
 
         value = float(channel[place])
         state.show("toy-value", value)
-        st.slider("Value of the target", -5.0, 5.0, value, step=0.1, key="toy-value", on_change=set_value)
+        st.slider(_("Value of the target"), -5.0, 5.0, value, step=0.1, key="toy-value", on_change=set_value)
     clickable_map(
         shown,
         f"toy-{name}",
@@ -56,9 +57,9 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
         lambda chosen: state.put("at", "{},{}".format(*chosen)),
         written=True,
     )
-    st.caption("The channel: 9 × 9 values, blue below 0, red above. Click a neuron to make it the target.")
+    st.caption(_("The channel: 9 × 9 values, blue below 0, red above. Click a neuron to make it the target."))
     if edits:
-        st.button("Undo all changes of values", on_click=state.put, args=("edits", None), key="toy-reset")
+        st.button(_("Undo all changes of values"), on_click=state.put, args=("edits", None), key="toy-reset")
     state.write_url()
     return Derivation(channel, *place, DEFAULT_E_LAMBDA if e_lambda is None else e_lambda)
 
@@ -70,58 +71,92 @@ def photo_neuron(view: Scene) -> Derivation | None:
         channel = choose.channel(block)
     if block.features[0].numel() < 2:
         st.info(
-            f"In {block.name} a channel is one single neuron: there are no others to tell it from, and its weight is "
-            f"{ATTENTION_FLOOR:.3f}. Choose another block; until then, here is the small channel."
+            _(
+                "In {block} a channel is one single neuron: there are no others to tell it from, and its weight is "
+                "{floor:.3f}. Choose another block; until then, here is the small channel.",
+                block=block.name,
+                floor=ATTENTION_FLOOR,
+            )
         )
         return None
     place = pick_neuron(view.shown, f"photo-{block.name}-{channel}", block, channel, "feature")
     st.caption(
-        f"What enters SimAM in channel {channel} of {block.name}: blue below 0, red above. Click a neuron to make it the target. "
-        "Point at one to read its value; all values are among the tensors of *Take it home*." + view.hypothetical
+        _(
+            "What enters SimAM in channel {channel} of {block}: blue below 0, red above. Click a neuron to make it the target. "
+            "Point at one to read its value; all values are among the tensors of *Take it home*.",
+            channel=channel,
+            block=block.name,
+        )
+        + view.hypothetical
     )
     return Derivation(block.features[channel], *place, block.e_lambda)
 
 
 def whose_lambda(view: Scene, source: str, neuron: Derivation) -> None:
     """At which λ the neuron's numbers are, and whose it is where the network's blocks keep different ones."""
-    whose = ""
-    if view.e_lambda is None:
-        of = "this block's own" if source == "photo" else "every block has its own; the small channel is in none"
-        whose = f" ({of})"
-    st.caption(f"At λ = {neuron.e_lambda:g}{whose}: the slider in the sidebar changes it.")
+    if view.e_lambda is not None:
+        said = _("At λ = {e_lambda:g}: the slider in the sidebar changes it.", e_lambda=neuron.e_lambda)
+    elif source == "photo":
+        said = _(
+            "At λ = {e_lambda:g} (this block's own): the slider in the sidebar changes it.", e_lambda=neuron.e_lambda
+        )
+    else:
+        said = _(
+            "At λ = {e_lambda:g} (every block has its own; the small channel is in none): the slider in the sidebar changes it.",
+            e_lambda=neuron.e_lambda,
+        )
+    st.caption(said)
 
 
 def results(shown: Shown, d: Derivation) -> None:
     """What comes out, in six numbers."""
-    side = "at" if d.deviation == 0 else "above" if d.deviation > 0 else "below"
     shown.keep_table(
         "neuron",
-        "The neuron in hand",
+        _("The neuron in hand"),
         [
             {
-                "row": d.row, "column": d.column, "t": d.t, "μ": d.mean, "σ²": d.variance, "z": d.z, "energy": d.energy,
-                "energy of the best line": d.closed_form.energy, "importance": d.importance, "weight": d.weight,
-                "rank in channel": d.rank, "neurons": d.neurons,
+                _("row"): d.row, _("column"): d.column, "t": d.t, "μ": d.mean, "σ²": d.variance, "z": d.z, _("energy"): d.energy,
+                _("energy of the best line"): d.closed_form.energy, _("importance"): d.importance, _("weight"): d.weight,
+                _("rank in channel"): d.rank, _("neurons"): d.neurons,
             }
         ],
     )  # fmt: skip
     with st.grid(3, min_column_width=110):
-        st.metric("Target t", f"{d.t:.4g}", help=f"Row {d.row}, column {d.column}; it lies {side} its channel's mean.")
+        st.metric(_("Target t"), f"{d.t:.4g}", help=_where(d))
         st.metric(
             "z = (t − μ)/σ",
             f"{d.z:.3g}",
-            help=f"How many standard deviations σ = √σ² = {d.variance**0.5:.4g} the target lies from the channel's mean "
-            f"μ = {d.mean:.4g}.",
+            help=_(
+                "How many standard deviations σ = √σ² = {deviation:.4g} the target lies from the channel's mean μ = {mean:.4g}.",
+                deviation=d.variance**0.5,
+                mean=d.mean,
+            ),
         )
         st.metric(
-            "Energy e*",
+            _("Energy e*"),
             f"{d.energy:.4g}",
-            help=f"What SimAM computes, by Eq. 5. The best line itself has {d.closed_form.energy:.4g}: Eq. 5 takes the whole "
-            "channel's mean and variance for those of the others.",
+            help=_(
+                "What SimAM computes, by Eq. 5. The best line itself has {exact:.4g}: Eq. 5 takes the whole "
+                "channel's mean and variance for those of the others.",
+                exact=d.closed_form.energy,
+            ),
         )
-        st.metric("Importance 1/e*", f"{d.importance:.4g}")
-        st.metric("Weight", f"{d.weight:.5f}", help="sigmoid(1/e*): what the neuron is multiplied by.")
-        st.metric("Rank in the channel", f"{d.rank} of {d.neurons}", help="By weight; 1 has the lowest energy.")
+        st.metric(_("Importance 1/e*"), f"{d.importance:.4g}")
+        st.metric(_("Weight"), f"{d.weight:.5f}", help=_("sigmoid(1/e*): what the neuron is multiplied by."))
+        st.metric(
+            _("Rank in the channel"),
+            _("{rank} of {neurons}", rank=d.rank, neurons=d.neurons),
+            help=_("By weight; 1 has the lowest energy."),
+        )
+
+
+def _where(d: Derivation) -> str:
+    """Where the target stands, and on which side of the mean its value lies."""
+    if d.deviation == 0:
+        return _("Row {row}, column {column}; it lies at its channel's mean.", row=d.row, column=d.column)
+    if d.deviation > 0:
+        return _("Row {row}, column {column}; it lies above its channel's mean.", row=d.row, column=d.column)
+    return _("Row {row}, column {column}; it lies below its channel's mean.", row=d.row, column=d.column)
 
 
 def _forget_edits() -> None:

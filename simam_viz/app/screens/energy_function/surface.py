@@ -9,6 +9,7 @@ from PIL.Image import Image
 
 from ....draw import charts, render
 from ....lesson.derivation import Derivation
+from ....wording import _
 from ...widgets import pictures
 from ...widgets.takeaway import Shown
 
@@ -25,7 +26,7 @@ def surface(shown: Shown, d: Derivation) -> None:
             height=400,
             key="contours",
             name="energy-contours",
-            alt="Lines of equal energy over slope and offset, with the three points marked",
+            alt=_("Lines of equal energy over slope and offset, with the three points marked"),
         )
     with bowl:
         pictures.picture(
@@ -33,32 +34,44 @@ def surface(shown: Shown, d: Derivation) -> None:
             "surface",
             partial(_surface, d),
             SURFACE_WIDTH,
-            alt="The energy of Eq. 2 over slope and offset as a bowl in three dimensions, with the three points marked",
+            alt=_(
+                "The energy of Eq. 2 over slope and offset as a bowl in three dimensions, with the three points marked"
+            ),
         )
-    st.caption(
+    what_is_shown = _(
         "The energy of every line w·x + b for this neuron, colours from low (dark blue) to high (yellow). The closed form "
-        "(red circle) and a search that knows nothing but Eq. 2 (black) meet at the bottom of the bowl. "
-        + (
-            "The sign that the paper prints (orange triangle) leads up the wall: a worse energy than that of the flat line "
-            "w = b = 0, which is "
-            f"{d.energy_of(0.0, 0.0):g}."
-            if d.as_printed.energy > d.closed_form.energy + 1e-9
-            else "This neuron equals the mean of the others, so w* is 0 and its sign does not matter."
-        )
+        "(red circle) and a search that knows nothing but Eq. 2 (black) meet at the bottom of the bowl."
     )
-    points = {"closed form": d.closed_form, "numerical search": d.numerical, "sign as printed": d.as_printed}
+    if d.as_printed.energy > d.closed_form.energy + 1e-9:
+        sign = _(
+            "The sign that the paper prints (orange triangle) leads up the wall: a worse energy than that of the flat line "
+            "w = b = 0, which is {flat:g}.",
+            flat=d.energy_of(0.0, 0.0),
+        )
+    else:
+        sign = _("This neuron equals the mean of the others, so w* is 0 and its sign does not matter.")
+    st.caption(f"{what_is_shown} {sign}")
+    points = {
+        _("closed form"): d.closed_form,
+        _("numerical search"): d.numerical,
+        _("sign as printed"): d.as_printed,
+    }
     pictures.table(
         shown,
         "lines",
-        "The points on the energy surface",
+        _("The points on the energy surface"),
         [
-            {"point": name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", "energy": f"{line.energy:.6g}"}
+            {_("point"): name, "w": f"{line.w:.6g}", "b": f"{line.b:.6g}", _("energy"): f"{line.energy:.6g}"}
             for name, line in points.items()
         ],
     )
     st.caption(
-        f"This least energy, {d.closed_form.energy:.4g}, is exact: μ_t and σ_t² are those of the others. With one μ and σ² for the "
-        f"whole channel (Eq. 5) SimAM computes {d.energy:.4g} instead."
+        _(
+            "This least energy, {exact:.4g}, is exact: μ_t and σ_t² are those of the others. With one μ and σ² for the "
+            "whole channel (Eq. 5) SimAM computes {energy:.4g} instead.",
+            exact=d.closed_form.energy,
+            energy=d.energy,
+        )
     )
 
 

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 import streamlit as st
 
+from ....wording import _, later
 from ... import state
 from ...scene import Part, Scene, Subject
 from . import ablation, columns, faithful, figure
 
 PARTS = {
-    "maps": ("Heat maps", columns.heat_maps),
-    "blocks": ("Every block", columns.every_block),
-    "ablation": ("Ablation by block", ablation.ablation),
-    "faithful": ("Faithfulness", faithful.faithfulness),
-    "figure": ("Figure", figure.figure),
+    "maps": (later("Heat maps"), columns.heat_maps),
+    "blocks": (later("Every block"), columns.every_block),
+    "ablation": (later("Ablation by block"), ablation.ablation),
+    "faithful": (later("Faithfulness"), faithful.faithfulness),
+    "figure": (later("Figure"), figure.figure),
 }
 
 
@@ -26,8 +27,8 @@ def page(subject: Subject) -> Iterator[Part]:
 
 def _comparison(view: Scene) -> None:
     part = state.control(
-        st.segmented_control, "Show", list(PARTS), name="look", default="maps", required=True,
-        parse=state.one_of({name: name for name in PARTS}), format_func=lambda name: PARTS[name][0],
+        st.segmented_control, _("Show"), list(PARTS), name="look", default="maps", required=True,
+        parse=state.one_of({name: name for name in PARTS}), format_func=lambda name: _(PARTS[name][0]),
     )  # fmt: skip
     asked = columns.controls(
         view,

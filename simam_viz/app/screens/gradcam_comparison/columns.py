@@ -11,9 +11,10 @@ import streamlit as st
 from ....checkpoints.loading import LoadedCheckpoint, short_name
 from ....draw import render
 from ....explain import cam, variants
-from ....explain.blocks import OWN_LAMBDAS, Analysis
+from ....explain.blocks import Analysis
 from ....explain.variants import Variant
 from ....export.tables import Row
+from ....wording import _
 from ... import sidebar, state, zoo
 from ...scene import Scene
 from ...widgets import choose, pictures
@@ -65,29 +66,35 @@ class Comparison:
 
     @property
     def explained(self) -> str:
-        """What the heat maps are of."""
-        rather = "" if self.against is None else f" rather than “{self.name(self.against)}”"
-        return f"“{self.name(self.target)}”{rather}"
+        """The name of what the heat maps are of."""
+        target = self.name(self.target)
+        if self.against is None:
+            return _("“{target}”", target=target)
+        return _("“{target}” rather than “{against}”", target=target, against=self.name(self.against))
 
     @property
     def scale(self) -> render.Scale:
         """Of the heat maps."""
-        return dataclasses.replace(render.CAM_SCALE, label=f"{self.method}, over its own maximum")
+        return dataclasses.replace(render.CAM_SCALE, label=_("{method}, over its own maximum", method=self.method))
 
     def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
-        """By title, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
-        return variants.by_title(self.variants.values(), self.view.e_lambda)
+        """By name, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
+        return {
+            name: (variant.network(), variant.e_lambda(self.view.e_lambda)) for name, variant in self.variants.items()
+        }
 
     def trouble(self, analysis: Analysis, block: str) -> str:
         """Why no heat map is drawn, in a sentence; empty if there is one to draw."""
         target = self.name(analysis.target)
         if analysis.impossible:
-            return (
-                f"This network finds “{target}” impossible ({pictures.percent(float(analysis.probabilities[analysis.target]))}, less "
-                "than a hundredth of what guessing gives it): a heat map would show noise."
+            return _(
+                "This network finds “{target}” impossible ({share}, less than a hundredth of what guessing gives it): a heat map would "
+                "show noise.",
+                target=target,
+                share=pictures.percent(float(analysis.probabilities[analysis.target])),
             )
         if analysis.block(block).heat_map(self.method).empty:
-            return f"All zero: no place of {block} speaks for {self.explained}."
+            return _("All zero: no place of {block} speaks for {explained}.", block=block, explained=self.explained)
         return ""
 
 
@@ -108,60 +115,92 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
     with st.grid(3, min_column_width=180):
         if methods:
             method = state.control(
-                st.selectbox, "Method", list(cam.METHODS), name="method", default=method,
+                st.selectbox, _("Method"), list(cam.METHODS), name="method", default=method,
                 parse=state.one_of({name: name for name in cam.METHODS}), help=explain("cam methods"),
             )  # fmt: skip
         if blocks:
             block = choose.block(view.analysis()).name
         if methods and len(view.analysis().logits) > 1:  # yes is the opposite of no already
             against = sidebar.class_menu(
-                view.loaded, "Contrast with", "against", "No other class", explain("contrast of classes")
+                view.loaded, _("Contrast with"), "against", _("No other class"), explain("contrast of classes")
             )
     if "off" in columns:
         fixed = state.control(
-            st.toggle, "λ at a fixed mean weight", name="fixed-mean", default=False,
+            st.toggle, _("λ at a fixed mean weight"), name="fixed-mean", default=False,
             parse=state.one_of({"yes": True, "no": False}), text=lambda on: "yes" if on else None,
             help=explain("fixed mean weight"),
         )  # fmt: skip
     if against == target:
         name = short_name(view.loaded.categories[target])
-        st.info(f"“{name}” cannot be contrasted with itself: choose another class. Until then, it stands alone.")
+        st.info(
+            _(
+                "“{target}” cannot be contrasted with itself: choose another class. Until then, it stands alone.",
+                target=name,
+            )
+        )
     if fixed and view.e_lambda == view.loaded.e_lambda:
-        which = f"the {zoo.lambda_word(view.loaded)} one" if view.e_lambda is not None else OWN_LAMBDAS
-        st.caption(f"λ is {which}, so fixing the mean weight changes nothing: move λ.")
+        st.caption(
+            _("λ is each block's own λ, so fixing the mean weight changes nothing: move λ.")
+            if view.e_lambda is None
+            else _(
+                "λ is the {word} one, so fixing the mean weight changes nothing: move λ.",
+                word=_(zoo.lambda_word(view.loaded)),
+            )
+        )
     if "twin" not in columns:
-        _, trouble = zoo.twin(view.loaded)
-        st.caption(f"The twin's column is missing. {trouble}")
+        trouble = zoo.twin(view.loaded)[1]
+        st.caption(" ".join((_("The twin's column is missing."), trouble)))
     return Comparison(view, columns, method, block, None if against == target else against, fixed)
 
 
 def heat_maps(asked: Comparison) -> None:
     """One card a network, and the difference of any two."""
-    st.subheader(f"{asked.method} of {asked.explained} at {asked.block}", help=explain("cam methods"))
+    st.subheader(
+        _("{method} of {explained} at {block}", method=asked.method, explained=asked.explained, block=asked.block),
+        help=explain("cam methods"),
+    )
     target = asked.target
     _keep_answers(asked)
     for place, column in zip(st.columns(len(asked.columns), gap="small", border=True), asked.columns, strict=True):
         with place:
             analysis = asked.analyses[column]
-            _, name, probability = analysis.top(1)[0]
             st.markdown(f"**{asked.titles[column]}**")
             _card(asked, f"cam-{column}", column, asked.block, 480)
-            lead = ""
+            prediction, share = _prediction(analysis)
+            said = [
+                _("Prediction: **{prediction}** ({share})", prediction=prediction, share=pictures.percent(share)),
+                _(
+                    "Probability of {target}: **{share}**",
+                    target=asked.name(target),
+                    share=pictures.percent(float(analysis.probabilities[target])),
+                ),
+            ]
             if asked.against is not None:
-                ahead = float(analysis.logits[target] - analysis.logits[asked.against])
-                lead = f"  \nLead over {asked.name(asked.against)}: **{ahead:+.2f}** (in logits)"
-            st.markdown(
-                f"Prediction: **{short_name(name)}** ({pictures.percent(probability)})  \n"
-                f"Probability of {asked.name(target)}: **{pictures.percent(float(analysis.probabilities[target]))}**{lead}"
-            )
+                said.append(
+                    _(
+                        "Lead over {against}: **{lead:+.2f}** (in logits)",
+                        against=asked.name(asked.against),
+                        lead=float(analysis.logits[target] - analysis.logits[asked.against]),
+                    )
+                )
+            st.markdown("  \n".join(said))
             st.caption(asked.variants[column].note)
     st.caption(
-        f"{asked.method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
-        "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map."
+        _(
+            "{method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
+            "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map.",
+            method=asked.method,
+        )
         + (asked.view.hypothetical if "off" in asked.columns else "")
     )
     if len(asked.columns) > 1:
         _difference(asked)
+
+
+def _prediction(analysis: Analysis) -> tuple[str, float]:
+    """The most probable class, as it is called on screen, and its probability."""
+    top = analysis.top(1)[0]
+    return short_name(top[1]), top[2]
 
 
 def _card(asked: Comparison, key: str, column: str, block: str, size: int, caption: str | None = None) -> None:
@@ -169,6 +208,7 @@ def _card(asked: Comparison, key: str, column: str, block: str, size: int, capti
     analysis = asked.analyses[column]
     trouble = asked.trouble(analysis, block)
     heat = analysis.block(block).heat_map(asked.method)
+    said = {"method": asked.method, "explained": asked.explained, "block": block, "network": asked.titles[column]}
     pictures.picture(
         asked.view.shown,
         key,
@@ -177,8 +217,9 @@ def _card(asked: Comparison, key: str, column: str, block: str, size: int, capti
         else partial(render.overlay, analysis.view, heat.values, asked.scale),
         size,
         smooth=True,
-        alt=f"{asked.method} of {asked.explained} at {block}, {asked.titles[column]}"
-        + (f": {trouble}" if trouble else ""),
+        alt=_("{method} of {explained} at {block}, {network}: {trouble}", trouble=trouble, **said)
+        if trouble
+        else _("{method} of {explained} at {block}, {network}", **said),
         caption=caption,
         scale=None if trouble else asked.scale,
     )
@@ -192,38 +233,46 @@ def _keep_answers(asked: Comparison) -> None:
     rows: list[Row] = []
     for column in asked.columns:
         analysis = asked.analyses[column]
-        _, name, probability = analysis.top(1)[0]
+        prediction, share = _prediction(analysis)
         row: Row = {
-            "network": asked.titles[column], "prediction": short_name(name), "probability": probability,
-            f"probability of {target}": float(analysis.probabilities[asked.target]),
-        }  # fmt: skip
+            _("network"): asked.titles[column],
+            _("prediction"): prediction,
+            _("probability"): share,
+            _("probability of {target}", target=target): float(analysis.probabilities[asked.target]),
+        }
         if against is not None:
-            row[f"lead over {asked.name(against)} (logits)"] = float(
-                analysis.logits[asked.target] - analysis.logits[against]
-            )
+            lead = float(analysis.logits[asked.target] - analysis.logits[against])
+            row[_("lead over {against} (logits)", against=asked.name(against))] = lead
         rows.append(row)
-    asked.view.shown.keep_table("comparison", f"{asked.method} of {asked.explained}: what each network says", rows)
+    asked.view.shown.keep_table(
+        "comparison",
+        _("{method} of {explained}: what each network says", method=asked.method, explained=asked.explained),
+        rows,
+    )
 
 
 def _difference(asked: Comparison) -> None:
-    st.subheader("Where two of them differ")
+    st.subheader(_("Where two of them differ"))
     with st.grid(4, min_column_width=180, vertical_alignment="bottom"):
-        first = _choose_column(asked, "First", "first", asked.columns[0])
+        first = _choose_column(asked, _("First"), "first", asked.columns[0])
         second = _choose_column(
-            asked, "Second", "second", asked.columns[-1] if "twin" in asked.columns else asked.columns[1]
+            asked, _("Second"), "second", asked.columns[-1] if "twin" in asked.columns else asked.columns[1]
         )
         own = choose.own_range()
     one, other = (asked.analyses[column] for column in (first, second))
     troubles = [
-        f"{asked.titles[c]}: {t}" for c, a in ((first, one), (second, other)) if (t := asked.trouble(a, asked.block))
+        _("{network}: {trouble}", network=asked.titles[column], trouble=trouble)
+        for column, analysis in ((first, one), (second, other))
+        if (trouble := asked.trouble(analysis, asked.block))
     ]
     if first == second:
-        st.info("Both are the same network: choose two.")
+        st.info(_("Both are the same network: choose two."))
         return
     if troubles:
-        st.info("There is no difference to draw. " + " ".join(troubles))
+        st.info(" ".join((_("There is no difference to draw."), *troubles)))
         return
     a, b = (analysis.block(asked.block).heat_map(asked.method).values for analysis in (one, other))
+    titles = {"first": asked.titles[first], "second": asked.titles[second]}
     scale = render.DIFFERENCE_SCALE
     if own:
         reach = float((a - b).abs().max()) or 1.0
@@ -236,30 +285,39 @@ def _difference(asked: Comparison) -> None:
             partial(render.difference, one.view, a, b, scale),
             480,
             smooth=True,
-            alt=f"{asked.titles[first]} minus {asked.titles[second]}, over the photo",
+            alt=_("{first} minus {second}, over the photo", **titles),
             scale=scale,
         )
     with words:
         st.markdown(
-            f":red[**Red**]: {asked.titles[first]} looks more there. :blue[**Blue**]: {asked.titles[second]} does. White: both alike."
+            _(
+                ":red[**Red**]: {first} looks more there. :blue[**Blue**]: {second} does. White: both alike.",
+                **titles,
+            )
         )
         related, apart = cam.correlation(a, b), float((a - b).abs().mean())
         asked.view.shown.keep_table(
             "difference",
-            f"Where two heat maps differ at {asked.block}",
+            _("Where two heat maps differ at {block}", block=asked.block),
             [
-                {"first": asked.titles[first], "second": asked.titles[second], "correlation": related,
-                 "mean absolute difference": apart}
+                {
+                    _("first"): titles["first"],
+                    _("second"): titles["second"],
+                    _("correlation"): related,
+                    _("mean absolute difference"): apart,
+                }
             ],
-        )  # fmt: skip
+        )
         with st.grid(2, min_column_width=180):
             st.metric(
-                "Correlation of the two maps", "none" if related is None else f"{related:.3f}",
-                help="Pearson, over the block's places. 1: the same places; 0: unrelated; below 0: opposite ones.",
+                _("Correlation of the two maps"), _("none") if related is None else f"{related:.3f}",
+                help=_("Pearson, over the block's places. 1: the same places; 0: unrelated; below 0: opposite ones."),
             )  # fmt: skip
-            st.metric("Mean absolute difference", f"{apart:.3f}", help="Of values from 0 to 1.")
+            st.metric(_("Mean absolute difference"), f"{apart:.3f}", help=_("Of values from 0 to 1."))
         st.caption(
-            "Each map was divided by its own maximum first, so this compares places and says nothing of how strong the evidence is."
+            _(
+                "Each map was divided by its own maximum first, so this compares places and says nothing of how strong the evidence is."
+            )
         )
 
 
@@ -272,18 +330,31 @@ def _choose_column(asked: Comparison, label: str, name: str, default: str) -> st
 
 def every_block(asked: Comparison) -> None:
     """A strip of all blocks for each network."""
-    st.subheader(f"{asked.method} of {asked.explained} at every block", help=explain("cam methods"))
+    st.subheader(
+        _("{method} of {explained} at every block", method=asked.method, explained=asked.explained),
+        help=explain("cam methods"),
+    )
     _keep_answers(asked)
     for column in asked.columns:
         analysis = asked.analyses[column]
         probability = pictures.percent(float(analysis.probabilities[asked.target]))
-        st.markdown(f"**{asked.titles[column]}**: {asked.name(asked.target)} {probability}")
+        st.markdown(
+            _(
+                "**{network}**: {target} {share}",
+                network=asked.titles[column],
+                target=asked.name(asked.target),
+                share=probability,
+            )
+        )
         if analysis.impossible:
             st.warning(asked.trouble(analysis, asked.block))
             continue
         with st.grid(8, min_column_width=72, gap="xsmall"):
             for block in analysis.blocks:
                 empty = block.heat_map(asked.method).empty
+                said = {
+                    "method": asked.method, "explained": asked.explained, "block": block.name, "network": asked.titles[column],
+                }  # fmt: skip
                 pictures.picture(
                     asked.view.shown,
                     f"strip-{column}-{block.name}",
@@ -292,9 +363,12 @@ def every_block(asked: Comparison) -> None:
                     else partial(render.overlay, analysis.view, block.heat_map(asked.method).values, asked.scale),
                     224,
                     smooth=True,
-                    alt=f"{asked.method} of {asked.explained} at {block.name}, {asked.titles[column]}"
-                    + (": all zero" if empty else ""),
-                    caption=block.name + (": all zero, no place speaks for the class" if empty else ""),
+                    alt=_("{method} of {explained} at {block}, {network}: all zero", **said)
+                    if empty
+                    else _("{method} of {explained} at {block}, {network}", **said),
+                    caption=_("{block}: all zero, no place speaks for the class", block=block.name)
+                    if empty
+                    else block.name,
                 )
     pictures.colour_scale(asked.scale)
-    st.caption("Each map over its own maximum, mixed with the photo in grey.")
+    st.caption(_("Each map over its own maximum, mixed with the photo in grey."))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
+from ....wording import _
 from ... import zoo
 from ...scene import Part, Scene, Subject
 from . import bringing, describing, measured_accuracy, shown_card, trying
@@ -20,25 +21,25 @@ def page(subject: Subject) -> Iterator[Part]:
 def _models(view: Scene) -> None:
     choices = zoo.choices()
     follow(view, choices)
-    st.subheader("What there is")
+    st.subheader(_("What there is"))
     table(view, choices)
 
     choice = choices[view.loaded.name]
-    st.subheader(f"In use: {plain_title(view.loaded)}")
+    st.subheader(_("In use: {network}", network=plain_title(view.loaded)))
     facts(view)
     shown_card.classes_known(view.shown, view.loaded)
     fit(view.loaded)
     card_file(choice, view.loaded)
     if choice.changeable:
         describing.description(choice, view.loaded)
-    st.subheader("Try it on the samples")
+    st.subheader(_("Try it on the samples"))
     trying.samples(view)
-    st.subheader("How often it is right")
+    st.subheader(_("How often it is right"))
     measured_accuracy.measure(view, choice)
 
-    st.subheader("Bring another")
+    st.subheader(_("Bring another"))
     own, authors, torchvision = st.tabs(
-        ["A file of your own", "The SimAM authors' files", "torchvision's ImageNet weights"]
+        [_("A file of your own"), _("The SimAM authors' files"), _("torchvision's ImageNet weights")]
     )
     with own:
         bringing.own_file()

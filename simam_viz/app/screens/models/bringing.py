@@ -8,6 +8,7 @@ from ....checkpoints import torchvision_weights
 from ....checkpoints.store import SUFFIXES
 from ....checkpoints.torchvision_weights import Published
 from ....checkpoints.weights_file import CheckpointError
+from ....wording import _
 from ... import state, zoo
 
 
@@ -17,7 +18,7 @@ def own_file() -> None:
     zoo.tell_refused("page")
     if (refused := zoo.refused()) and refused.error.problems:
         st.dataframe(
-            [{"tensor": name, "what is wrong": why} for name, why in refused.error.problems],
+            [{_("tensor"): name, _("what is wrong"): why} for name, why in refused.error.problems],
             hide_index=True,
             width="stretch",
             key="problems",
@@ -25,31 +26,36 @@ def own_file() -> None:
     mine = [choice for choice in zoo.choices().values() if choice.info is None]
     for choice in mine:
         st.button(
-            f"Forget {choice.title}",
+            _("Forget {network}", network=choice.title),
             icon=":material/delete:",
             on_click=zoo.drop,
             args=(choice.name,),
             key=f"drop-{choice.name}",
         )
     st.markdown(
-        "Or put it into the folder `weights` beside `app.py` (or that which the environment variable `SIMAM_VIZ_WEIGHTS` "
-        f"names), ending in {', '.join(f'`{suffix}`' for suffix in SUFFIXES)}; or open it with the app: "
-        "`streamlit run app.py -- FILE`. ResNet-18, -34, -50, -101, -152, ResNeXt-50 32x4d and MobileNetV2 are recognised by "
-        "their tensors."
+        _(
+            "Or put it into the folder `weights` beside `app.py` (or that which the environment variable `SIMAM_VIZ_WEIGHTS` "
+            "names), ending in {endings}; or open it with the app: "
+            "`streamlit run app.py -- FILE`. ResNet-18, -34, -50, -101, -152, ResNeXt-50 32x4d and MobileNetV2 are recognised by "
+            "their tensors.",
+            endings=", ".join(f"`{suffix}`" for suffix in SUFFIXES),
+        )
     )
 
 
 def authors_files() -> None:
     """How to get the files that SimAM's authors publish."""
     st.markdown(
-        "The authors' ImageNet checkpoints lie on Google Drive and Baidu, which hand out no direct address, so the last step is "
-        "yours:\n"
-        "1. Open [github.com/ZjjConan/SimAM](https://github.com/ZjjConan/SimAM) and go to *ImageNet* in its README.\n"
-        "2. Follow *Google Drive*, or *BaiduYunPan* with the extract code that stands beside it.\n"
-        "3. Download the file of the network you want; don't unpack it.\n"
-        "4. Drop it on *A file of your own*, or put it into the weights folder.\n\n"
-        "It opens as it is: λ = 0.1, ImageNet's classes and normalisation are filled in, and the names of its tensors show that "
-        "SimAM was in the network."
+        _(
+            "The authors' ImageNet checkpoints lie on Google Drive and Baidu, which hand out no direct address, so the last step is "
+            "yours:\n"
+            "1. Open [github.com/ZjjConan/SimAM](https://github.com/ZjjConan/SimAM) and go to *ImageNet* in its README.\n"
+            "2. Follow *Google Drive*, or *BaiduYunPan* with the extract code that stands beside it.\n"
+            "3. Download the file of the network you want; don't unpack it.\n"
+            "4. Drop it on *A file of your own*, or put it into the weights folder.\n\n"
+            "It opens as it is: λ = 0.1, ImageNet's classes and normalisation are filled in, and the names of its tensors show that "
+            "SimAM was in the network."
+        )
     )
     published = [
         ("SimAM-R18", "resnet18", 71.31, 89.88),
@@ -59,31 +65,40 @@ def authors_files() -> None:
         ("SimAM-RX50 (32x4d)", "resnext50_32x4d", 78.00, 93.93),
         ("SimAM-MV2", "mobilenet_v2", 72.36, 90.74),
     ]
-    columns = ("model", "architecture", "top-1 (%)", "top-5 (%)")
+    columns = (_("model"), _("architecture"), _("top-1 (%)"), _("top-5 (%)"))
     st.dataframe([dict(zip(columns, row, strict=True)) for row in published], hide_index=True)
-    st.caption("ImageNet accuracy as the authors publish it, from the README of github.com/ZjjConan/SimAM.")
+    st.caption(_("ImageNet accuracy as the authors publish it, from the README of github.com/ZjjConan/SimAM."))
 
 
 def torchvisions() -> None:
     """Torchvision's weights by name, fetched when asked for."""
     published = torchvision_weights.published()
     st.markdown(
-        "Trained on ImageNet **without SimAM**: everything SimAM shows on them is hypothetical, and marked so. They are fetched "
-        "from torchvision's server once, checked by their hash, and kept in the weights folder."
+        _(
+            "Trained on ImageNet **without SimAM**: everything SimAM shows on them is hypothetical, and marked so. They are fetched "
+            "from torchvision's server once, checked by their hash, and kept in the weights folder."
+        )
     )
     name = st.selectbox(
-        "Weights", list(published), format_func=lambda name: _published_title(published[name]), key="torchvision-name"
+        _("Weights"),
+        list(published),
+        format_func=lambda name: _published_title(published[name]),
+        key="torchvision-name",
     )
     weights = published[name]
     if weights.path().is_file():
-        st.button("Use them", icon=":material/check:", on_click=zoo.choose, args=(name,), key="torchvision-use")
-    elif st.button(f"Download {weights.megabytes:.0f} MB", icon=":material/download:", key="torchvision-download"):
+        st.button(_("Use them"), icon=":material/check:", on_click=zoo.choose, args=(name,), key="torchvision-use")
+    elif st.button(
+        _("Download {megabytes:.0f} MB", megabytes=weights.megabytes),
+        icon=":material/download:",
+        key="torchvision-download",
+    ):
         # A click runs the page anew: this run ends at its next sign of progress, and what it had written goes with it.
-        stop, bar = st.empty(), st.progress(0.0, "Connecting…")
-        stop.button("Stop here", icon=":material/stop:", key="torchvision-stop")
+        stop, bar = st.empty(), st.progress(0.0, _("Connecting…"))
+        stop.button(_("Stop here"), icon=":material/stop:", key="torchvision-stop")
 
         def say(done: int, total: int) -> None:
-            bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+            bar.progress(done / total, _("{done:.0f} of {total:.0f} MB", done=done / 1e6, total=total / 1e6))
 
         try:
             torchvision_weights.download(weights, progress=say)
@@ -98,4 +113,5 @@ def torchvisions() -> None:
 
 def _published_title(weights: Published) -> str:
     accuracy = weights.card.published_accuracy
-    return f"{weights.card.title}" + (f", top-1 {accuracy.top1:.1f} %" if accuracy else "")
+    title = str(weights.card.title)
+    return _("{network}, top-1 {top1:.1f} %", network=title, top1=accuracy.top1) if accuracy else title

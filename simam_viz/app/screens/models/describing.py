@@ -10,6 +10,7 @@ from ....checkpoints.loading import LoadedCheckpoint, default_categories
 from ....checkpoints.store import list_checkpoints
 from ....checkpoints.weights_file import CheckpointError
 from ....networks.places import usual_places
+from ....wording import _, later
 from ... import state, zoo
 from ...sidebar import EACH_ITS_OWN
 from ...zoo import Choice
@@ -17,105 +18,117 @@ from . import shown_card
 
 _SAVED = "card-saved"
 
-_ANSWERS = {"Yes": True, "No": False, "Not known": None}
-
-_FORWARD_PASSES = {"not known, assumed to be torchvision's": None, "torchvision's": "torchvision's"}
+# What is offered are English keys, shown through ``_``.
+_ANSWERS = {later("Yes"): True, later("No"): False, later("Not known"): None}
+_WITH, _WITHOUT = later("with SimAM in it"), later("without SimAM")
+_FORWARD_PASSES = {
+    later("not known, assumed to be torchvision's"): None,
+    later("torchvision's"): "torchvision's",
+}
 
 
 def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
     """Ask for what no tensor tells, with what is assumed filled in."""
     words = {
-        "attention": "where SimAM runs",
-        "trained_with_simam": "whether it was trained with SimAM",
-        "simam_at": "where SimAM stood",
-        "forward_pass": "the forward pass",
+        "attention": _("where SimAM runs"),
+        "trained_with_simam": _("whether it was trained with SimAM"),
+        "simam_at": _("where SimAM stood"),
+        "forward_pass": _("the forward pass"),
         "e_lambda": "λ",
-        "input_size": "the input size",
-        "normalisation": "the normalisation",
-        "categories": "the class names",
+        "input_size": _("the input size"),
+        "normalisation": _("the normalisation"),
+        "categories": _("the class names"),
     }
-    assumed = [words[entry] for entry in loaded.assumed]
+    assumed = ", ".join(words[entry] for entry in loaded.assumed)
     if st.session_state.pop(_SAVED, None) == loaded.name:
         st.success(
-            "The card is saved." if choice.info else "The card is kept for this session. Download it to keep it longer."
+            _("The card is saved.")
+            if choice.info
+            else _("The card is kept for this session. Download it to keep it longer.")
         )
-    with st.expander("What the file does not say", expanded=bool(assumed), icon=":material/edit_note:"):
+    with st.expander(_("What the file does not say"), expanded=bool(assumed), icon=":material/edit_note:"):
         if assumed:
-            st.markdown(f"Assumed until you say otherwise: {', '.join(assumed)}.")
+            st.markdown(_("Assumed until you say otherwise: {assumed}.", assumed=assumed))
         if "forward_pass" in loaded.assumed:
-            st.markdown(shown_card.ASSUMED_FORWARD)
+            st.markdown(_(shown_card.ASSUMED_FORWARD))
         presets, places = _class_presets(loaded), _place_presets(loaded)
         mark = loaded.identity  # the fields of another network are other fields
         with st.form(f"describe-{mark}", border=False):
             title = loaded.card.title or loaded.name
-            entries: dict[str, Any] = {"title": st.text_input("Name", title, key=f"describe-title-{mark}")}
+            entries: dict[str, Any] = {"title": st.text_input(_("Name"), title, key=f"describe-title-{mark}")}
             with st.grid(3, min_column_width=220):
                 answers = list(_ANSWERS)
                 trained = st.selectbox(
-                    "Was it trained with SimAM?",
+                    _("Was it trained with SimAM?"),
                     answers,
+                    format_func=_,
                     index=list(_ANSWERS.values()).index(loaded.trained_with_simam),
                     key=f"describe-trained-{mark}",
                 )
                 attends = st.selectbox(
-                    "Run it",
-                    ["with SimAM in it", "without SimAM"],
+                    _("Run it"),
+                    [_WITH, _WITHOUT],
+                    format_func=_,
                     index=0 if loaded.attends else 1,
                     key=f"describe-attention-{mark}",
-                    help="SimAM has no parameters, so both fit. Weights answer best as they were trained.",
+                    help=_("SimAM has no parameters, so both fit. Weights answer best as they were trained."),
                 )
                 place = st.selectbox(
-                    "SimAM stands",
+                    _("SimAM stands"),
                     list(places),
+                    format_func=_,
                     index=next(
                         (i for i, at in enumerate(places.values()) if at == loaded.card.simam_at), len(places) - 1
                     ),
                     key=f"describe-places-{mark}",
                     disabled=len(places) == 1,
-                    help="What the names of the tensors tell stands.",
+                    help=_("What the names of the tensors tell stands."),
                 )
                 passed = st.selectbox(
-                    "Its forward pass",
+                    _("Its forward pass"),
                     list(_FORWARD_PASSES),
+                    format_func=_,
                     index=int("forward_pass" not in loaded.assumed),
                     key=f"describe-forward-{mark}",
                 )
                 e_lambda = st.number_input(
-                    "λ it was trained with", 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
-                    placeholder=EACH_ITS_OWN,
-                    help="The authors train with 0.1 on ImageNet and 1e-4 on CIFAR. Empty: every block keeps its own.",
+                    _("λ it was trained with"), 1e-6, 10.0, loaded.e_lambda, format="%g", key=f"describe-lambda-{mark}",
+                    placeholder=_(EACH_ITS_OWN),
+                    help=_("The authors train with 0.1 on ImageNet and 1e-4 on CIFAR. Empty: every block keeps its own."),
                 )  # fmt: skip
                 if e_lambda is not None:
                     entries["e_lambda"] = e_lambda
                 entries["input_size"] = st.number_input(
-                    "Input size in pixels", 32, 1024, loaded.transforms.input_size, key=f"describe-size-{mark}",
-                    help="These networks take any; 224 is what ImageNet is trained with.",
+                    _("Input size in pixels"), 32, 1024, loaded.transforms.input_size, key=f"describe-size-{mark}",
+                    help=_("These networks take any; 224 is what ImageNet is trained with."),
                 )  # fmt: skip
                 mean = st.text_input(
-                    "Mean of red, green, blue", _numbers_text(loaded.transforms.mean), key=f"describe-mean-{mark}"
+                    _("Mean of red, green, blue"), _numbers_text(loaded.transforms.mean), key=f"describe-mean-{mark}"
                 )
                 std = st.text_input(
-                    "Their standard deviation", _numbers_text(loaded.transforms.std), key=f"describe-std-{mark}"
+                    _("Their standard deviation"), _numbers_text(loaded.transforms.std), key=f"describe-std-{mark}"
                 )
             typed_places = st.text_area(
-                "Layers or blocks that SimAM stands behind, one name a line",
+                _("Layers or blocks that SimAM stands behind, one name a line"),
                 "\n".join(loaded.card.simam_at or ()),
                 height=100,
                 key=f"describe-typed-places-{mark}",
-                help="Counts where “behind the layers written below” is chosen. Names of the plain network, such as layer4.0.conv2.",
+                help=_(
+                    "Counts where “behind the layers written below” is chosen. Names of the plain network, such as layer4.0.conv2."
+                ),
             )
-            naming = st.selectbox("Class names", list(presets), key=f"describe-naming-{mark}")
+            naming = st.selectbox(_("Class names"), list(presets), format_func=_, key=f"describe-naming-{mark}")
             typed = st.text_area(
-                "One name a line, in the order of the network's outputs",
+                _("One name a line, in the order of the network's outputs"),
                 "\n".join(loaded.categories),
                 height=160,
                 key=f"describe-names-{mark}",
-                help="Counts where “as written below” is chosen.",
+                help=_("Counts where “as written below” is chosen."),
             )
-            if not st.form_submit_button("Save", icon=":material/save:"):
+            if not st.form_submit_button(_("Save"), icon=":material/save:"):
                 return
         entries["trained_with_simam"] = _ANSWERS[trained]
-        entries["attention"] = "simam" if attends == "with SimAM in it" else "none"
+        entries["attention"] = "simam" if attends == _WITH else "none"
         if entries["attention"] == "simam":
             entries["simam_at"] = list(places[place] or _lines(typed_places))
         if stated := _FORWARD_PASSES[passed]:
@@ -127,7 +140,7 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
         except CheckpointError as error:
             st.error(state.plain(str(error)))
         except OSError:
-            st.error("The card cannot be written beside the file: the folder does not allow it.")
+            st.error(_("The card cannot be written beside the file: the folder does not allow it."))
         else:
             st.session_state[_SAVED] = loaded.name
             zoo.choose(loaded.name)
@@ -141,28 +154,30 @@ def _lines(text: str) -> list[str]:
 def _place_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
     """Where SimAM may stand, in words; ``None`` takes what is typed."""
     if loaded.match is not None and loaded.match.simam_at:
-        return {"where the names of the tensors show it": loaded.match.simam_at}
+        return {later("where the names of the tensors show it"): loaded.match.simam_at}
     assert loaded.card.arch is not None, "a network that is loaded has one"
     usual = usual_places(loaded.card.arch)
     return {
-        "behind the second convolution of every block (its authors)": usual["convolution"],
-        "behind the last batch norm of every block, before the sum": usual["norm"],
-        "at the end of every block, behind the sum": usual["block"],
-        "behind the layers written below": None,
+        later("behind the second convolution of every block (its authors)"): usual["convolution"],
+        later("behind the last batch norm of every block, before the sum"): usual["norm"],
+        later("at the end of every block, behind the sum"): usual["block"],
+        later("behind the layers written below"): None,
     }
 
 
 def _class_presets(loaded: LoadedCheckpoint) -> dict[str, tuple[str, ...] | None]:
     """Ways to name the classes; ``None`` takes what is typed."""
-    presets: dict[str, tuple[str, ...] | None] = {"as written below": None}
+    presets: dict[str, tuple[str, ...] | None] = {later("as written below"): None}
     count = len(loaded.categories)
     if count == 1000:
-        presets["ImageNet's 1,000"] = default_categories(1000)
+        presets[later("ImageNet's 1,000")] = default_categories(1000)
     tiny = list_checkpoints()[0].card
     if tiny.categories is not None and count == len(tiny.wnids) == len(tiny.categories):
         by_id = sorted(zip(tiny.wnids, tiny.categories, strict=True))
-        presets["Tiny ImageNet's 200, in the order of wnids.txt"] = tiny.categories
-        presets["Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)"] = tuple(name for _, name in by_id)
+        presets[later("Tiny ImageNet's 200, in the order of wnids.txt")] = tiny.categories
+        presets[later("Tiny ImageNet's 200, sorted by WordNet id (as ImageFolder does)")] = tuple(
+            name for _id, name in by_id
+        )
     return presets
 
 
@@ -174,4 +189,6 @@ def _numbers(text: str) -> list[float]:
     try:
         return [float(part) for part in text.replace(",", " ").split()]
     except ValueError:
-        raise CheckpointError("Mean and standard deviation take three numbers each, such as 0.5, 0.5, 0.5.") from None
+        raise CheckpointError(
+            _("Mean and standard deviation take three numbers each, such as 0.5, 0.5, 0.5.")
+        ) from None

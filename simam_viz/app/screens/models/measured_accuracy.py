@@ -11,7 +11,7 @@ from ....checkpoints.loading import LoadedCheckpoint
 from ....evaluation.accuracy import accuracy_entry, left_out_sentences, places
 from ....evaluation.data_sets import labelled_photos, list_data_sets
 from ....evaluation.image_sets import LabelledPhotos
-from ....explain.blocks import OWN_LAMBDAS
+from ....wording import _, counted, later
 from ... import state, zoo
 from ...scene import Scene
 from ...server import long_task
@@ -20,7 +20,7 @@ from ...zoo import Choice
 _NOTED = "accuracy-noted"
 _AT_ONCE = 8
 """Photos in one pass: more gain little on a processor, and keep whoever wants to stop waiting."""
-_WHERE = (
+_WHERE = later(
     "Put Tiny ImageNet, or any folder that holds one folder of photos for each class (called by the class's name, its WordNet id, "
     "or in the order of the classes), into the folder `data` beside `app.py`, or that which the environment variable "
     "`SIMAM_VIZ_DATA` names; it appears here by itself."
@@ -37,9 +37,10 @@ def measure(view: Scene, choice: Choice) -> None:
         _how_to()
         return
     with st.grid(3, min_column_width=220):
-        name = st.selectbox("Data set", list(data_sets), key="accuracy-data", help=_WHERE)
+        name = st.selectbox(_("Data set"), list(data_sets), key="accuracy-data", help=_(_WHERE))
     try:
-        photos = _photos(data_sets[name], loaded, loaded.identity)
+        with st.spinner(_("Looking for photos…")):
+            photos = _photos(data_sets[name], loaded, loaded.identity)
     except (ValueError, OSError) as error:
         st.error(
             state.plain(str(error).replace(str(data_sets[name]), name))
@@ -54,47 +55,80 @@ def measure(view: Scene, choice: Choice) -> None:
         subject,
         len(photos),
         lambda: places(loaded, photos, view.input_size, _AT_ONCE),
-        start=f"Measure on {len(photos):,} photos at {view.input_size} px",
-        again="Measure again",
-        unit="photos",
+        start=counted(
+            "Measure on {count} photo at {input_size} px",
+            "Measure on {count} photos at {input_size} px",
+            len(photos),
+            input_size=view.input_size,
+        ),
+        again=_("Measure again"),
+        unit=_("photos"),
     )
     read = [place for place in found if isinstance(place, int)]
     unread = [problem for problem in found if not isinstance(problem, int)]
     if read:
         measured = accuracy_entry(read, view.input_size, f"the Models page on {name}, float32")
-        own = OWN_LAMBDAS if loaded.e_lambda is None else f"λ = {loaded.e_lambda:g}, its own"
-        st.markdown(
-            f"**{measured['top1']:.2f} %** top-1 and **{measured['top5']:.2f} %** top-5 on {len(read):,} photos of "
-            f"{state.plain(name)} at {view.input_size} px, "
-            + (f"with SimAM at {own}." if loaded.attends else "without SimAM.")
-            + view.hypothetical
-        )
+        st.markdown(_in_words(loaded, measured, len(read), state.plain(name), view.input_size) + view.hypothetical)
     for sentence in left_out_sentences(unread, photos.no_photos if found else ()):
         st.warning(state.plain(sentence))
     if read and len(found) == len(photos):
         _note(choice, loaded, measured, subject)
 
 
+def _in_words(
+    loaded: LoadedCheckpoint, measured: dict[str, object], photos: int, data_set: str, input_size: int
+) -> str:
+    """What was measured, and how SimAM ran meanwhile."""
+    found = {"top1": measured["top1"], "top5": measured["top5"], "data_set": data_set, "input_size": input_size}
+    if not loaded.attends:
+        return counted(
+            "**{top1:.2f} %** top-1 and **{top5:.2f} %** top-5 on {count} photo of {data_set} at {input_size} px, without SimAM.",
+            "**{top1:.2f} %** top-1 and **{top5:.2f} %** top-5 on {count} photos of {data_set} at {input_size} px, without SimAM.",
+            photos,
+            **found,
+        )
+    if loaded.e_lambda is None:
+        return counted(
+            "**{top1:.2f} %** top-1 and **{top5:.2f} %** top-5 on {count} photo of {data_set} at {input_size} px, with SimAM at each "
+            "block's own λ.",
+            "**{top1:.2f} %** top-1 and **{top5:.2f} %** top-5 on {count} photos of {data_set} at {input_size} px, with SimAM at each "
+            "block's own λ.",
+            photos,
+            **found,
+        )
+    return counted(
+        "**{top1:.2f} %** top-1 and **{top5:.2f} %** top-5 on {count} photo of {data_set} at {input_size} px, with SimAM at "
+        "λ = {e_lambda:g}, its own.",
+        "**{top1:.2f} %** top-1 and **{top5:.2f} %** top-5 on {count} photos of {data_set} at {input_size} px, with SimAM at "
+        "λ = {e_lambda:g}, its own.",
+        photos,
+        e_lambda=loaded.e_lambda,
+        **found,
+    )
+
+
 def _note(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, object], subject: tuple[object, ...]) -> None:
     if not choice.changeable:
-        st.caption("The card of a network that comes with the app stays as it is.")
+        st.caption(_("The card of a network that comes with the app stays as it is."))
     elif st.session_state.get(_NOTED) == subject:
-        st.caption("Written into its card." if choice.info else "Written into its card, which this session keeps.")
+        st.caption(
+            _("Written into its card.") if choice.info else _("Written into its card, which this session keeps.")
+        )
     else:
         try:
             zoo.note_accuracy(choice, loaded, measured)
         except OSError:
-            st.error("The card cannot be written beside the file: the folder does not allow it.")
+            st.error(_("The card cannot be written beside the file: the folder does not allow it."))
         else:
             st.session_state[_NOTED] = subject
             st.rerun()
 
 
 def _how_to() -> None:
-    st.markdown(f"{_WHERE} On the command line:")
+    st.markdown(" ".join((_(_WHERE), _("On the command line:"))))
     st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
 
 
-@st.cache_data(scope="session", max_entries=4, ttl=60, show_spinner="Looking for photos…")
+@st.cache_data(scope="session", max_entries=4, ttl=60, show_spinner=False)
 def _photos(root: Path, _loaded: LoadedCheckpoint, identity: str) -> LabelledPhotos:
     return labelled_photos(root, _loaded)

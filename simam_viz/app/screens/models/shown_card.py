@@ -8,6 +8,7 @@ from ....checkpoints import sentences as cards
 from ....checkpoints.loading import LoadedCheckpoint
 from ....draw import charts
 from ....explain.blocks import lambda_text
+from ....wording import _, later
 from ... import state
 from ...widgets import pictures
 from ...widgets.takeaway import Shown
@@ -16,9 +17,10 @@ from ...widgets.takeaway import Shown
 def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
     """What the network was trained on, how good it is, and every class it can name."""
     card = loaded.card
-    with st.expander(f"What this network is, and the {len(loaded.categories)} classes it knows"):
-        with_lambda = f", {lambda_text(loaded.e_lambda)}" if loaded.trained_with_simam is not False else ""
-        st.markdown(f"**{state.plain(card.title or loaded.name)}**{with_lambda}")
+    classes = len(loaded.categories)
+    with st.expander(_("What this network is, and the {classes} classes it knows", classes=classes)):
+        title = f"**{state.plain(card.title or loaded.name)}**"
+        st.markdown(title if loaded.trained_with_simam is False else f"{title}, {lambda_text(loaded.e_lambda)}")
         sentences = (
             cards.accuracy_sentence(card),
             state.plain(cards.earlier_readings_sentence(card)),
@@ -30,14 +32,17 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
         for sentence in filter(None, sentences):
             st.markdown(sentence)
         if "forward_pass" in loaded.assumed:
-            st.markdown(ASSUMED_FORWARD)
+            st.markdown(_(ASSUMED_FORWARD))
         measured(shown, loaded)
         st.markdown(
-            "It can only answer with one of these: " + "; ".join(sorted(loaded.categories, key=str.lower)) + "."
+            _(
+                "It can only answer with one of these: {classes}.",
+                classes="; ".join(sorted(loaded.categories, key=str.lower)),
+            )
         )
 
 
-ASSUMED_FORWARD = (
+ASSUMED_FORWARD = later(
     "**Forward pass assumed to be torchvision's**: only names and shapes of the tensors are known, and those of some variants "
     "(ResNets with blurred downsampling, with the stride in another convolution, with other activations) are the same. If its "
     "answers are worse than they should be, that may be why."
@@ -48,34 +53,42 @@ def measured(shown: Shown, loaded: LoadedCheckpoint) -> None:
     """The tables and curves of the card, as far as it has them."""
     card = loaded.card
     if card.curves:
-        st.markdown("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss.")
+        st.markdown(_("**Learning curves**: accuracy on the held-out images after each epoch, and the training loss."))
         pictures.chart(
             shown,
             charts.learning_curves(card["curves"]),
             height=280,
-            alt="Top-1, top-5 and training loss over the epochs",
+            alt=_("Top-1, top-5 and training loss over the epochs"),
             key=f"curves-{loaded.name}",
             name=f"learning-curves-{loaded.name}",
         )
     by_size = card.accuracy_by_input_size and card.accuracy_by_input_size.how
-    on = f", on {state.plain(by_size)}" if by_size else ""
-    _table(shown, "card-sizes", f"**Accuracy by input size**{on}.", cards.size_rows(card))
+    sizes = (
+        _("**Accuracy by input size**, on {data}.", data=state.plain(by_size))
+        if by_size
+        else _("**Accuracy by input size**.")
+    )
+    _table(shown, "card-sizes", sizes, cards.size_rows(card))
     _table(
         shown,
         "card-classes",
-        "**The five best and the five worst classes**, on the validation images.",
+        _("**The five best and the five worst classes**, on the validation images."),
         cards.class_rows(card, best=5),
     )
     _table(
-        shown, "card-mistakes", "**The most frequent mistakes**, on the validation images.", cards.confused_rows(card)
+        shown,
+        "card-mistakes",
+        _("**The most frequent mistakes**, on the validation images."),
+        cards.confused_rows(card),
     )
     if facts := cards.fact_rows(card):
-        st.markdown("**How it was made**\n\n" + "\n".join(map(_fact, facts)))
+        st.markdown("\n".join((_("**How it was made**"), "", *map(_fact, facts))))
 
 
 def _fact(row: cards.Row) -> str:
     code = row["fact"] in cards.CODE and "`" not in row["value"]
-    return f"- {row['fact']}: " + (f"`{row['value']}`" if code else state.plain(row["value"]))
+    value = f"`{row['value']}`" if code else state.plain(row["value"])
+    return _("- {fact}: {value}", fact=_(row["fact"]), value=value)
 
 
 def _table(shown: Shown, name: str, title: str, rows: list[cards.Row]) -> None:

@@ -11,6 +11,7 @@ from ....explain.analysis import analyze
 from ....explain.evidence import Evidence, training_evidence
 from ....photos.images import square_view
 from ....photos.samples import Sample, list_samples
+from ....wording import _
 from ... import state
 from ...scene import Scene
 from ...server import long_task
@@ -24,7 +25,7 @@ def samples(view: Scene) -> None:
     """Run the bundled photos through the network: the top-5 of each, and what batch norm remembers of SimAM."""
     loaded = view.loaded
     subject = (loaded.identity, view.e_lambda, view.input_size)
-    st.markdown("Do weights, class names and preprocessing fit together? Then most of these photos are recognised.")
+    st.markdown(_("Do weights, class names and preprocessing fit together? Then most of these photos are recognised."))
     photos = list_samples()
 
     def work() -> Iterator[Answer | Evidence]:
@@ -33,7 +34,13 @@ def samples(view: Scene) -> None:
         yield training_evidence(loaded, [sample.image() for sample in photos])
 
     found = long_task.in_pieces(
-        "samples", subject, len(photos) + 1, work, start="Run the samples", again="Run them again", unit="steps"
+        "samples",
+        subject,
+        len(photos) + 1,
+        work,
+        start=_("Run the samples"),
+        again=_("Run them again"),
+        unit=_("steps"),
     )
     answers = [step for step in found if not isinstance(step, Evidence)]
     if answers:
@@ -43,13 +50,17 @@ def samples(view: Scene) -> None:
 def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence | None) -> None:
     known = {_plain_name(category) for category in loaded.categories}
     askable = [(sample, top) for sample, top in found if known & _names(sample)]
-    hits = sum(any(_plain_name(name) in _names(sample) for _, name, _ in top) for sample, top in askable)
+    hits = sum(any(_plain_name(name) in _names(sample) for _index, name, _share in top) for sample, top in askable)
     if askable:
         st.markdown(
-            f"**{hits} of {len(askable)}** photos of a class it knows have that class among the five most probable."
+            _(
+                "**{hits} of {photos}** photos of a class it knows have that class among the five most probable.",
+                hits=hits,
+                photos=len(askable),
+            )
         )
     else:
-        st.markdown("By their names, none of this network's classes is on these photos.")
+        st.markdown(_("By their names, none of this network's classes is on these photos."))
     if evidence is not None:
         st.markdown(evidence_sentence(loaded, evidence))
     with st.grid(4, min_column_width=180):
@@ -57,38 +68,42 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
             with st.container(border=True):
                 st.image(square_view(sample.image(), 320), alt=sample.alt, caption=sample.title, width="stretch")
                 lines = []
-                for _, name, probability in top:
+                for _index, name, probability in top:
                     text = f"{state.plain(short_name(name))} {pictures.percent(probability)}"
                     lines.append(f"1. **{text}**" if _plain_name(name) in _names(sample) else f"1. {text}")
                 st.markdown("\n".join(lines))
-    st.caption("The five most probable classes of each photo; the photo's own class is bold.")
+    st.caption(_("The five most probable classes of each photo; the photo's own class is bold."))
 
 
 def evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
     """What batch norm remembers of SimAM, in words."""
     if evidence.untrained:
-        return (
+        return _(
             "**These weights were never trained**: every batch norm is as it was made, with a mean of 0 and a variance of 1. So "
             "nothing can be said of SimAM, and the answers above are chance."
         )
     if evidence.elsewhere:
-        return "Where SimAM stands here, batch norm does not tell whether the weights were trained with it."
-    verdict = {
-        True: "That fits weights trained **with SimAM there** better",
-        False: "That fits weights trained **without SimAM** there better",
-        None: "This does not tell whether they were trained with SimAM there",
-    }[evidence.verdict]
-    contradiction = (
-        " That is not what the card says."
-        if None not in (evidence.verdict, loaded.trained_with_simam) and evidence.verdict != loaded.trained_with_simam
-        else ""
+        return _("Where SimAM stands here, batch norm does not tell whether the weights were trained with it.")
+    sentences = [
+        _(
+            "Each batch norm remembers the variance of what reached it in training. On these photos, behind the second convolution it "
+            "differs from that {with_simam:.2f}-fold with SimAM in between and {without:.2f}-fold without, beyond what the batch norm "
+            "before it tells of the photos themselves.",
+            with_simam=2**evidence.with_simam,
+            without=2**evidence.without,
+        ),
+        {
+            True: _("That fits weights trained **with SimAM there** better."),
+            False: _("That fits weights trained **without SimAM** there better."),
+            None: _("This does not tell whether they were trained with SimAM there."),
+        }[evidence.verdict],
+    ]
+    if None not in (evidence.verdict, loaded.trained_with_simam) and evidence.verdict != loaded.trained_with_simam:
+        sentences.append(_("That is not what the card says."))
+    sentences.append(
+        _("SimAM elsewhere, behind the second batch norm or at the block's end, leaves no trace that this could see.")
     )
-    return (
-        "Each batch norm remembers the variance of what reached it in training. On these photos, behind the second convolution it "
-        f"differs from that {2**evidence.with_simam:.2f}-fold with SimAM in between and {2**evidence.without:.2f}-fold without, beyond "
-        f"what the batch norm before it tells of the photos themselves. {verdict}.{contradiction} SimAM elsewhere, behind the second "
-        "batch norm or at the block's end, leaves no trace that this could see."
-    )
+    return " ".join(sentences)
 
 
 def _names(sample: Sample) -> set[str]:
