@@ -182,7 +182,11 @@ def _again_and_again(server: Runtime) -> None:
 def _close(server: Runtime, session_id: str, visitor: _Visitor) -> None:
     """Close a session for good and empty it: the server's loop may hold on to the one that it served last."""
     server.clear_user_info_for_session(session_id)  # it can no longer be resumed, and is closed by the server's loop
+    if server.is_active_session(session_id):
+        return
+    # A session that lapsed while this thread was kept waiting, Streamlit never closes; its files would stay.
+    server.uploaded_file_mgr.remove_session_files(session_id)
     session = visitor.session() if visitor.session is not None else None
-    if session is not None and not server.is_active_session(session_id):
+    if session is not None:
         session.session_state.clear()
         session.flush_browser_queue()
