@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -21,7 +21,7 @@ from ..checkpoints.store import CheckpointInfo, list_checkpoints, read_card, wri
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
 from ..evaluation import accuracy
 from ..paths import ROOT
-from ..wording import _
+from ..wording import _, later
 from . import state
 from .server import freeing, long_task
 
@@ -327,11 +327,11 @@ def forget_error() -> None:
     st.session_state.pop(_ERROR, None)
 
 
-def lambda_word(loaded: LoadedCheckpoint) -> Literal["trained", "assumed", "default"]:
-    """What the network's own λ is: only one that was trained with SimAM, and of which somebody says it, has a trained one."""
+def lambda_word(loaded: LoadedCheckpoint) -> str:
+    """What the network's own λ is, for :func:`_`: trained only where it was trained with SimAM and somebody says at which λ."""
     if loaded.trained_with_simam is not False and "e_lambda" in loaded.assumed:
-        return "assumed"
-    return "trained" if loaded.trained_with_simam else "default"
+        return later("assumed")
+    return later("trained") if loaded.trained_with_simam else later("default")
 
 
 def mark(loaded: LoadedCheckpoint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from gettext import NullTranslations
+from itertools import pairwise
 
 
 class Bracketed(NullTranslations):
@@ -24,4 +25,4 @@ def outside(text: str) -> str:
     while (without := re.sub(r"⟦[^⟦⟧]*⟧", "", text)) != text:
         text = without
     text = re.sub(r":material/\w+:|[一-鿿][^\n]*|\n[^\n]*[一-鿿][^\n]*", "", text)
-    return text.strip("#* \n") if re.search(r"[^\W\d_]{2}", text) else ""
+    return text.strip("#* \n") if any(a.isalpha() and b.isalpha() for a, b in pairwise(text)) else ""

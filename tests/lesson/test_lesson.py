@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,8 @@ from simam_viz.lesson.faq import FAQ
 from simam_viz.lesson.presets import PRESETS, preset_channel
 from simam_viz.lesson.written_steps import written_steps
 from simam_viz.modules import formulas
+from simam_viz.wording import speak
+from tests.helpers.made_up_language import BRACKETED, outside
 
 LAMBDAS = (1e-6, 0.1, 10.0)
 
@@ -218,3 +223,39 @@ def test_contours_are_lines_of_equal_energy_with_the_three_points() -> None:
     assert [point["data"] for point in points] == [[[line.w, line.b]] for line in expected]
     for axis, place in ((contours["xAxis"], 0), (contours["yAxis"], 1)):
         assert all(axis["min"] < point["data"][0][place] < axis["max"] for point in points)
+
+
+def names(spec: Any) -> Iterator[str]:
+    """What stands on a chart: the names of its axes, series and cells."""
+    for key, value in spec.items() if isinstance(spec, dict) else enumerate(spec):
+        if isinstance(value, (dict, list)):
+            yield from names(value)
+        elif key == "name":
+            yield value
+
+
+def test_steps_verdicts_and_charts_are_said_in_the_language_of_the_page() -> None:
+    d = derivation("blobs")
+    scale = render.scale_for("energy", d.energies)
+
+    def said() -> list[str]:
+        speak(BRACKETED)
+        specs = [
+            charts.number_line(d),
+            charts.energy_contours(d),
+            charts.importance_curves((0.0, 0.1), d.z, d.lambda_share),
+            charts.clickable_map(d.channel, scale, (0, 0), {"energy": d.energies}),
+            charts.histogram({"⟦a⟧": d.energies, "⟦b⟧": d.weights}, "⟦energy⟧", 0.0, 2.0),
+            charts.variances(d.channel.var()[None], torch.tensor([False]), {"λ": 0.1}, -6, 1),
+        ]
+        verdicts = [
+            exercises.check_lowest_energy(d),
+            exercises.check_halving_lambda(d, 1.0),
+            exercises.check_floor(0.0),
+            exercises.check_new_favourite(d, "blobs"),
+        ]
+        steps = [text for step in written_steps(d) for text in (step.title, step.words)]
+        return [*names(specs), *(verdict.words for verdict in verdicts), *steps, render.seen_in_words(3, 4, 64)]
+
+    texts = contextvars.copy_context().run(said)
+    assert len(texts) > 100 and not [text for text in texts if outside(text)]
