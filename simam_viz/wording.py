@@ -21,6 +21,8 @@ def speak(language: NullTranslations) -> None:
 
 def _(sentence: str, /, **places: object) -> str:
     """A sentence in the language of whoever reads it, with its ``{places}`` filled."""
+    if not sentence:
+        return ""  # gettext gives the catalogue's head for it
     said = _LANGUAGE.get().gettext(sentence)
     return said.format(**places) if places else said
 
