@@ -13,6 +13,7 @@ from PIL import Image
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.photos.samples import list_samples
+from tests.helpers.alone import in_company
 from tests.helpers.project import ROOT
 from tests.helpers.server import running
 
@@ -24,6 +25,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What a developer keeps in their own weights and data folders is none of the tests' business.
 os.environ["SIMAM_VIZ_WEIGHTS"] = str(ROOT / "tests" / "no-weights")
 os.environ["SIMAM_VIZ_DATA"] = str(ROOT / "tests" / "no-data")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Tests marked ``alone`` have the machine to themselves."""
+    with in_company(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="module")

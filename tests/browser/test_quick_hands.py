@@ -13,6 +13,8 @@ from simam_viz.app.pages import PAGES
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App
 
+pytestmark = pytest.mark.alone  # how fast a person moves means something only where the machine is theirs
+
 TITLES = {
     path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _) in PAGES.items()
 }
