@@ -32,6 +32,10 @@ class Server:
         self.sessions = {"a": Session(), "b": Session()}
         self.connected = {"a", "b"}
         self.closed: list[str] = []
+        self.files = {"a": ["private.jpg"], "b": ["private.jpg"]}
+        self.uploaded_file_mgr = SimpleNamespace(
+            remove_session_files=lambda session_id: self.files.pop(session_id, None)
+        )
 
     def get_app_session(self, session_id: str) -> Session | None:
         return self.sessions.get(session_id)
@@ -80,7 +84,7 @@ def test_who_left_is_let_go_and_who_is_here_or_comes_back_is_not(visitors: Visit
     clock.now += 121
     assert visitors.let_go(server, 120) == 1 and not photos["a"].here and photos["b"].here
     assert server.closed == ["a"] and server.sessions["a"].session_state == {} and server.sessions["a"].flushed
-    assert server.sessions["b"].session_state and len(visitors) == 1
+    assert server.sessions["b"].session_state and len(visitors) == 1 and list(server.files) == ["b"]
     with pytest.raises(RuntimeError, match="over"):
         photos["a"]()
 
