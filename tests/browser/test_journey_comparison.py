@@ -68,10 +68,10 @@ def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> N
 
     show(app, "Figure")
     app.page.get_by_role("button", name="Make the figure", exact=True).click()
-    expect(app.page.get_by_role("button", name="Download as PNG")).to_be_visible(timeout=90_000)
+    expect(app.page.get_by_role("button", name="Download as PNG", exact=True)).to_be_visible(timeout=90_000)
     app.idle()
     with app.page.expect_download() as download:
-        app.page.get_by_role("button", name="Download as PNG").click()
+        app.page.get_by_role("button", name="Download as PNG", exact=True).click()
     with open(download.value.path(), "rb") as file:
         picture = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
     assert alike(app.pixels("figure"), picture)
