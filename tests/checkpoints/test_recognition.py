@@ -27,7 +27,7 @@ from simam_viz.checkpoints.store import write_card
 from simam_viz.networks.geometry import receptive_field
 from simam_viz.networks.places import plain_state_dict, simam_lambdas, usual_places
 from tests.helpers.authors_networks import saved
-from tests.helpers.marked_language import marked_language
+from tests.helpers.made_up_language import bracketed
 from tests.helpers.small_networks import network, other, weights
 
 X = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -128,18 +128,16 @@ def test_plain_weights_are_taken_before_averaged_ones_and_it_is_said() -> None:
 def test_a_network_that_is_loaded_once_is_told_in_the_language_of_whoever_reads() -> None:
     content = prefixed("module.") | {"n_averaged": torch.tensor(3)}
     loaded = load_checkpoint(saved({n: t for n, t in content.items() if not n.endswith("num_batches_tracked")}))
-    with marked_language():
-        assert loaded.match.translations == ("「“module.” taken off every name: PyTorch's DataParallel put it there」",)
-        assert loaded.match.unused["n_averaged"] == "「how many weights were averaged (torch.optim.swa_utils)」"
-        assert set(loaded.match.filled.values()) == {"「0: not needed after training」"}
-        assert "「where SimAM stands is assumed」" in loaded.remarks
+    with bracketed():
+        assert loaded.match.translations == ("⟦“module.” taken off every name: PyTorch's DataParallel put it there⟧",)
+        assert loaded.match.unused["n_averaged"] == "⟦how many weights were averaged (torch.optim.swa_utils)⟧"
+        assert set(loaded.match.filled.values()) == {"⟦0: not needed after training⟧"}
+        assert "⟦where SimAM stands is assumed⟧" in loaded.remarks
         with pytest.raises(CheckpointError) as caught:
             load_checkpoint(saved({n: t for n, t in weights().items() if n != "conv1.weight"}))
         told_in_marks = load_checkpoint(saved(content))
-    assert (
-        str(caught.value) == "「These weights do not fit resnet18, which comes closest: 「conv1.weight is missing」.」"
-    )
-    assert dict(caught.value.problems) == {"conv1.weight": "「is missing」"}
+    assert str(caught.value) == "⟦These weights do not fit resnet18, which comes closest: ⟦conv1.weight is missing⟧.⟧"
+    assert dict(caught.value.problems) == {"conv1.weight": "⟦is missing⟧"}
     assert told_in_marks.match == load_checkpoint(saved(content)).match and told_in_marks.card == loaded.card
     assert loaded.match.unused["n_averaged"] == "how many weights were averaged (torch.optim.swa_utils)"
 

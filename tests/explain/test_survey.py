@@ -15,7 +15,7 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import figures
 from simam_viz.explain import survey, variants
 from tests.helpers.findings import through
-from tests.helpers.marked_language import marked_language
+from tests.helpers.made_up_language import bracketed
 
 
 def test_a_class_is_not_contrasted_with_itself(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -95,7 +95,7 @@ def test_one_network_versus_another() -> None:
 
 
 def test_what_is_compared_stays_english_in_every_language(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
-    with marked_language():
+    with bracketed():
         subject = survey.Subject("espresso", photo, 8)
         found = list(
             survey.findings({"one": (loaded, 0.1)}, [subject], "layer4.0", ["Grad-CAM"], 64, against=8, steps=2)
@@ -105,8 +105,8 @@ def test_what_is_compared_stays_english_in_every_language(loaded: LoadedCheckpoi
         one = through("on", [0.3], [0.5], near) + through("twin", [0.1], [0.5], near)
         told = survey.lead_sentences(survey.versus(one, "on", "twin", "Grad-CAM"), "a", "b")
     assert {f.trouble for f in found} == {survey.SAME_CLASS}
-    assert compared == {"on": "「Attention on」", "uniform": "「Uniform over positions」", "off": "「Switched off」"}
-    assert told[0] == "「Better than a random map by, a minus b: +0.400; 「on this photo a does better」.」"
+    assert compared == {"on": "⟦Attention on⟧", "uniform": "⟦Uniform over positions⟧", "off": "⟦Switched off⟧"}
+    assert told[0] == "⟦Better than a random map by, a minus b: +0.400; ⟦on this photo a does better⟧.⟧"
 
 
 def leading(ahead: float, photos: int, random: np.random.Generator) -> tuple[survey.Versus, list[np.ndarray]]:

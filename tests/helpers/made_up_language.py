@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from gettext import NullTranslations
 from itertools import pairwise
+
+from simam_viz.wording import speak
 
 
 class Bracketed(NullTranslations):
     """Says every sentence in ⟦brackets⟧, with its places as they are."""
 
     def gettext(self, message: str) -> str:
-        return f"⟦{message}⟧"
+        return message if message.startswith("⟦") else f"⟦{message}⟧"  # once, however often it is said
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+        return self.gettext(msgid1 if n == 1 else msgid2)
 
 
 BRACKETED = Bracketed()
+
+
+@contextmanager
+def bracketed() -> Iterator[None]:
+    """This thread speaks it for as long as the block lasts."""
+    speak(BRACKETED)
+    try:
+        yield
+    finally:
+        speak(NullTranslations())
 
 
 def outside(text: str) -> str:

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextvars import ContextVar
-from gettext import NullTranslations
 
 import pytest
 import streamlit as st
 
 from simam_viz import wording
 from simam_viz.app.screens import SCREENS
+from tests.helpers.made_up_language import BRACKETED
 from tests.helpers.pages import finished, open_page
-
-
-class Marked(NullTranslations):
-    """English between marks."""
-
-    def gettext(self, message: str) -> str:
-        return message if message.startswith("«") else f"«{message}»"
-
-    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return self.gettext(msgid1 if n == 1 else msgid2)
-
-
-_MARKED = Marked()
 
 
 @pytest.fixture(autouse=True)
 def marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # As the default: every run of a page is a thread of its own.
-    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=_MARKED))
+    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -43,13 +30,13 @@ def test_every_heading_is_said(page: str) -> None:
     numbers = [metric.label for metric in app.metric if not metric.label.startswith(("μ", "σ", "z ="))]
     starts = [button.label for button in app.button if button.key.endswith("-start")]
     assert headings + numbers + starts
-    assert [text for text in headings + numbers + starts if "«" not in text] == []
+    assert [text for text in headings + numbers + starts if "⟦" not in text] == []
 
 
 def test_what_was_measured_is_found_again_whatever_it_is_called() -> None:
     app = open_page("pages/gradcam_comparison.py", size="96", block="layer3.0", look="faithful")
     table = finished(app, "faithful-photo").dataframe[0].value
-    assert list(table["«map»"])[1:3] == ["«Random map»", "«Centre blob»"]
-    assert table["«insertion»"].notna().any()
+    assert list(table["⟦map⟧"])[1:3] == ["⟦Random map⟧", "⟦Centre blob⟧"]
+    assert table["⟦insertion⟧"].notna().any()
     told = next(element.value for element in app.markdown if "random map is the" in element.value)
     assert "not measured" not in told.split("\n")[1]
