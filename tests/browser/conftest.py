@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.helpers.browser import App, visiting
 
@@ -32,6 +32,8 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("SIMAM_VIZ_REQUIRE_BROWSER"):
             pytest.fail(message)
         pytest.skip(message)
+    # What is expected comes at once on a quiet machine; on a busy one the browser itself may take many seconds to draw it.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         instance = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield instance

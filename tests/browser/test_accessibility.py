@@ -166,7 +166,7 @@ def test_on_a_phone_the_sidebar_gets_out_of_the_way(browser: Browser, server: st
     for title in ("Energy histograms", "Overview"):
         unfolded(page, sidebar.get_by_role("link", name=title, exact=True)).click()
         settled(page, title)
-        expect(sidebar.get_by_role("link", name=title, exact=True)).not_to_be_in_viewport(timeout=10_000)
+        expect(sidebar.get_by_role("link", name=title, exact=True)).not_to_be_in_viewport()
     # But a control in it leaves it open.
     unfolded(page, sidebar.get_by_role("link", name="Overview", exact=True))
     sidebar.get_by_role("slider").press("End")
