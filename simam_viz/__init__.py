@@ -1,9 +1,11 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
 from . import version
-from .checkpoints.loading import LoadedCheckpoint, load_checkpoint, wrap
+from .checkpoints.loaded import LoadedCheckpoint
+from .checkpoints.loading import load_checkpoint
 from .checkpoints.store import list_checkpoints
 from .checkpoints.weights_file import CheckpointError
+from .checkpoints.wrapping import wrap
 from .explain.ablation import ablate_blocks
 from .explain.analysis import analyze, analyze_lambdas, analyze_together
 from .explain.blocks import Analysis, Block

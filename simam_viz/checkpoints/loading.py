@@ -1,35 +1,33 @@
-"""Weights ready to analyse: from a name, a file or a network of one's own, each with a card that says what is known."""
+"""Weights ready to analyse, from a name or a file, with a card that says what is known."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from PIL import Image
-from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights
+from torch import Tensor
 
-from ..modules.simam import SimAM
 from ..networks.answers import both_names
 from ..networks.architectures import create_model
-from ..networks.lambdas import own_e_lambda
-from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict, simam_lambdas
-from ..photos.images import ImageSource, check_input_size, open_image, square_view
+from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
+from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
 from ..wording import _, later
 from . import torchvision_weights
 from .building import described_network
 from .card import Card
+from .loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint, default_categories
 from .recognition import Match, recognise
 from .store import CheckpointInfo, list_checkpoints, read_card
 from .torchvision_weights import Progress
 from .weights_file import MAX_BYTES, CheckpointError, check_size, read_tables
 
 __all__ = [
+    "DEFAULT_E_LAMBDA",
     "CheckpointError",
     "CheckpointInfo",
     "LoadedCheckpoint",
@@ -41,97 +39,7 @@ __all__ = [
     "short_name",
     "twin_of",
     "with_card",
-    "wrap",
 ]
-
-DEFAULT_E_LAMBDA = 0.1
-"""What the authors train with on ImageNet: assumed where nothing says a network's λ."""
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Transforms:
-    """Image → network input: centre square, resized to ``input_size``, normalised by ``mean`` and ``std``."""
-
-    input_size: int = 224
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-
-    def view(self, image: ImageSource, input_size: int | None = None) -> Image.Image:
-        """The crop the network sees, at the size of its input, of whatever :func:`simam_viz.open_image` takes."""
-        return square_view(open_image(image), self.input_size if input_size is None else input_size)
-
-    def tensor(self, view: Image.Image) -> Tensor:
-        """A view as normalised input (3, S, S), float32."""
-        pixels = torch.frombuffer(bytearray(view.tobytes()), dtype=torch.uint8)
-        pixels = pixels.view(view.height, view.width, 3).permute(2, 0, 1).float() / 255
-        mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
-        return (pixels - mean) / std
-
-    def __call__(self, image: ImageSource) -> Tensor:
-        """An image as normalised input (3, S, S), float32."""
-        return self.tensor(self.view(image))
-
-
-@dataclass(frozen=True)
-class LoadedCheckpoint:
-    """A network ready to analyse, with everything known about it."""
-
-    name: str
-    model: nn.Module
-    transforms: Transforms
-    categories: tuple[str, ...]
-    """Names of its classes; two for a network of one output, its yes and its no."""
-    e_lambda: float | None
-    """The λ of its SimAM modules, or what they would have; ``None`` where they keep different ones."""
-    card: Card = field(default_factory=Card)
-    """What its card says, completed by what the tensors showed and, for the rest, by defaults."""
-    assumed: tuple[str, ...] = ()
-    """Entries of ``card`` that neither a card nor the tensors stated: defaults, to be confirmed."""
-    match: Match | None = None
-    """How the file's tensors fitted; ``None`` for a network that comes from no file."""
-    size: int | None = None
-    """Bytes of the file."""
-    sha256: str = ""
-    """Of the file, in hexadecimal."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", both_names(self.categories))
-
-    @property
-    def identity(self) -> str:
-        """Differs wherever the weights or the card do: what a cache of results goes by."""
-        card = hashlib.sha256(self.card.text.encode()).hexdigest()
-        return f"{self.name}-{self.sha256[:16]}-{card[:16]}"
-
-    @property
-    def trained_with_simam(self) -> bool | None:
-        """Whether the weights were trained with SimAM in place; ``None`` where nothing says."""
-        said: bool | None = self.card.get("trained_with_simam")
-        return said
-
-    @property
-    def attends(self) -> bool:
-        """Whether SimAM runs in the network."""
-        return any(isinstance(module, SimAM) for module in self.model.modules())
-
-    @property
-    def known_places(self) -> dict[str, Any]:
-        """Where SimAM stands, as an entry for a card that is about to be written; empty where that is assumed."""
-        places = self.card.simam_at
-        return {} if places is None or "simam_at" in self.assumed or not self.attends else {"simam_at": list(places)}
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What keeps its attention from being taken for certain, in words; empty where everything is known."""
-        told = {False: [_("weights that never saw SimAM")], None: [_("training with SimAM not known")]}.get(
-            self.trained_with_simam, []
-        )
-        assumed = {}
-        if self.attends and self.trained_with_simam is not False:
-            assumed = {"simam_at": _("where SimAM stands is assumed"), "e_lambda": _("the value of λ is assumed")}
-        return *told, *(words for entry, words in assumed.items() if entry in self.assumed)
 
 
 def load_checkpoint(
@@ -207,58 +115,6 @@ def with_card(loaded: LoadedCheckpoint, card: Mapping[str, Any] | Card) -> Loade
         del stated["e_lambda"]  # it is by places that hold no more
     described = _assembled(loaded.name, plain_state_dict(loaded.model), facts, Card.of(stated | dict(card)))
     return replace(described, match=loaded.match, size=loaded.size, sha256=loaded.sha256)
-
-
-def wrap(
-    model: nn.Module,
-    categories: Sequence[str] | None = None,
-    input_size: int = 224,
-    *,
-    mean: tuple[float, float, float] = IMAGENET_MEAN,
-    std: tuple[float, float, float] = IMAGENET_STD,
-    trained_with_simam: bool | None = None,
-    name: str = "network",
-) -> LoadedCheckpoint:
-    """Any network as something that :func:`simam_viz.analyze` takes; its weights are shared, not copied.
-
-    Args:
-        model: images (N, 3, S, S) → logits (N, K), such as :func:`simam_viz.insert_simam` returns.
-        categories: names of its K classes; ``None`` counts the outputs of its last dense layer and calls 1000 of them by
-            ImageNet's names. One output answers yes or no: one name is that of its yes (``["defect"]`` stands for “defect” and
-            “not defect”), two names are its yes and its no, and ``None`` calls them “yes” and “no”.
-        input_size: S where nothing else is asked for.
-        mean, std: normalisation of its input, by channel.
-        trained_with_simam: whether the weights were trained with SimAM in place; ``None``: not known.
-        name: what to call it.
-
-    Raises:
-        ValueError: no categories are given and the network has no dense layer to count them by, or the input size is below
-            32 or above 4,096 pixels.
-    """
-    check_input_size(input_size)
-    if categories is None:
-        dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
-        if not dense:
-            raise ValueError(_("The number of classes is not known: name them with categories=…."))
-        categories = default_categories(dense[-1].out_features)
-    attends = any(isinstance(module, SimAM) for module in model.modules())
-    return LoadedCheckpoint(
-        name,
-        model,
-        Transforms(input_size, mean, std),
-        tuple(categories),
-        own_e_lambda(model) if attends else DEFAULT_E_LAMBDA,
-        Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(model))}),
-    )
-
-
-def default_categories(num_classes: int) -> tuple[str, ...]:
-    """Names for classes that no card names: ImageNet's for 1000 of them, yes and no for one output, else numbers."""
-    if num_classes == 1:
-        return ("yes", "no")
-    if num_classes == 1000:
-        return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
-    return tuple(f"class {index}" for index in range(num_classes))
 
 
 def twin_of(loaded: LoadedCheckpoint) -> str | None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..checkpoints.store import read_card, write_card
-from ..networks.answers import scores
+from ..networks.answers import CLASSES, Output
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..wording import _
@@ -33,7 +33,7 @@ class Answers:
     @property
     def places(self) -> list[int]:
         """The place of each image's true class: 0 is top-1, below 5 top-5, and 5 stands for the rest."""
-        classes = scores(self.logits)
+        classes = CLASSES.explained(self.logits)
         hits = classes.topk(min(_PLACES, classes.shape[1]), dim=1).indices == self.labels[:, None]
         return torch.where(hits.any(dim=1), hits.int().argmax(dim=1), _PLACES).tolist()
 
@@ -53,14 +53,16 @@ def evaluate(
         at_once: images in a batch.
 
     Raises:
-        ValueError: the input size is below 32 or above 4,096 pixels.
+        ValueError: the input size is below 32 or above 4,096 pixels, or the network does not answer with one class an image.
     """
+    if loaded.output.kind != "classes":
+        raise ValueError(_("Accuracy is counted where a network answers with one class an image; this one does not."))
     for batch in network_inputs(loaded, images, input_size, at_once):
         if isinstance(batch, ImageError):
             yield batch
         else:
             inputs, labels = batch
-            yield Answers(predict(loaded.model, [inputs]), labels)
+            yield Answers(predict(loaded.model, [inputs], loaded.output), labels)
 
 
 def places(
@@ -93,14 +95,15 @@ def network_inputs(
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, inputs: Iterable[Tensor]) -> Tensor:
+def predict(model: nn.Module, inputs: Iterable[Tensor], output: Output = CLASSES) -> Tensor:
     """Logits (N, K) in float32 on the CPU.
 
     Args:
         model: in evaluation mode.
         inputs: batches (n, 3, S, S), on the model's device.
+        output: how its answers are read.
     """
-    return torch.cat([model(batch).float().cpu() for batch in inputs])
+    return torch.cat([output.logits(model(batch)).float().cpu() for batch in inputs])
 
 
 def top_k_accuracy(places: Sequence[int], k: int) -> float:

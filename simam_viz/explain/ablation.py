@@ -9,18 +9,19 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.loading import LoadedCheckpoint
-from ..modules.simam import FixedMeanSimAM, SimAM, UniformSimAM
-from ..networks import answers
+from ..checkpoints.loaded import LoadedCheckpoint
+from ..modules.simam import FixedMeanSimAM, UniformSimAM
+from ..modules.weighing import Removed, Weighing
+from ..networks.answers import Question
 from ..networks.architectures import residual_blocks
-from ..networks.lambdas import set_e_lambda
+from ..networks.lambdas import Times, set_e_lambda
 from ..networks.places import attending_modules
 from ..networks.shared import own_buffers, replace_modules, shared_copy
-from ..photos.images import ImageSource, check_input_size
 from ..wording import _
 from .blocks import IMPOSSIBLE
+from .inputs import Given, prepared
 from .recording import distinct_uses
-from .variants import with_attention
+from .variants import uniform, with_attention
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ class Ablation:
 
 def ablate_blocks(
     loaded: LoadedCheckpoint,
-    image: ImageSource,
-    e_lambda: float | None = None,
+    image: Given,
+    e_lambda: float | Times | None = None,
     target: int | None = None,
     input_size: int | None = None,
     *,
     fixed_mean: bool = False,
+    question: Question | None = None,
 ) -> Ablation:
     """The probability of the target with attention uniform, or off, in one block at a time; all other blocks as they are.
 
@@ -60,32 +62,33 @@ def ablate_blocks(
     :func:`simam_viz.compare` takes them.
 
     Raises:
-        ValueError: the network has no SimAM, or as :func:`simam_viz.analyze`.
+        ValueError: the network has no attention or answers with no probabilities, or as :func:`simam_viz.analyze`.
     """
-    if input_size is not None:
-        check_input_size(input_size)
+    if not loaded.output.has_probabilities:
+        raise ValueError(_("This network answers with no probabilities, which taking attention out could change."))
     model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
     own_buffers(model)
     set_e_lambda(model, e_lambda)
+    attending = {m: name for m, name in attending_modules(model).items() if _works(m)}
     blocks = {
         name: block
         for name, block in residual_blocks(model).items()
-        if any(isinstance(module, SimAM) for module in block.modules())
+        if any(module in attending for module in block.modules())
     }
     within = {module for block in blocks.values() for module in block.modules()}
-    alone = {m: name for m, name in attending_modules(model).items() if isinstance(m, SimAM) and m not in within}
-    if not blocks and not alone:
-        raise ValueError(_("This network has no SimAM that could be taken out of a block."))
+    alone = {m: name for m, name in attending.items() if m not in within}
+    if not attending:
+        raise ValueError(_("This network has no attention that could be taken out of a block."))
     entered: list[str] = []
     for name, block in blocks.items():
         block.register_forward_pre_hook(partial(_with_two_copies, name, entered))
-    replace_modules(model, SimAM, _Ablated)
+    replace_modules(model, Weighing, lambda module: _Ablated(module) if module in attending else module)
     for module in list(model.modules()):  # behind a block, or outside of any
         if isinstance(module, _Ablated) and module.on in alone:
             module.register_forward_pre_hook(partial(_with_two_copies, alone[module.on], entered))
-    view = loaded.transforms.view(image, input_size)
+    output, given = loaded.output, prepared(loaded.transforms, image, input_size)
     with torch.no_grad():
-        probabilities = answers.probabilities(model(loaded.transforms.tensor(view)[None]))
+        probabilities = output.probabilities(output.logits(model(given.tensor), question)).cpu()
     names = distinct_uses(entered)
     classes = probabilities.shape[1]
     target = int(probabilities[0].argmax()) if target is None else operator.index(target)
@@ -104,14 +107,22 @@ def _with_two_copies(name: str, entered: list[str], block: nn.Module, inputs: tu
     return torch.cat([x, x[:1], x[:1]])
 
 
-class _Ablated(nn.Module):
-    """SimAM for all of a batch but its last two entries: uniform for one, nothing for the other."""
+def _works(module: nn.Module) -> bool:
+    return isinstance(module, Weighing) and not isinstance(module, Removed)
 
-    def __init__(self, simam: SimAM) -> None:
+
+class _Ablated(nn.Module):
+    """Attention for all of a batch but its last two entries: uniform for one, nothing for the other."""
+
+    def __init__(self, attention: Weighing) -> None:
         super().__init__()
-        self.on = simam
+        self.on = attention
         # At a fixed mean, uniform weights are those means.
-        self.uniform = UniformSimAM(simam.scale_e_lambda if isinstance(simam, FixedMeanSimAM) else simam.e_lambda)
+        self.uniform = (
+            UniformSimAM(attention.scale_e_lambda, attention.correction)
+            if isinstance(attention, FixedMeanSimAM)
+            else uniform(attention)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.on(x[:-2]), self.uniform(x[-2:-1]), x[-1:]])

@@ -1,33 +1,44 @@
-"""One image through one network: the 3-D attention of every block and its heat maps, in one pass each way."""
+"""One image through one network: the attention of every block and its heat maps, in one pass each way."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.loading import LoadedCheckpoint
-from ..modules import formulas
-from ..modules.simam import EachSimAM, SimAM
-from ..networks import answers
+from ..checkpoints.loaded import LoadedCheckpoint
+from ..modules.weighing import Each, Removed, Weighing
+from ..networks.answers import Question
 from ..networks.architectures import SIMAM_BLOCKS, is_ours
-from ..networks.lambdas import common_e_lambda, set_e_lambda
+from ..networks.lambdas import Times, check_asked, common_e_lambda, set_e_lambda
+from ..networks.places import weighing_modules
 from ..networks.shared import own_buffers, shared_copy, weights_memory
-from ..photos.images import ImageSource, check_input_size
 from ..wording import _
-from .blocks import Analysis, Block
-from .recording import Recording, Use, distinct_uses
+from .blocks import Analysis, Block, Box
+from .inputs import Given, Input, prepared
+from .recording import Recording, Run, Use, distinct_uses
+
+Region = Tensor | tuple[int, int]
+"""A mask (H, W) over the view, true where it counts, or the row and column of one of its pixels."""
+Place = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of the view."""
 
 
 def analyze(
     loaded: LoadedCheckpoint,
-    image: ImageSource,
-    e_lambda: float | None = None,
+    image: Given,
+    e_lambda: float | Times | None = None,
     target: int | None = None,
     input_size: int | None = None,
     against: int | None = None,
+    *,
+    region: Region | None = None,
+    box: int | Place | None = None,
+    reference: Given | None = None,
 ) -> Analysis:
     """Run ``image`` through ``loaded.model`` once forward and once backward, and keep what every block did.
 
@@ -35,47 +46,70 @@ def analyze(
     so several threads may analyse with one model at once.
 
     Args:
-        loaded: from :func:`simam_viz.load_checkpoint`.
-        image: an image of any size, of which the network sees the centre square: whatever :func:`simam_viz.open_image`
-            takes (a path, a file's bytes, a PIL image of any mode, an array), read by it.
-        e_lambda: λ of every SimAM module; ``None`` leaves each its own.
+        loaded: from :func:`simam_viz.load_checkpoint` or :func:`simam_viz.wrap`.
+        image: an image of any size, of which the network sees the centre square (detectors: the whole of it): whatever
+            :func:`simam_viz.open_image` takes (a path, a file's bytes, a PIL image of any mode, an array), read by it; or a
+            tensor (1, C, H, W), which is the network's input as it is.
+        e_lambda: λ of every SimAM module; :class:`simam_viz.Times` multiplies each its own, and ``None`` leaves it.
         target: index of the class that heat maps explain; ``None`` is the predicted class. Of one output, 0 is yes and 1
             is no, whose heat map explains −logit.
         input_size: side of the network's input in pixels; ``None`` is the checkpoint's own.
         against: index of a class to contrast the target with: what is explained is then logit[target] − logit[against].
+        region: of a network that answers for every pixel: a mask (H, W) over what it sees, or the row and column of one
+            pixel; ``None`` is the mean over all of them.
+        box: of a detector: which of ``analysis.boxes`` is explained, by its number, or the one that overlaps most with left,
+            top, right, bottom; ``None`` is the best box of the target.
+        reference: of an embedding: the photo whose similarity is explained.
 
     Raises:
         ValueError: λ is not one that SimAM takes, a class does not exist, both are the same or the two answers of one output
             (each is the other's opposite already), the input is smaller than 32 or larger than 4,096 pixels, the image cannot
-            be read (:class:`simam_viz.ImageError`), or no SimAM took part.
+            be read (:class:`simam_viz.ImageError`), no attention took part, or the network does not answer what is asked.
         TypeError: a class is not a whole number, or the image is of no such type.
     """
-    return analyze_lambdas(loaded, image, [e_lambda], target, input_size, against)[0]
+    if isinstance(box, int):
+        found = analyze(loaded, image, e_lambda, input_size=input_size)
+        if not 0 <= box < len(found.boxes):
+            raise ValueError(
+                _("There is no box {index}; this network found {count} here.", index=box, count=len(found.boxes))
+            )
+        target, box = found.boxes[box].label, found.boxes[box].place
+    return analyze_together(
+        [(loaded, e_lambda)], image, target, input_size, against, region=region, box=box, reference=reference
+    )[0]
 
 
 def analyze_lambdas(
     loaded: LoadedCheckpoint,
-    image: ImageSource,
-    e_lambdas: Sequence[float | None],
+    image: Given,
+    e_lambdas: Sequence[float | Times | None],
     target: int | None = None,
     input_size: int | None = None,
     against: int | None = None,
+    *,
+    region: Region | None = None,
+    box: Place | None = None,
+    reference: Given | None = None,
 ) -> list[Analysis]:
     """:func:`analyze` at several λ with one pass each way, as a batch: quicker than one by one, in as much more memory.
 
     Arguments and errors as there. Without a target, each analysis explains the class predicted at its own λ.
     """
-    return analyze_together([(loaded, e_lambda) for e_lambda in e_lambdas], image, target, input_size, against)
+    runs = [(loaded, e_lambda) for e_lambda in e_lambdas]
+    return analyze_together(runs, image, target, input_size, against, region=region, box=box, reference=reference)
 
 
 def analyze_together(
-    networks: Sequence[tuple[LoadedCheckpoint, float | None]],
-    image: ImageSource,
+    networks: Sequence[Run],
+    image: Given,
     target: int | None = None,
     input_size: int | None = None,
     against: int | None = None,
     *,
     one_target: bool = False,
+    region: Region | None = None,
+    box: Place | None = None,
+    reference: Given | None = None,
 ) -> list[Analysis]:
     """:func:`analyze` one image under several attentions with one pass each way, as a batch.
 
@@ -83,27 +117,64 @@ def analyze_together(
 
     Args:
         networks: networks with the λ of each. They share all their weights, in the same memory, and may differ in what
-            stands in the place of SimAM (see :func:`simam_viz.explain.variants.with_attention`).
+            stands in the place of attention (see :func:`simam_viz.explain.variants.with_attention`).
         one_target: without a target, all explain the class that the first predicts, and not each its own.
 
     Raises:
         ValueError: the networks do not share their weights; they must be analysed one by one.
     """
-    for asked in (e_lambda for _network, e_lambda in networks if e_lambda is not None):
-        formulas.check_e_lambda(asked)
+    for _network, asked in networks:
+        check_asked(asked)
     if not networks:
         return []
     _check_shared([network.model for network, _e_lambda in networks])
-    if input_size is not None:
-        check_input_size(input_size)
-    transforms = networks[0][0].transforms
-    view = transforms.view(image, input_size)
+    first = networks[0][0]
+    given = prepared(first.transforms, image, input_size)
     target, against = (None if index is None else operator.index(index) for index in (target, against))
+    if against is not None and not first.output.has_probabilities:
+        raise ValueError(_("Only classes can be contrasted, and this network answers with none."))
+    question = Question(region, box, _embedding(first, reference, input_size), (given.view.height, given.view.width))
+    asked_all = _Asked(target, against, one_target, question)
+    return _analyse(networks, given, asked_all)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be explained."""
+
+    target: int | None
+    against: int | None
+    one_target: bool
+    question: Question
+
+
+def _analyse(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
+    """A batch in one pass each way; where memory runs out, in two halves, and those say so."""
+    try:
+        return _one_batch(networks, given, asked)
+    except RuntimeError as error:
+        if len(networks) == 1 or not _out_of_memory(error):
+            raise
+    half = len(networks) // 2
+    found = _analyse(networks[:half], given, asked)
+    rest = replace(asked, target=found[0].target) if asked.one_target and asked.target is None else asked
+    found += _analyse(networks[half:], given, rest)
+    notice = _("There was not enough memory for all at once, so they were computed in smaller batches.")
+    return [replace(analysis, notices=(notice,)) for analysis in found]
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
+    output, against = networks[0][0].output, asked.against
     # Plain tensors, with gradients, whatever mode whoever calls this is in.
     with torch.inference_mode(False), torch.enable_grad():
-        logits, uses = _forward(networks, transforms.tensor(view)[None])
-        scores = answers.scores(logits)
-        targets = _targets(scores, target, against, one_target)
+        answer, uses = _forward(networks, given.tensor)
+        logits = output.logits(answer, asked.question)
+        scores = output.explained(logits)
+        targets = _targets(scores, asked)
         if against is not None and logits.shape[1] == 1:
             raise ValueError(_("With one output, yes is the opposite of no already: there is nothing to contrast."))
         explained = scores[range(len(targets)), targets]
@@ -112,76 +183,154 @@ def analyze_together(
         if not explained.requires_grad:
             raise ValueError(
                 _(
-                    "No heat map can be made: this network's answer does not depend on what SimAM gives, or its forward pass "
-                    "switches gradients off."
+                    "No heat map can be made: this network's answer does not depend on what its attention gives, or its "
+                    "forward pass switches gradients off."
                 )
             )
-        # No image of the batch has any part in another's logits: the sum's gradients are each image's own.
-        gradients = torch.autograd.grad(explained.sum(), [use.output for use in uses], materialize_grads=True)
+        # No image of the batch has any part in another's logits: the sum's gradients are each image's own. What was found
+        # nowhere has no gradient.
+        there = explained[explained.detach().isfinite()].sum()
+        gradients = torch.autograd.grad(there, [use.output for use in uses], materialize_grads=True)
     names = distinct_uses([use.name for use in uses])
     analyses = []
     for i, (network, e_lambda) in enumerate(networks):
         blocks = tuple(
-            Block(name, use.features[i].detach(), use.output[i].detach(), gradient[i], use.simams[i])
+            Block(
+                name,
+                _plain(use.features[i]),
+                _plain(use.output[i]),
+                _plain(gradient[i]),
+                use.modules[i],
+                use.hypothetical[i],
+            )
             for name, use, gradient in zip(names, uses, gradients, strict=True)
         )
-        at = common_e_lambda(block.e_lambda for block in blocks) if e_lambda is None else float(e_lambda)
-        attends = any(isinstance(module, SimAM) for module in network.model.modules())
+        at = float(e_lambda) if isinstance(e_lambda, (int, float)) else common_e_lambda(b.e_lambda for b in blocks)
+        boxes, box = _boxes(network, answer, i, targets[i], asked.question)
         analyses.append(
-            Analysis(view, logits[i].detach(), targets[i], at, attends, network.categories, blocks, against)
+            Analysis(
+                given.view,
+                logits[i].detach().cpu(),
+                targets[i],
+                at,
+                not all(block.hypothetical for block in blocks),
+                network.categories,
+                blocks,
+                against,
+                output,
+                given.tensor if given.given else None,
+                given.caption,
+                asked.question,
+                boxes,
+                box,
+            )
         )
     return analyses
 
 
-def _forward(networks: Sequence[tuple[LoadedCheckpoint, float | None]], x: Tensor) -> tuple[Tensor, list[Use]]:
-    """The logits (N, K) of one input (1, 3, S, S) under N attentions, and every use of SimAM on the way to them."""
+def _plain(tensor: Tensor) -> Tensor:
+    """Without its graph, in memory of the processor, in a format that everything works with."""
+    tensor = tensor.detach().cpu()
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _embedding(network: LoadedCheckpoint, reference: Given | None, input_size: int | None) -> Tensor | None:
+    """What the photo becomes that another is compared with, (D,)."""
+    if network.output.kind != "embedding":
+        if reference is not None:
+            raise ValueError(
+                _("Only an embedding is compared with a second photo, and this network answers otherwise.")
+            )
+        return None
+    if reference is None:
+        raise ValueError(_("An embedding is explained by its similarity to a second photo: give reference=…."))
+    model = shared_copy(network.model)
+    own_buffers(model)
+    with torch.no_grad():
+        return network.output.embedding(model(prepared(network.transforms, reference, input_size).tensor))[0]
+
+
+def _boxes(
+    network: LoadedCheckpoint, answer: Any, image: int, target: int, question: Question
+) -> tuple[tuple[Box, ...], Box | None]:
+    """What a detector found in one image of the batch, and which of it is explained."""
+    if network.output.kind != "boxes" or network.output.score is not None:
+        return (), None
+    found = network.output.boxes(answer)[image]
+    told = [
+        Box((left, top, right, bottom), label, score, index < found.passing)
+        for index, ((left, top, right, bottom), label, score) in enumerate(
+            zip(found.places.tolist(), found.labels.tolist(), found.logits.sigmoid().tolist(), strict=True)
+        )
+    ]
+    of_target = [box for box in told if box.label == target]
+    explained = next(iter(of_target), None)
+    if question.box is not None and of_target:
+        near = question.box
+        explained = max(of_target, key=lambda box: _overlap(box.place, near))
+    return tuple(told[: found.offered]), explained
+
+
+def _overlap(one: Place, other: Place) -> float:
+    """Intersection over union."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(across, 0.0) * max(down, 0.0)
+    areas = sum((place[2] - place[0]) * (place[3] - place[1]) for place in (one, other))
+    return shared / (areas - shared) if areas > shared else 0.0
+
+
+def _forward(networks: Sequence[Run], x: Tensor) -> tuple[Any, list[Use]]:
+    """What the network returns for one input (1, C, H, W) under N attentions, and every use of attention on the way."""
     explained_alone: set[str] = set()
     while True:
         model = _one_model(networks)
         with Recording(model, networks, explained_alone) as record:
-            logits = model(x if _parts_at_simam(model) else x.expand(len(networks), -1, -1, -1))
-        # What a module does twice within a block is known only when it has done it.
+            answer = model(x if _parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
+        # What a module does twice within a layer is known only when it has done it.
         if record.several <= explained_alone:
             break
         explained_alone |= record.several
     if not record.uses:
         raise ValueError(
-            _("None of this network's SimAM modules took part in its answer, so there is nothing to show.")
+            _("None of this network's attention modules took part in its answer, so there is nothing to show.")
         )
-    return logits, record.uses
+    return answer, record.uses
 
 
 def _parts_at_simam(model: nn.Module) -> bool:
-    """Whether the images of a batch may go as one until :class:`EachSimAM` parts them: what lies before is computed once.
+    """Whether the images of a batch may go as one until :class:`Each` parts them: what lies before is computed once.
 
     Its output then meets a single image where the block ends, in a sum that must not be taken in place.
     """
     around = [
         model.get_submodule(name.rpartition(".")[0])
         for name, module in model.named_modules(remove_duplicate=False)
-        if isinstance(module, EachSimAM)
+        if isinstance(module, Each)
     ]
     return is_ours(model) and bool(around) and all(isinstance(block, SIMAM_BLOCKS) for block in around)
 
 
-def _targets(scores: Tensor, target: int | None, against: int | None, one_target: bool) -> list[int]:
+def _targets(scores: Tensor, asked: _Asked) -> list[int]:
     """The class that each image of a batch explains, from scores (N, K)."""
     classes = scores.shape[1]
-    for index in (target, against):
+    for index in (asked.target, asked.against):
         if index is not None and not 0 <= index < classes:
             raise ValueError(
                 _("There is no class {index}; this network knows classes 0 to {last}.", index=index, last=classes - 1)
             )
     targets: list[int] = scores.argmax(dim=1).tolist()
-    if target is not None or one_target:
-        targets = [targets[0] if target is None else target] * len(targets)
-    if against in targets:
-        raise ValueError(_("Class {index} cannot be contrasted with itself; choose another class.", index=against))
+    if asked.target is not None or asked.one_target:
+        targets = [targets[0] if asked.target is None else asked.target] * len(targets)
+    if asked.against in targets:
+        raise ValueError(
+            _("Class {index} cannot be contrasted with itself; choose another class.", index=asked.against)
+        )
     return targets
 
 
 def _check_shared(models: Sequence[nn.Module]) -> None:
-    """``ValueError`` unless the models are one, but for what stands in the place of SimAM in any of them."""
+    """``ValueError`` unless the models are one, but for what stands in the place of attention in any of them."""
     first, *others = dict.fromkeys(models)
     if not others:
         return
@@ -196,14 +345,18 @@ def _check_shared(models: Sequence[nn.Module]) -> None:
 
 
 def _places(models: Iterable[nn.Module]) -> list[str]:
-    """The names of all places where any of the models has SimAM; one module may stand in several."""
-    names = (
-        name for model in models for name, m in model.named_modules(remove_duplicate=False) if isinstance(m, SimAM)
+    """The names of all places where any of the models has attention; one module may stand in several."""
+    return list(
+        dict.fromkeys(
+            name
+            for model in models
+            for name, module in weighing_modules(model).items()
+            if not isinstance(module, Removed)
+        )
     )
-    return list(dict.fromkeys(names))
 
 
-def _one_model(networks: Sequence[tuple[LoadedCheckpoint, float | None]]) -> nn.Module:
+def _one_model(networks: Sequence[Run]) -> nn.Module:
     """A private copy of what the networks share, with the attention of each, at its λ, for each image of a batch."""
     models, e_lambdas = [network.model for network, _own in networks], [e_lambda for _network, e_lambda in networks]
     whole = shared_copy(models[0])
@@ -211,13 +364,18 @@ def _one_model(networks: Sequence[tuple[LoadedCheckpoint, float | None]]) -> nn.
     if len(models) == 1:
         set_e_lambda(whole, e_lambdas[0])
         return whole
-    made: dict[tuple[nn.Module, ...], EachSimAM] = {}
+    made: dict[tuple[nn.Module, ...], Each] = {}
     for place in _places(dict.fromkeys(models)):
         there = tuple(model.get_submodule(place) for model in models)
         if there not in made:
-            each = [shared_copy(module) for module in there]
-            for one, e_lambda in zip(each, e_lambdas, strict=True):
-                set_e_lambda(one, e_lambda)
-            made[there] = EachSimAM(each)
+            each = [_at(module, e_lambda) for module, e_lambda in zip(there, e_lambdas, strict=True)]
+            made[there] = Each(each)
         whole.set_submodule(place, made[there])
     return whole
+
+
+def _at(module: nn.Module, e_lambda: float | Times | None) -> Weighing:
+    own = shared_copy(module)
+    assert isinstance(own, Weighing)
+    set_e_lambda(own, e_lambda)
+    return own

@@ -11,9 +11,13 @@ from torch import Tensor
 
 from ..modules import formulas
 from ..modules.simam import SimAM
-from ..networks import answers
+from ..modules.weighing import Kind, Weighing
+from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
 from ..wording import _, later
 from .cam import METHODS, HeatMap, over_maximum
+
+OF_ANY_ATTENTION = (later("attention weight"), later("feature"), later("refined feature"))
+"""What a block can show of its neurons where its attention is not SimAM, which alone has an energy."""
 
 QUANTITIES = (
     later("attention weight"),
@@ -40,24 +44,37 @@ def lambda_text(e_lambda: float | None) -> str:
 class Block:
     """What one residual block did with one image. Maps are (C, H, W) unless said otherwise; computed when first read.
 
-    A block that runs several times in a pass is one of these each time. On a network without SimAM, ``features`` is the
-    second convolution's output and everything derived from it is what SimAM *would* give there.
+    A block that runs several times in a pass is one of these each time. Where the network has no attention, ``features`` is
+    what SimAM would get, and everything derived from it is what SimAM *would* give there.
     """
 
     name: str
     features: Tensor
-    """What enters SimAM."""
+    """What enters the attention."""
     activations: Tensor
-    """What leaves the block, after the residual sum and ReLU; of another shape than ``features`` in a bottleneck."""
+    """What leaves the layer of the heat map, as a block after its residual sum and ReLU; it may have another shape."""
     gradients: Tensor
     """Of what is explained (the target's logit, or its lead over another class's) by the activations."""
-    simam: SimAM
-    """A module that computes these weights."""
+    module: Weighing
+    """Computes these weights."""
+    hypothetical: bool = False
+    """Whether the network does not do so: then everything here is what SimAM *would* give."""
 
     @property
-    def e_lambda(self) -> float:
-        """The λ of these weights."""
-        return self.simam.e_lambda
+    def kind(self) -> Kind:
+        """What the weights range over: ``"simam"``, ``"channel"``, ``"position"``, or ``"gate"`` for any other."""
+        return self.module.kind
+
+    @property
+    def e_lambda(self) -> float | None:
+        """The λ of these weights; ``None`` where they are not SimAM's."""
+        return self.module.e_lambda if isinstance(self.module, SimAM) else None
+
+    @property
+    def _simam(self) -> SimAM:
+        if not isinstance(self.module, SimAM):
+            raise ValueError(_("The attention of {block} is not SimAM: it has no energy and no λ.", block=self.name))
+        return self.module
 
     @cached_property
     def _heat_maps(self) -> dict[str, HeatMap]:
@@ -66,7 +83,13 @@ class Block:
     def heat_map(self, method: str) -> HeatMap:
         """The heat map of the target at the block's output, (H, W), by one of :data:`simam_viz.explain.cam.METHODS`."""
         if method not in self._heat_maps:
-            self._heat_maps[method] = over_maximum(METHODS[method](self.activations, self.gradients))
+            activations, gradients = self.activations, self.gradients
+            if activations.dim() == 3:
+                values = METHODS[method](activations, gradients)
+            else:  # of a 1-D or 3-D convolution: no method asks how its positions lie
+                flat = METHODS[method](activations.flatten(1)[:, None], gradients.flatten(1)[:, None])
+                values = flat.view(activations.shape[1:])
+            self._heat_maps[method] = over_maximum(values)
         return self._heat_maps[method]
 
     def compacted(self) -> Block:
@@ -78,6 +101,29 @@ class Block:
             gradients=self.gradients[:0].clone(),
         )
         block._heat_maps.update({method: self.heat_map(method) for method in METHODS})  # noqa: SLF001  (of its own kind)
+        return block
+
+    def picture(self, index: int | None = None) -> Block:
+        """The same as maps (C, H, W): of a 1-D convolution one row high, of a 3-D one the slice ``index``, by default the middle.
+
+        What follows from a whole channel (its weights and energies) is that of the whole channel.
+        """
+        dims = self.features.dim()
+        if dims == 3:
+            return self
+        depth = self.features.shape[1]
+        at = depth // 2 if index is None else index
+
+        def flat(values: Tensor, first: int) -> Tensor:
+            if dims == 2:
+                return values.unsqueeze(first)
+            return values.select(first, min(at * values.shape[first] // depth, values.shape[first] - 1))
+
+        block = dataclasses.replace(self, features=flat(self.features, 1))
+        named = ("attention", "refined", *(("energy", "importance") if self.kind == "simam" else ()))
+        vars(block).update({name: flat(getattr(self, name), 1) for name in named} | {"variances": self.variances})
+        maps = {method: self.heat_map(method) for method in METHODS}
+        block._heat_maps.update({m: HeatMap(flat(map_.values, 0), map_.maximum) for m, map_ in maps.items()})  # noqa: SLF001
         return block
 
     @property
@@ -103,29 +149,48 @@ class Block:
 
     @cached_property
     def energy(self) -> Tensor:
-        """Minimal energy e* of every neuron (Eq. 5)."""
-        return formulas.energy(self.features[None], self.e_lambda)[0]
+        """Minimal energy e* of every neuron (Eq. 5); ``ValueError`` where the attention is not SimAM."""
+        return self._simam.energy(self.features[None])[0]
 
     @cached_property
     def importance(self) -> Tensor:
-        """1/e* of every neuron."""
-        return formulas.importance(self.features[None], self.e_lambda)[0]
+        """1/e* of every neuron; ``ValueError`` where the attention is not SimAM."""
+        return self._simam.importance(self.features[None])[0]
 
     @cached_property
     def attention(self) -> Tensor:
         """The weight that every neuron was multiplied by."""
-        return self.simam.weights(self.features[None])[0]
+        return self.module.weights(self.features[None])[0]
 
     @cached_property
     def refined(self) -> Tensor:
-        """What leaves SimAM: features × attention (Eq. 6)."""
+        """What leaves the attention: features × weights (Eq. 6)."""
         return self.features * self.attention
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Which of :data:`QUANTITIES` it has."""
+        return QUANTITIES if self.kind == "simam" else OF_ANY_ATTENTION
 
     def quantity(self, name: str) -> Tensor:
         """One of :data:`QUANTITIES`; ``ValueError`` for any other name."""
         attributes = ("attention", "importance", "energy", "features", "refined")
         values: Tensor = getattr(self, attributes[QUANTITIES.index(name)])
         return values
+
+
+@dataclass(frozen=True)
+class Box:
+    """What a detector found."""
+
+    place: tuple[float, float, float, float]
+    """Left, top, right, bottom in pixels of the view."""
+    label: int
+    """Its class."""
+    score: float
+    """In [0, 1]."""
+    certain: bool = True
+    """Whether it passed the detector's threshold; where none did, the ten best are told all the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,16 +206,30 @@ class Analysis:
     e_lambda: float | None
     """The λ of all blocks; ``None`` where they keep different ones: see :attr:`Block.e_lambda`."""
     attends: bool
-    """Whether SimAM ran in the network; if not, the blocks' energies and weights are hypothetical."""
+    """Whether attention ran in the network; if not, the blocks' energies and weights are hypothetical."""
     categories: tuple[str, ...]
     blocks: tuple[Block, ...]
     against: int | None = None
     """The class that the target is contrasted with, if any."""
+    output: Output = CLASSES
+    """How the network's answers are read."""
+    given: Tensor | None = None
+    """The network's input (1, C, …), where a tensor was given and not a photo."""
+    view_caption: str = ""
+    """How ``view`` was made of a tensor."""
+    question: Question = NOTHING_ELSE
+    """What else was asked about the answer."""
+    boxes: tuple[Box, ...] = ()
+    """Of a detector: what it found, the best first."""
+    box: Box | None = None
+    """Of a detector: the box that is explained; ``None`` where it found none of the target's class."""
+    notices: tuple[str, ...] = ()
+    """What had to be done otherwise than asked, a sentence each."""
 
     @cached_property
     def probabilities(self) -> Tensor:
         """Softmax of the logits, (K,); of one output, the probabilities of yes and of no, (2,)."""
-        return answers.probabilities(self.logits)
+        return self.output.probabilities(self.logits)
 
     @property
     def lambda_text(self) -> str:
@@ -160,11 +239,17 @@ class Analysis:
     @property
     def impossible(self) -> bool:
         """Whether the network gives the target less than a hundredth of what guessing would: then no heat map of it means much."""
+        if not self.output.has_probabilities:
+            return False
         return float(self.probabilities[self.target]) < IMPOSSIBLE / len(self.probabilities)
 
     def top(self, k: int = 5) -> list[tuple[int, str, float]]:
-        """The ``k`` most probable classes as (index, name, probability), the most probable first."""
-        values, indices = self.probabilities.topk(min(k, len(self.probabilities)))
+        """The ``k`` most probable classes as (index, name, probability), the most probable first.
+
+        Of an embedding or a regression, whose answers are no probabilities, the greatest values instead.
+        """
+        said = self.probabilities if self.output.has_probabilities else self.logits
+        values, indices = said.topk(min(k, len(said)))
         return [(i, self.categories[i], p) for i, p in zip(indices.tolist(), values.tolist(), strict=True)]
 
     def block(self, name: str) -> Block:
@@ -178,6 +263,24 @@ class Analysis:
     def nbytes(self) -> int:
         """Bytes of memory that its blocks take now."""
         return sum(block.nbytes for block in self.blocks)
+
+    @property
+    def slices(self) -> int:
+        """Of maps of a 3-D convolution, how many slices the first block's have; 1 of any other."""
+        features = self.blocks[0].features
+        return features.shape[1] if features.dim() == 4 else 1
+
+    def pictures(self, index: int | None = None) -> Analysis:
+        """The same with all maps as pictures: see :meth:`Block.picture`; ``index`` counts the slices of the first block."""
+        if all(block.features.dim() == 3 for block in self.blocks):
+            return self
+        share = None if index is None else index / self.slices
+        return dataclasses.replace(
+            self,
+            blocks=tuple(
+                block.picture(None if share is None else int(share * block.features.shape[1])) for block in self.blocks
+            ),
+        )
 
     def compacted(self) -> Analysis:
         """The same in a third of the memory, to be kept: see :meth:`Block.compacted`."""

@@ -109,9 +109,10 @@ def over_maximum(values: Tensor) -> HeatMap:
     return HeatMap(values / maximum if maximum > 0 else values, max(maximum, 0.0))
 
 
-def enlarged(values: Tensor, size: int) -> Tensor:
-    """A map (h, w) at the size of the input, (size, size): bilinear between the centres of its cells, as in the reference tools."""
-    return F.interpolate(values[None, None], (size, size), mode="bilinear", align_corners=False)[0, 0]
+def enlarged(values: Tensor, size: int | tuple[int, int]) -> Tensor:
+    """A map (h, w) at the size of the input, (H, W) or square: bilinear between the centres of its cells, as in the reference tools."""
+    sides = (size, size) if isinstance(size, int) else size
+    return F.interpolate(values[None, None], sides, mode="bilinear", align_corners=False)[0, 0]
 
 
 def correlation(a: Tensor, b: Tensor) -> float | None:

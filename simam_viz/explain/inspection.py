@@ -25,7 +25,7 @@ def contrast(block: Block) -> Tensor:
 
 def highest_weight(block: Block) -> Tensor:
     """The greatest weight of every channel, (C,)."""
-    return block.attention.amax(dim=(1, 2))
+    return block.attention.flatten(1).amax(dim=1)
 
 
 def agreement(block: Block) -> Tensor:
@@ -61,8 +61,20 @@ def ranked_channels(values: Tensor, minimum: float | None = None) -> list[int]:
 
 
 def flattened(block: Block) -> Tensor:
-    """Which channels λ flattens: no neuron's weight is more than :data:`FLAT` above the floor. (C,) of bool."""
-    return highest_weight(block) <= FLAT_WEIGHT
+    """Which channels λ flattens: no neuron's weight is more than :data:`FLAT` above the floor. (C,) of bool.
+
+    Of another attention, which has no floor: those whose weights differ from their mean by no more than that.
+    """
+    return _flat(block).flatten(1).all(dim=1)
+
+
+def _flat(block: Block) -> Tensor:
+    """Which neurons have a flat weight, (C, H, W) of bool."""
+    weights = block.attention
+    if block.kind == "simam":
+        return weights <= FLAT_WEIGHT
+    mean = weights.flatten(1).mean(dim=1).view(-1, *[1] * (weights.dim() - 1))
+    return (weights - mean).abs() <= FLAT * mean.abs()
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,7 @@ def summarise(block: Block) -> BlockSummary:
         mean_weight=float(weights.mean()),
         highest_weight=float(weights.max()),
         spread=float(weights.std(correction=0)),
-        flat_neurons=float((weights <= FLAT_WEIGHT).float().mean()),
+        flat_neurons=float(_flat(block).float().mean()),
         flat_channels=float(flattened(block).float().mean()),
     )
 
@@ -148,11 +160,12 @@ class Neuron:
     """σ² of its channel, over M − 1."""
     z: float
     """(t − μ)/σ; below 0 the neuron lies below its channel's mean. 0 in a flat channel."""
-    energy: float
-    importance: float
+    energy: float | None
+    """``None``, as the importance, where the attention is not SimAM."""
+    importance: float | None
     weight: float
     rank_in_channel: int
-    """1 for the greatest importance."""
+    """1 for the greatest importance, or weight where there is none."""
     rank_in_block: int
 
 
@@ -160,7 +173,9 @@ def neuron(block: Block, channel: int, row: int, column: int) -> Neuron:
     """One neuron of ``block``; ``IndexError`` if there is none at that place."""
     feature = float(block.features[channel, row, column])
     mean, variance = float(block.features[channel].mean()), float(block.variances[channel])
-    importance = block.importance[channel, row, column]
+    strength = _strength(block)
+    here = strength[channel, row, column]
+    simam = block.kind == "simam"
     return Neuron(
         block.name,
         channel,
@@ -170,22 +185,30 @@ def neuron(block: Block, channel: int, row: int, column: int) -> Neuron:
         mean,
         variance,
         z=(feature - mean) / variance**0.5 if variance > 0 else 0.0,
-        energy=float(block.energy[channel, row, column]),
-        importance=float(importance),
+        energy=float(block.energy[channel, row, column]) if simam else None,
+        importance=float(block.importance[channel, row, column]) if simam else None,
         weight=float(block.attention[channel, row, column]),
-        rank_in_channel=int((block.importance[channel] > importance).sum()) + 1,
-        rank_in_block=int((block.importance > importance).sum()) + 1,
+        rank_in_channel=int((strength[channel] > here).sum()) + 1,
+        rank_in_block=int((strength > here).sum()) + 1,
     )
+
+
+def _strength(block: Block) -> Tensor:
+    """By what neurons are ranked, (C, H, W): their importance, of which the weight is the sigmoid; so, too, where it is read back.
+
+    A weight of 1 or more has no such number, and counts as the greatest there is.
+    """
+    return block.importance if block.kind == "simam" else block.attention.clamp(1e-7, 1 - 1e-7).logit()
 
 
 def most_emphasised(analysis: Analysis, count: int) -> list[Neuron]:
     """The ``count`` neurons of greatest importance in the whole network, the greatest first.
 
-    By importance and not by weight: in single precision many weights are exactly 1.
+    By importance and not by weight: in single precision many of SimAM's weights are exactly 1.
     """
     found: list[tuple[float, Block, int]] = []
     for block in analysis.blocks:
-        values, places = block.importance.flatten().topk(min(count, block.importance.numel()))
+        values, places = _strength(block).flatten().topk(min(count, block.attention.numel()))
         found += [(value, block, place) for value, place in zip(values.tolist(), places.tolist(), strict=True)]
     found.sort(key=lambda entry: -entry[0])
     neurons = []

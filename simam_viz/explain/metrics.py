@@ -23,14 +23,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from ..checkpoints.loading import LoadedCheckpoint
-from ..networks import answers
+from ..checkpoints.loaded import LoadedCheckpoint
 from ..networks.lambdas import set_e_lambda
 from ..networks.shared import own_buffers, shared_copy
-from ..wording import later
+from ..wording import _, later
 from .blocks import Analysis
 from .cam import enlarged, over_maximum
 
@@ -168,7 +167,7 @@ def controls(shape: tuple[int, int]) -> dict[str, Tensor]:
 
 def blurred(x: Tensor) -> Tensor:
     """A normalised input (3, S, S) out of focus: through a Gaussian of σ = 5/224 · S."""
-    sigma = 5 / 224 * x.shape[-1]
+    sigma = 5 / 224 * max(x.shape[-2:])
     unsharp: Tensor = gaussian_blur(x, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2)
     return unsharp
 
@@ -187,11 +186,16 @@ class Probe:
         steps: int = STEPS,
         baselines: tuple[Tensor, Tensor] | None = None,
     ) -> None:
+        if not loaded.output.has_probabilities:
+            raise ValueError(_("Faithfulness is measured by probabilities, and this network answers with none."))
+        self._output, self._question = loaded.output, analysis.question
         self._model = shared_copy(loaded.model)
         own_buffers(self._model)
         set_e_lambda(self._model, analysis.e_lambda)
         self._target = analysis.target
-        self._photo = loaded.transforms.tensor(analysis.view)
+        self._photo = loaded.transforms.tensor(analysis.view) if analysis.given is None else analysis.given[0]
+        if self._photo.dim() != 3:
+            raise ValueError(_("Faithfulness is measured on pictures, and this network's input is none."))
         self._grey, self._blurred = baselines or (torch.zeros_like(self._photo), blurred(self._photo))
         self._counts = torch.linspace(0, self._photo[0].numel(), steps + 1).round().long()
 
@@ -199,10 +203,10 @@ class Probe:
         """What :func:`faithfulness` says of one map (h, w) in [0, 1]."""
         photo, grey, blur, counts = self._photo, self._grey, self._blurred, self._counts
         whole, nothing, unsharp = self._ends
-        shown = enlarged(map_.float(), photo.shape[-1])
+        shown = enlarged(map_.to(photo), (photo.shape[-2], photo.shape[-1]))
         order = shown.flatten().argsort(descending=True, stable=True)
         rank = torch.empty_like(order)
-        rank[order] = torch.arange(len(order))
+        rank[order] = torch.arange(len(order), device=order.device)
         taken = rank.view(1, 1, *shown.shape) < counts[1:-1].view(-1, 1, 1, 1)
         hidden = [torch.where(taken, grey, photo), torch.where(taken, photo, blur), (photo * shown)[None]]
         between = len(counts) - 2
@@ -220,8 +224,16 @@ class Probe:
         """The probability of the whole photo, and of what deletion ends at and insertion begins with."""
         return self._probabilities(torch.stack([self._photo, self._grey, self._blurred]))
 
+    @torch.no_grad()
     def _probabilities(self, inputs: Tensor) -> Tensor:
-        return _probabilities(self._model, inputs, self._target)
+        """The target's probability, (N,), for inputs (N, 3, S, S)."""
+        read = self._output
+        return torch.cat(
+            [
+                read.probabilities(read.logits(self._model(batch), self._question))[:, self._target].cpu()
+                for batch in inputs.split(_BATCH)
+            ]
+        )
 
 
 def faithfulness(
@@ -257,9 +269,3 @@ def faithfulness(
     probe = Probe(loaded, analysis, steps, baselines)
     for name, map_ in maps.items():
         yield name, probe.measures(map_)
-
-
-@torch.no_grad()
-def _probabilities(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
-    """Of the target, (N,), for inputs (N, 3, S, S)."""
-    return torch.cat([answers.probabilities(model(batch))[:, target] for batch in inputs.split(_BATCH)])

@@ -1,4 +1,4 @@
-"""Hooks on a private copy of a network: what enters SimAM in a pass, and what heat maps are taken of."""
+"""Hooks on a private copy of a network: what enters its attention in a pass, and what heat maps are taken of."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..checkpoints.loading import DEFAULT_E_LAMBDA, LoadedCheckpoint
-from ..modules.simam import EachSimAM, RemovedSimAM, SimAM
+from ..checkpoints.loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint
+from ..modules.simam import SimAM
+from ..modules.weighing import Each, Removed, Weighing
 from ..networks.architectures import is_ours, residual_blocks
+from ..networks.lambdas import Times
 from ..networks.places import attending_modules
 from ..wording import _
+
+Run = tuple[LoadedCheckpoint, float | Times | None]
+"""A network, and the λ to run it at; ``None`` leaves every SimAM module its own."""
 
 
 def distinct_uses(names: Sequence[str]) -> list[str]:
@@ -33,53 +38,65 @@ def _ordinal(number: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Use:
-    """One time that SimAM, or what stands for it, ran in a pass. The first dimension is the batch."""
+    """One time that attention, or what SimAM would stand behind, ran in a pass. The first dimension is the batch."""
 
     name: str
     features: Tensor
-    """What entered SimAM."""
+    """What entered the attention."""
     output: Tensor
     """What heat maps are taken of."""
-    simams: tuple[SimAM, ...]
-    """For each image, a SimAM that weighs the features as the network does, or would."""
+    modules: tuple[Weighing, ...]
+    """For each image, a module that weighs the features as the network does, or as SimAM would."""
+    hypothetical: tuple[bool, ...]
+    """For each image, whether the network does not weigh them so."""
 
 
 class Recording:
-    """Hooks that keep, whenever SimAM runs in a private copy, what enters it and what leaves the block around it.
+    """Hooks that keep, whenever attention runs in a private copy, what enters it and what leaves the layer around it.
 
-    A residual block in which SimAM runs once gives the use its name and its output. Where SimAM runs several times in one
-    block, or outside of any, each use is explained at its own output. Leaving the ``with`` block takes all hooks off, whether
-    or not the pass succeeded.
+    A layer in which attention runs once gives the use its name and its output. Where it runs several times in one, or outside
+    of any, each use is explained at its own output, unless somebody chose the layer. Leaving the ``with`` block takes all
+    hooks off, whether or not the pass succeeded.
 
     Args:
-        explained_alone: names of modules that run several times in one block, as a pass before has shown.
+        model: what runs.
+        runs: the networks, one for each image of the batch, with their λ.
+        explained_alone: names of modules that run several times in one layer, as a pass before has shown.
     """
 
-    def __init__(
-        self, model: nn.Module, networks: Sequence[tuple[LoadedCheckpoint, float | None]], explained_alone: set[str]
-    ) -> None:
+    def __init__(self, model: nn.Module, runs: Sequence[Run], explained_alone: set[str]) -> None:
         self.uses: list[Use] = []
         """In the order in which the pass reached their outputs."""
         self.several: set[str] = set()
-        """Names of modules that ran several times in one block."""
+        """Names of modules that ran several times in one layer."""
         self._ours = is_ours(model)
-        self._images = len(networks)
+        self._runs = runs
         self._entered: list[list[tuple[str, Tensor]]] = []
-        """For every residual block that is running, what has entered SimAM in it."""
-        self._simams: dict[str, tuple[SimAM, ...]] = {}
+        """For every layer that is running, what has entered attention in it."""
+        self._modules: dict[str, tuple[Weighing, ...]] = {}
+        self._hypothetical: dict[str, tuple[bool, ...]] = {}
         self._handles: list[RemovableHandle] = []
+        chosen = runs[0][0].layers
+        layers = (
+            residual_blocks(model) if chosen is None else {name: model.get_submodule(name) for name in chosen.names}
+        )
+        shown = chosen is not None and chosen.shown
+        self._shared = chosen is not None and chosen.shared
         attending = attending_modules(model)
-        blocks = residual_blocks(model)
-        around = {module: block for block in blocks.values() for module in block.modules()}
-        in_block = Counter(around[module] for module in attending if module in around)
+        if shown and not any(isinstance(module, Weighing) for module in attending):
+            attending = {}  # what stands behind the layers is shown, and not what would behind convolutions
+        around = {module: layer for layer in layers.values() for module in layer.modules()}
+        in_layer = Counter(around[module] for module in attending if module in around)
         for module, name in attending.items():
-            each = module.each if isinstance(module, EachSimAM) else [module] * len(networks)
-            self._simams[name] = _simams(each, networks)
-            alone = module not in around or in_block[around[module]] != 1 or name in explained_alone
-            self._watch(module, name, alone)
-        for name, block in blocks.items():
-            self._watch_block(block, name)
-        if not attending:
+            self._weighed_by(name, module.each if isinstance(module, Each) else [module] * len(runs))
+            together = module in around and (in_layer[around[module]] == 1 or self._shared)
+            self._watch(module, name, not together or name in explained_alone)
+        for name, layer in layers.items():
+            bare = shown and not in_layer[layer]
+            if bare:
+                self._weighed_by(name, [nn.Identity()] * len(runs))
+            self._watch_layer(layer, name, bare)
+        if not self._modules:
             raise ValueError(
                 _("This network has no SimAM and no residual block: put SimAM into it with simam_viz.insert_simam.")
             )
@@ -91,36 +108,54 @@ class Recording:
         for handle in self._handles:
             handle.remove()
 
+    def _weighed_by(self, name: str, each: Sequence[nn.Module]) -> None:
+        told = [_weighing(one, run) for one, run in zip(each, self._runs, strict=True)]
+        self._modules[name] = tuple(module for module, _hypothetical in told)
+        self._hypothetical[name] = tuple(hypothetical for _module, hypothetical in told)
+
     def _watch(self, module: nn.Module, name: str, alone: bool) -> None:
-        def keep(
-            module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
-        ) -> Tensor | None:
-            features = (*inputs, *named.values())[0] if isinstance(module, (SimAM, RemovedSimAM)) else output
-            if not self._ours:  # the next layer may overwrite what it is given
-                features = features.clone()
-            if len(features) == 1:  # one image, of which SimAM makes a batch
-                features = features.expand(self._images, *features.shape[1:])
+        entered: list[Tensor] = []
+
+        def enter(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+            features = (*inputs, *named.values())[0]
+            entered.append(features if self._ours else features.clone())  # which the module may overwrite
+
+        def leave(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+            # What the next layer may overwrite is copied.
+            theirs = output if self._ours or isinstance(module, Weighing) else output.clone()
+            features = entered.pop() if isinstance(module, Weighing) else theirs
+            if len(features) == 1:  # one image, of which the attention makes a batch
+                features = features.expand(len(self._runs), *features.shape[1:])
             if alone or not self._entered:
                 return self._keep(name, name, features, output)
             self._entered[-1].append((name, features))
             return None
 
-        self._handles.append(module.register_forward_hook(keep, with_kwargs=True))
+        if isinstance(module, Weighing):
+            self._handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+        self._handles.append(module.register_forward_hook(leave))
 
-    def _watch_block(self, block: nn.Module, name: str) -> None:
-        def enter(block: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def _watch_layer(self, layer: nn.Module, name: str, bare: bool) -> None:
+        def enter(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             self._entered.append([])
 
-        def leave(block: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        def leave(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
             entered = self._entered.pop()
-            if len(entered) > 1:
-                self.several |= {module for module, _ in entered}
-            if len(entered) != 1:
+            if bare:
+                return self._keep(name, name, output if self._ours else output.clone(), output)
+            if len(entered) == 1:
+                ((module, features),) = entered
+                return self._keep(name, module, features, output)
+            if not self._shared:
+                self.several |= {module for module, _features in entered}
                 return None
-            ((module, features),) = entered
-            return self._keep(name, module, features, output)
+            given: Tensor | None = None
+            for module, features in entered:
+                output = output if given is None else given
+                given = self._keep(module, module, features, output)
+            return given
 
-        self._handles += [block.register_forward_pre_hook(enter), block.register_forward_hook(leave)]
+        self._handles += [layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave)]
 
     def _keep(self, name: str, module: str, features: Tensor, output: Tensor) -> Tensor | None:
         """Keep one use of a module; what it gives is to be handed on, if not ``None``."""
@@ -128,17 +163,18 @@ class Recording:
             output = output.clone()
         # The first output is where the backward pass ends: nothing before it asks for a gradient.
         output = output if output.requires_grad else output.requires_grad_()
-        self.uses.append(Use(name, features, output, self._simams[module]))
+        self.uses.append(Use(name, features, output, self._modules[module], self._hypothetical[module]))
         return None if self._ours else output.clone()
 
 
-def _simams(each: Sequence[nn.Module], networks: Sequence[tuple[LoadedCheckpoint, float | None]]) -> tuple[SimAM, ...]:
-    """For each image, a SimAM that weighs as the network does (its own, of the private copy), or would."""
-    found = []
-    for one, (network, e_lambda) in zip(each, networks, strict=True):
-        if isinstance(one, SimAM):
-            found.append(one)
-            continue
-        own = one.e_lambda if isinstance(one, RemovedSimAM) else network.e_lambda
-        found.append(SimAM(next(at for at in (e_lambda, own, DEFAULT_E_LAMBDA) if at is not None)))
-    return tuple(found)
+def _weighing(module: nn.Module, run: Run) -> tuple[Weighing, bool]:
+    """What weighs one image as the network does (its own module, of the private copy), or would; and whether it only would."""
+    if isinstance(module, Weighing) and not isinstance(module, Removed):
+        return module, False
+    if isinstance(module, Removed) and module.kind != "simam":
+        return module, True
+    network, asked = run
+    own = module.e_lambda if isinstance(module, Removed) else network.e_lambda
+    own = DEFAULT_E_LAMBDA if own is None else own
+    e_lambda = own if asked is None else own * asked.factor if isinstance(asked, Times) else asked
+    return SimAM(e_lambda, module.correction if isinstance(module, Removed) else 1), True

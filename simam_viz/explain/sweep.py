@@ -45,9 +45,9 @@ class Flip:
 
 def reduced(analysis: Analysis) -> Point:
     """What a sweep keeps of one analysis; ``ValueError`` if its network has no SimAM."""
-    if not analysis.attends:
+    blocks = [block for block in analysis.blocks if block.kind == "simam" and not block.hypothetical]
+    if not blocks:
         raise ValueError(_("This network has no SimAM: no λ changes what it does."))
-    blocks = analysis.blocks
     return Point(
         analysis.e_lambda,
         analysis.probabilities,

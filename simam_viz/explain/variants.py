@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from ..checkpoints.loading import LoadedCheckpoint
-from ..modules.simam import FixedMeanSimAM, RemovedSimAM, SimAM, UniformSimAM
+from torch import Tensor
+
+from ..checkpoints.loaded import LoadedCheckpoint
+from ..modules.simam import FixedMeanSimAM, SimAM, UniformSimAM
+from ..modules.weighing import Removed, Uniform, Weighing
+from ..networks.lambdas import Times
 from ..networks.shared import replace_modules, shared_copy
-from ..photos.images import ImageSource, open_image
+from ..photos.images import open_image
 from ..wording import _
-from .analysis import analyze_together
+from .analysis import Place, Region, analyze_together
 from .blocks import Analysis
+from .inputs import Given
+from .recording import Run
 
 Mode = Literal["on", "uniform", "off"]
 MODES: tuple[Mode, ...] = ("on", "uniform", "off")
@@ -44,7 +50,7 @@ class Variant:
     fixed_mean: bool = False
     """Whether each channel keeps its mean weight: see :func:`with_attention`."""
 
-    def e_lambda(self, asked: float | None) -> float | None:
+    def e_lambda(self, asked: float | Times | None) -> float | Times | None:
         """The λ to run it at where one is asked for."""
         return asked if self.follows_lambda else self.own_lambda
 
@@ -56,7 +62,7 @@ def variants(
 
     Others may be added behind these, in any number. Arguments as :func:`compare` takes them.
     """
-    attends = any(isinstance(module, SimAM) for module in loaded.model.modules())
+    attends = loaded.attends
 
     def own(mode: Mode, title: str, note: str, follows_lambda: bool, fixed_mean: bool = False) -> Variant:
         network = partial(with_attention, loaded, mode, fixed_mean)
@@ -111,15 +117,31 @@ def with_attention(loaded: LoadedCheckpoint, variant: Mode, fixed_mean: bool = F
         return loaded
     model = shared_copy(loaded.model)
     if variant == "off":
-        replace_modules(model, SimAM, lambda simam: RemovedSimAM(simam.e_lambda))
+        replace_modules(model, Weighing, removed)
     elif variant == "uniform":
-        replace_modules(model, SimAM, lambda simam: UniformSimAM(simam.e_lambda))
+        replace_modules(model, Weighing, uniform)
     else:
-        replace_modules(model, SimAM, lambda simam: FixedMeanSimAM(simam.e_lambda, simam.e_lambda))
+        replace_modules(model, SimAM, lambda s: FixedMeanSimAM(s.e_lambda, s.e_lambda, s.correction))
     return dataclasses.replace(loaded, model=model)
 
 
-def by_title(variants: Iterable[Variant], e_lambda: float | None) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+def removed(module: Weighing) -> Removed:
+    """The place of an attention module that was taken out."""
+    if isinstance(module, Removed):
+        return module
+    if isinstance(module, SimAM):
+        return Removed("simam", module.e_lambda, module.correction)
+    return Removed(module.kind)
+
+
+def uniform(module: Weighing) -> Weighing:
+    """The same weights without selection in space; those that are one a channel have none, and stay."""
+    if isinstance(module, SimAM):
+        return UniformSimAM(module.e_lambda, module.correction)
+    return module if module.kind == "channel" or isinstance(module, Removed) else Uniform(module)
+
+
+def by_title(variants: Iterable[Variant], e_lambda: float | Times | None) -> dict[str, Run]:
     """By title, the networks with the λ of each (``None``: each module's own), for work on more than one photo."""
     return {variant.title: (variant.network(), variant.e_lambda(e_lambda)) for variant in variants}
 
@@ -162,14 +184,17 @@ def explained_alike(
 
 def compare(
     loaded: LoadedCheckpoint,
-    image: ImageSource,
-    e_lambda: float | None = None,
+    image: Given,
+    e_lambda: float | Times | None = None,
     target: int | None = None,
     input_size: int | None = None,
     against: int | None = None,
     *,
     fixed_mean: bool = False,
     twin: LoadedCheckpoint | None = None,
+    region: Region | None = None,
+    box: Place | None = None,
+    reference: Given | None = None,
 ) -> dict[str, Analysis]:
     """Analyse ``image`` under each of :func:`variants`: attention on, uniform and off, and through the ``twin`` if there is one.
 
@@ -182,10 +207,13 @@ def compare(
         fixed_mean: on and uniform at the mean weights of every module's trained λ; see :func:`with_attention`.
         twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
     """
-    image = open_image(image)  # once for all: a file object is read to its end
+    if not isinstance(image, Tensor):
+        image = open_image(image)  # once for all: a file object is read to its end
 
     def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
         runs = [(variant.network(), variant.e_lambda(e_lambda)) for variant in batch]
-        return analyze_together(runs, image, target, input_size, against, one_target=True)
+        return analyze_together(
+            runs, image, target, input_size, against, one_target=True, region=region, box=box, reference=reference
+        )
 
     return explained_alike(variants(loaded, twin, fixed_mean=fixed_mean), {}, target, analyse)

@@ -9,7 +9,6 @@ import json
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import inspection
 from ..explain.blocks import Analysis, Block
-from ..networks import answers
 from ..version import VERSION
 from ..wording import _
 
@@ -47,7 +46,7 @@ def summary(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, object]:
 
 def _own_lambda(analysis: Analysis, block: Block, name: str) -> Row:
     """The λ of one block, where every block keeps its own."""
-    return {name: block.e_lambda} if analysis.e_lambda is None else {}
+    return {name: block.e_lambda} if analysis.e_lambda is None and block.e_lambda is not None else {}
 
 
 def _numbers(block: inspection.BlockSummary) -> dict[str, object]:
@@ -88,7 +87,7 @@ def _classes(analysis: Analysis) -> list[Row]:
             "index": index,
             "class": name,
             "probability": probability,
-            "logit": float(answers.scores(analysis.logits)[index]),
+            "logit": float(analysis.output.explained(analysis.logits)[index]),
         }
         for index, name, probability in analysis.top(len(analysis.categories))
     ]
@@ -134,6 +133,7 @@ def distribution(block: Block, channel: int | None = None) -> list[Row]:
             _("greatest"): float(values.max()),
         }
         for quantity in ("energy", "importance", "attention weight")
+        if quantity in block.quantities
         for values in [block.quantity(quantity)[part]]
     ]  # fmt: skip
 
@@ -144,7 +144,7 @@ def variances(block: Block) -> list[Row]:
     return [
         {
             _("channels"): len(flat), _("flattened by λ"): int(flat.sum()),
-            _("of a variance below λ"): int((block.variances < block.e_lambda).sum()),
+            _("of a variance below λ"): int((block.variances < (block.e_lambda or 0)).sum()),
             _("median variance"): float(block.variances.median()),
         }
     ]  # fmt: skip

@@ -53,7 +53,9 @@ def _explanation(
     if analysis.e_lambda is not None:
         settings = _("λ = {e_lambda:g}; target class: {target}.", e_lambda=analysis.e_lambda, target=target)
     else:
-        lambdas = ", ".join(f"{block.name} {block.e_lambda:g}" for block in analysis.blocks)
+        lambdas = ", ".join(
+            f"{block.name} {block.e_lambda:g}" for block in analysis.blocks if block.e_lambda is not None
+        )
         settings = _("each block's own λ: {lambdas}; target class: {target}.", lambdas=lambdas, target=target)
     head = [_("Written by SimAM Viz {version}.", version=VERSION) + f" {settings}"]
     if not analysis.attends:

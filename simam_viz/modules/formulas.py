@@ -1,8 +1,8 @@
 """The mathematics of SimAM (Yang et al., ICML 2021) as pure tensor functions.
 
-Shapes: ``x`` is (N, C, H, W); every function returns a tensor of that shape and dtype. For one channel of M = H·W
-neurons, μ and σ² are its mean and its variance over M − 1 (as in the authors' code; the paper divides by M), and
-d = t − μ for a neuron t. ``e_lambda`` is the paper's λ.
+Shapes: ``x`` is (N, C, H, W), or has one spatial dimension or three; every function returns a tensor of that shape and dtype.
+For one channel of M = H·W neurons, μ and σ² are its mean and its variance over M − 1 (as in the authors' code; the paper
+divides by M), and d = t − μ for a neuron t. ``e_lambda`` is the paper's λ.
 
 bfloat16 and float16 inputs are computed in float32 and cast back: their squares would lose the small differences that
 the formula is about. Where features are so large that their squares leave the range of float32 (from about 1e17 on), all
@@ -61,40 +61,54 @@ def overflowed(squares: Tensor) -> bool:
         return False
 
 
-def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean μ and variance σ² (over M − 1) of every channel, each (N, C, 1, 1).
+def spatial(x: Tensor) -> tuple[int, ...]:
+    """The dimensions of ``x`` that range over positions: all from the third on; ``ValueError`` where there is none."""
+    if x.dim() < 3:
+        raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
+    return tuple(range(2, x.dim()))
+
+
+def positions(x: Tensor) -> int:
+    """M, the number of neurons in each channel of ``x``."""
+    return math.prod(x.shape[2:])
+
+
+def channel_statistics(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
+    """Mean μ and variance σ² (over M − ``correction``) of every channel, each (N, C, 1, 1).
 
     In float32; in float64 where x is, or where float32 does not hold its squares.
     A 1 × 1 map has one neuron and no spread: its variance is 0 by definition here.
     """
-    if x.dim() != 4:
-        raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
+    dims = spatial(x)
     x = _at_least_float32(x)
     # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
-    mean = x.mean(dim=(2, 3), keepdim=True)
-    squares = (x - mean).square().sum(dim=(2, 3), keepdim=True)
+    mean = x.mean(dim=dims, keepdim=True)
+    squares = (x - mean).square().sum(dim=dims, keepdim=True)
     if x.dtype is torch.float32 and overflowed(squares.detach()):
-        return channel_statistics(x.double())
-    return mean, squares / max(x.shape[2] * x.shape[3] - 1, 1)
+        return channel_statistics(x.double(), correction)
+    return mean, squares / max(positions(x) - correction, 1)
 
 
-def energy(x: Tensor, e_lambda: float) -> Tensor:
-    """Minimal energy e_t* of every neuron (Eq. 5): 4(σ² + λ) / (d² + 2σ² + 2λ), in (0, 2]. Low means distinctive."""
+def energy(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
+    """Minimal energy e_t* of every neuron (Eq. 5): 4(σ² + λ) / (d² + 2σ² + 2λ), in (0, 2]. Low means distinctive.
+
+    With ``correction=0``, σ² is divided by M, as the paper prints it; so in the two functions that follow.
+    """
     e_lambda = check_e_lambda(e_lambda)
-    mean, variance = channel_statistics(x)
+    mean, variance = channel_statistics(x, correction)
     deviation = _at_least_float32(x) - mean
     spread = variance + e_lambda
     return (4 * spread / (deviation.square() + 2 * spread)).to(x.dtype)
 
 
-def importance(x: Tensor, e_lambda: float) -> Tensor:
+def importance(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
     """Importance 1/e_t* of every neuron: d² / (4(σ² + λ)) + ½, at least ½."""
-    return _importance(x, e_lambda).to(x.dtype)
+    return _importance(x, e_lambda, correction).to(x.dtype)
 
 
-def attention(x: Tensor, e_lambda: float) -> Tensor:
+def attention(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
     """The 3-D attention weights: sigmoid(1/e_t*) (Eq. 6), in [0.622, 1]."""
-    return torch.sigmoid(_importance(x, e_lambda)).to(x.dtype)
+    return torch.sigmoid(_importance(x, e_lambda, correction)).to(x.dtype)
 
 
 def exact_energy(x: Tensor, e_lambda: float) -> Tensor:
@@ -149,9 +163,9 @@ def optimal_line(target: Tensor, others: Tensor, e_lambda: float) -> tuple[Tenso
     return w, -(target + mean) * w / 2, 4 * (variance + e_lambda) / denominator
 
 
-def _importance(x: Tensor, e_lambda: float) -> Tensor:
+def _importance(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
     e_lambda = check_e_lambda(e_lambda)
-    mean, variance = channel_statistics(x)
+    mean, variance = channel_statistics(x, correction)
     deviation = _at_least_float32(x) - mean
     return deviation.square() / (4 * (variance + e_lambda)) + IMPORTANCE_FLOOR
 
@@ -163,7 +177,7 @@ def _at_least_float32(x: Tensor) -> Tensor:
 def _exact_importance(x: Tensor, e_lambda: float) -> Tensor:
     e_lambda = check_e_lambda(e_lambda)
     mean, variance = channel_statistics(x)
-    neurons = x.shape[2] * x.shape[3]
+    neurons = positions(x)
     if neurons < 2:
         return torch.full_like(mean, IMPORTANCE_FLOOR)
     squares = (_at_least_float32(x) - mean).square()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed
+from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed, positions, spatial
 
 _PART = 2**20
 """Neurons that are worked on at once in training: with a whole batch, every operation would go through main memory."""
@@ -20,12 +20,12 @@ def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) 
     One new map, which holds d², 1/e*, the weights and the result by turns. With ``followed``, in operations alone that
     forward-mode differentiation and ``torch.func.vmap`` can follow.
     """
-    wide = _wide(x)
+    wide, dims = _wide(x), spatial(x)
     # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
-    mean = wide.mean(dim=(2, 3), keepdim=True)
+    mean = wide.mean(dim=dims, keepdim=True)
     work = (wide - mean).pow_(2)
-    others = max(x.shape[2] * x.shape[3] - 1, 1)
-    squares = work.sum(dim=(2, 3), keepdim=True)
+    others = max(positions(x) - 1, 1)
+    squares = work.sum(dim=dims, keepdim=True)
     if wide.dtype is torch.float32 and overflowed(squares):
         refined, mean, curvature = refined_with_statistics(wide.double(), e_lambda, followed)
         return refined.to(x.dtype), mean, curvature
@@ -112,9 +112,9 @@ def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> tuple
     direct = grad * weights
     # p, in the memory of the weights: grad·s · x · (1 − s) · d · 2c
     through = weights.neg_().add_(1).mul_(direct).mul_(wide).mul_(deviation).mul_(curvature.mul(2))
-    shift = through.mean(dim=(2, 3), keepdim=True)
-    pull = (through * deviation).sum(dim=(2, 3), keepdim=True)
-    pull.mul_(curvature).mul_(4 / max(x.shape[2] * x.shape[3] - 1, 1))
+    shift = through.mean(dim=spatial(x), keepdim=True)
+    pull = (through * deviation).sum(dim=spatial(x), keepdim=True)
+    pull.mul_(curvature).mul_(4 / max(positions(x) - 1, 1))
     through.sub_(shift).sub_(deviation.mul_(pull))
     return (direct.add_(through).to(x.dtype),)
 
@@ -124,16 +124,16 @@ def _differentiable_gradient(grad: Tensor, x: Tensor, e_lambda: float) -> Tensor
     deviation, curvature, weights, slope = _derivatives(x, e_lambda)
     grad = _wide(grad)
     through = grad * slope
-    pull = (through * deviation).sum(dim=(2, 3), keepdim=True) * curvature * (4 / max(x.shape[2] * x.shape[3] - 1, 1))
-    return (grad * weights + through - through.mean(dim=(2, 3), keepdim=True) - deviation * pull).to(x.dtype)
+    pull = (through * deviation).sum(dim=spatial(x), keepdim=True) * curvature * (4 / max(positions(x) - 1, 1))
+    return (grad * weights + through - through.mean(dim=spatial(x), keepdim=True) - deviation * pull).to(x.dtype)
 
 
 def _differential(tangent: Tensor, x: Tensor, e_lambda: float) -> Tensor:
     """How the refined x moves if x moves along ``tangent``: the transpose of :func:`_differentiable_gradient`."""
     deviation, curvature, weights, slope = _derivatives(x, e_lambda)
     tangent = _wide(tangent)
-    moved = tangent - tangent.mean(dim=(2, 3), keepdim=True)
-    pull = (deviation * moved).sum(dim=(2, 3), keepdim=True) * curvature * (4 / max(x.shape[2] * x.shape[3] - 1, 1))
+    moved = tangent - tangent.mean(dim=spatial(x), keepdim=True)
+    pull = (deviation * moved).sum(dim=spatial(x), keepdim=True) * curvature * (4 / max(positions(x) - 1, 1))
     return (tangent * weights + slope * (moved - deviation * pull)).to(x.dtype)
 
 

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .formulas import attention, check_e_lambda
+from . import formulas
+from .formulas import attention, check_e_lambda, spatial
 from .refining import Refine, RefineUnderTransforms, refined_with_statistics
+from .weighing import Kind, Weighing
 
 
-class SimAM(nn.Module):
+class SimAM(Weighing):
     """Parameter-free attention ``x · sigmoid(1/e*)`` over feature maps (N, C, H, W); shape and dtype are kept.
+
+    Maps of a 1-D or 3-D convolution, (N, C, L) or (N, C, D, H, W), are weighed in the same way.
 
     Args:
         e_lambda: the paper's λ > 0. The authors train with 0.1 on ImageNet and 1e-4 on CIFAR.
+        correction: σ² is divided by M less this: 1 is the authors' code, 0 the paper as printed.
 
     Raises:
         ValueError: λ is not a number above 0 within the range that :func:`simam_viz.modules.formulas.check_e_lambda` takes, or the
-            input does not have four dimensions.
+            input has no dimension beside images and channels.
 
     Source: Yang et al., "SimAM: A Simple, Parameter-Free Attention Module for Convolutional Neural Networks", ICML
     2021, Eqs. 5 and 6.
     """
 
-    def __init__(self, e_lambda: float = 1e-4) -> None:
+    kind: Kind = "simam"
+
+    def __init__(self, e_lambda: float = 1e-4, correction: Literal[0, 1] = 1) -> None:
         super().__init__()
-        self.e_lambda = check_e_lambda(e_lambda)
+        self.e_lambda, self.correction = check_e_lambda(e_lambda), correction
 
     def weights(self, x: Tensor) -> Tensor:
         """The weight that :meth:`forward` gives every neuron of ``x``, (N, C, H, W)."""
-        return attention(x, self.e_lambda)
+        return attention(x, self.e_lambda, self.correction)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """e* of every neuron of ``x``, (N, C, H, W), at this module's λ."""
+        return formulas.energy(x, self.e_lambda, self.correction)
+
+    def importance(self, x: Tensor) -> Tensor:
+        """1/e* of every neuron of ``x``, (N, C, H, W), at this module's λ."""
+        return formulas.importance(x, self.e_lambda, self.correction)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (N, C, H, W), refined."""
-        if x.dim() != 4:
-            raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
+        spatial(x)  # raises where there is none
         e_lambda = check_e_lambda(self.e_lambda)
+        if self.correction != 1:
+            return x * self.weights(x)
         if torch.is_grad_enabled() and x.requires_grad:
             try:
                 refined: Tensor = Refine.apply(x, e_lambda)
@@ -60,7 +76,7 @@ class UniformSimAM(SimAM):
 
     def weights(self, x: Tensor) -> Tensor:
         """The mean weight of its channel for every neuron of ``x``, (N, C, H, W)."""
-        return super().weights(x).mean(dim=(2, 3), keepdim=True).expand_as(x)
+        return super().weights(x).mean(dim=spatial(x), keepdim=True).expand_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (N, C, H, W), times its weights."""
@@ -75,62 +91,16 @@ class FixedMeanSimAM(SimAM):
     is left of a change of λ is where the weights lie. A rescaled weight may fall below 0.622 or pass 1.
     """
 
-    def __init__(self, e_lambda: float, scale_e_lambda: float) -> None:
-        super().__init__(e_lambda)
+    def __init__(self, e_lambda: float, scale_e_lambda: float, correction: Literal[0, 1] = 1) -> None:
+        super().__init__(e_lambda, correction)
         self.scale_e_lambda = check_e_lambda(scale_e_lambda)
 
     def weights(self, x: Tensor) -> Tensor:
         """The rescaled weight of every neuron of ``x``, (N, C, H, W)."""
-        weights, trained = super().weights(x), attention(x, self.scale_e_lambda)
-        return weights * (trained.mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True))
+        weights, trained = super().weights(x), attention(x, self.scale_e_lambda, self.correction)
+        dims = spatial(x)
+        return weights * (trained.mean(dim=dims, keepdim=True) / weights.mean(dim=dims, keepdim=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (N, C, H, W), times its weights."""
         return x * self.weights(x)
-
-
-class RemovedSimAM(nn.Module):
-    """What comes in goes out: the place where SimAM was taken out of a network; it remembers the λ that SimAM had there."""
-
-    def __init__(self, e_lambda: float) -> None:
-        super().__init__()
-        self.e_lambda = check_e_lambda(e_lambda)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``x`` itself."""
-        return x
-
-
-class EachSimAM(SimAM):
-    """A batch of which every image has an attention of its own; one image alone goes through each, and leaves as a batch.
-
-    Args:
-        each: what works on each image, in the order of the batch: a :class:`SimAM`, or anything else that keeps the shape.
-
-    Raises:
-        ValueError: none of them is a :class:`SimAM`.
-    """
-
-    def __init__(self, each: Sequence[nn.Module]) -> None:
-        simams = [one for one in each if isinstance(one, SimAM)]
-        if not simams:
-            raise ValueError("At least one image of the batch must have SimAM.")
-        super().__init__(simams[0].e_lambda)
-        # Not among the module's children: to a network, this is one SimAM.
-        self.each = tuple(each)
-
-    def weights(self, x: Tensor) -> Tensor:
-        """As :meth:`SimAM.weights`; all 1 for an image that has no SimAM."""
-        return torch.cat(
-            [
-                one.weights(part) if isinstance(one, SimAM) else torch.ones_like(part)
-                for one, part in zip(self.each, self._parts(x), strict=True)
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Each image of ``x`` (N, C, H, W), or its only one, through the module that is its own: (N, C, H, W)."""
-        return torch.cat([one(part) for one, part in zip(self.each, self._parts(x), strict=True)])
-
-    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(x.expand(len(self.each), *x.shape[1:]), 1)

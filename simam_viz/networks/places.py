@@ -15,7 +15,8 @@ from torchvision.models.mobilenetv2 import MobileNetV2
 from torchvision.models.resnet import ResNet
 
 from ..modules.formulas import check_e_lambda
-from ..modules.simam import RemovedSimAM, SimAM
+from ..modules.simam import SimAM
+from ..modules.weighing import Removed, Weighing
 from ..wording import _
 from .architectures import BLOCK_KINDS, BLOCKS, attended_convolution, create_model, last_norm, residual_blocks
 from .copies import copied
@@ -26,16 +27,26 @@ class Attended(nn.Sequential):
     """A convolution and the SimAM that follows it, in the place of the convolution alone."""
 
 
-def attending_modules(model: nn.Module) -> dict[nn.Module, str]:
-    """The modules of ``model`` that work as SimAM does, each with its name, in the order of its modules.
+def weighing_modules(model: nn.Module) -> dict[str, Weighing]:
+    """Every attention module by its name, or names, in the order of the modules; of nested ones the outermost."""
+    found: dict[str, Weighing] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, Weighing) and not any(name.startswith(f"{outer}.") for outer in found):
+            found[name] = module
+    return found
 
-    In a network without SimAM: those whose output it would get, where it was taken out or, failing that, where its authors
-    would put it. SimAM behind a convolution that :func:`insert_simam` put it behind has the convolution's name.
+
+def attending_modules(model: nn.Module) -> dict[nn.Module, str]:
+    """The modules of ``model`` that are attention, each with its name, in the order of its modules.
+
+    In a network without any: those whose output SimAM would get, where attention was taken out or, failing that, where SimAM's
+    authors would put it. SimAM behind a convolution that :func:`insert_simam` put it behind has the convolution's name.
     """
     modules = dict(model.named_modules())
-    found: dict[nn.Module, str] = {m: name for name, m in modules.items() if isinstance(m, SimAM)}
-    if not found:
-        found = {m: name for name, m in modules.items() if isinstance(m, RemovedSimAM)}
+    weighing: dict[nn.Module, str] = {}
+    for name, module in weighing_modules(model).items():
+        weighing.setdefault(module, name)
+    found = {m: name for m, name in weighing.items() if not isinstance(m, Removed)} or weighing
     if not found:
         found = {m[0]: f"{name}.0" for name, m in modules.items() if isinstance(m, Attended)}
     if not found:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from ..modules.simam import RemovedSimAM, SimAM
+from ..modules.weighing import Weighing
 from .copies import copied
 
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -58,7 +58,7 @@ def detached(tensor: Tensor) -> Tensor:
 def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[object, ...]:
     """Tells where the parameters and buffers of ``model`` lie.
 
-    Equal for networks of the same layers that share them, whatever SimAM does in them. It outlives the network: memory that
+    Equal for networks of the same layers that share them, whatever attention does in them. It outlives the network: memory that
     was given back and taken anew is another one.
 
     Args:
@@ -67,7 +67,7 @@ def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[o
     found: list[object] = []
     for name, module in model.named_modules(remove_duplicate=False):
         if not any(name == place or name.startswith(f"{place}.") for place in leaving_out):
-            found.append((name, SimAM if isinstance(module, (SimAM, RemovedSimAM)) else type(module)))
+            found.append((name, Weighing if isinstance(module, Weighing) else type(module)))
             found += [
                 (key, _in_memory(tensor))
                 for tensors in (module.named_parameters, module.named_buffers)

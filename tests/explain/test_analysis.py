@@ -120,7 +120,7 @@ def test_the_model_is_left_as_it_was_when_something_raises(noise: Image.Image) -
 def test_no_hook_is_left_on_what_is_returned(noise: Image.Image) -> None:
     analysis = simam_viz.analyze(small("resnet18"), noise)
     for block in analysis.blocks:
-        assert not block.simam._forward_hooks and not block.simam._forward_pre_hooks
+        assert not block.module._forward_hooks and not block.module._forward_pre_hooks
         assert block.features.grad_fn is None and block.cam.grad_fn is None
 
 
@@ -151,7 +151,7 @@ def test_several_lambdas_at_once_are_what_each_is_alone(arch: str, noise: Image.
             assert got.attends == alone.attends == (arch != "no SimAM")
             torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)
             for ours, theirs in zip(got.blocks, alone.blocks, strict=True):
-                assert ours.name == theirs.name and ours.simam.e_lambda == e_lambda
+                assert ours.name == theirs.name and ours.module.e_lambda == e_lambda
                 for name in ("features", "attention", "activations", "gradients"):
                     torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4)
     assert all(module.e_lambda == 0.1 for module in loaded.model.modules() if isinstance(module, simam_viz.SimAM))

@@ -158,8 +158,8 @@ def test_it_can_be_stopped_between_maps(
     loaded: LoadedCheckpoint, analysis: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = []
-    probabilities = metrics._probabilities
-    monkeypatch.setattr(metrics, "_probabilities", lambda *a: inputs.append(len(a[1])) or probabilities(*a))
+    probabilities = metrics.Probe._probabilities
+    monkeypatch.setattr(metrics.Probe, "_probabilities", lambda *a: inputs.append(len(a[1])) or probabilities(*a))
     work = metrics.faithfulness(loaded, analysis, metrics.controls((4, 4)), 2)
     assert not inputs
     assert next(work)[0] == "random" and inputs == [3, 3]

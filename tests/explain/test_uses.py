@@ -220,7 +220,7 @@ def test_a_simam_that_plays_no_part() -> None:
     analysis = simam_viz.analyze(simam_viz.wrap(model.eval(), input_size=64), IMAGE)
     assert [block.name for block in analysis.blocks] == ["middle"]
     model.passes = 0
-    with pytest.raises(ValueError, match="None of this network's SimAM modules took part"):
+    with pytest.raises(ValueError, match="None of this network's attention modules took part"):
         simam_viz.analyze(simam_viz.wrap(model, input_size=64), IMAGE)
 
 
@@ -246,7 +246,7 @@ class Detached(Network):
 def test_where_no_gradient_reaches() -> None:
     with pytest.raises(ValueError, match="switches gradients off"):
         simam_viz.analyze(simam_viz.wrap(Detached(SimAMBasicBlock(4, 4)).eval(), input_size=64), IMAGE)
-    with pytest.raises(ValueError, match="does not depend on what SimAM gives"):
+    with pytest.raises(ValueError, match="does not depend on what its attention gives"):
         simam_viz.analyze(simam_viz.wrap(Branch().eval(), input_size=64), IMAGE)
 
 

@@ -103,10 +103,10 @@ def test_lambda_must_be_above_zero(e_lambda: float) -> None:
             call()
 
 
-def test_only_four_dimensions() -> None:
+def test_only_maps() -> None:
     for function in (lambda x: energy(x, 0.1), SimAM(0.1)):
         with pytest.raises(ValueError, match="N, C, H, W"):
-            function(torch.zeros(3, 4, 4))
+            function(torch.zeros(3, 4))
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

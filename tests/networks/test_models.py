@@ -244,10 +244,8 @@ def test_insertion_before_layers_that_overwrite_their_input() -> None:
 
 def test_a_network_that_cannot_be_looked_into() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(ValueError, match="insert_simam"):
-        simam_viz.analyze(simam_viz.wrap(model, list("abcd"), 32), IMAGE)
-    with pytest.raises(ValueError, match="categories"):
-        simam_viz.wrap(model)
+    with pytest.raises(ValueError, match="SimAM has no place"):
+        simam_viz.wrap(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)), input_size=32)
     with pytest.raises(ValueError, match="its convolutions are called 0 and so on"):
         insert_simam(model, r"conv\d")
     with pytest.raises(ValueError, match="λ"):
