@@ -41,14 +41,14 @@ def make(name: str, num_classes: int | None = None) -> nn.Module:
     Raises:
         ValueError: there is no such network; the message names the closest.
     """
-    network, kind, reduction = _parsed(name)
+    network, kind, reduction = parsed(name)
     dataset, _slash, arch = network.partition("/")
     attending = Attending(kind, E_LAMBDA[dataset], reduction)
     classes = CLASSES[dataset] if num_classes is None else num_classes
     return cifar.NETWORKS[arch](attending, classes) if dataset == "cifar" else imagenet.make(arch, attending, classes)
 
 
-def _parsed(name: str) -> tuple[str, Kind, int]:
+def parsed(name: str) -> tuple[str, Kind, int]:
     """Which network, with which attention, and by what that divides the channels."""
     if name in _NETWORKS:
         return name, "simam", REDUCTION
