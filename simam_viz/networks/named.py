@@ -31,6 +31,12 @@ _DETECTOR_SIZES = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": 320,
 }
 """To what their networks resize a photo themselves; all others to 800 pixels."""
+_AUXILIARY = {
+    "deeplabv3": ("aux_classifier",),
+    "fcn": ("aux_classifier",),
+    "googlenet": ("aux1", "aux2"),
+    "inception": ("AuxLogits",),
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Named:
     """Whether there are weights that :meth:`make` can download."""
     note: str = ""
     """What else must be known of it; English, for ``_`` to show."""
+    auxiliary: tuple[str, ...] = ()
+    """Heads for training alone, which published weights have and a network of one's own may have been trained without."""
     _make: Callable[[int, bool], nn.Module] = field(repr=False, compare=False, kw_only=True)
 
     def make(self, num_classes: int | None = None, pretrained: bool = False) -> nn.Module:
@@ -206,6 +214,7 @@ def _torchvision(name: str) -> Named:
     weights = get_model_weights(name).DEFAULT
     preset, categories = weights.transforms(), tuple(weights.meta["categories"])
     detects, old = output == "boxes", name in ("googlenet", "inception_v3")
+    auxiliary = _AUXILIARY.get(name.partition("_")[0], ())
     if output == "classes":
         (side,), (resized,) = preset.crop_size, preset.resize_size
     else:
@@ -215,6 +224,8 @@ def _torchvision(name: str) -> Named:
         options: dict[str, Any] = {"weights": weights if pretrained else None, "num_classes": classes}
         if output != "classes":
             options["weights_backbone"] = None  # it would be downloaded else
+        if auxiliary == ("aux_classifier",):
+            options["aux_loss"] = True  # as the published weights are
         if old and not pretrained:
             # Their own beginning takes half a minute, and a warning.
             options |= {"init_weights": False, "transform_input": True}
@@ -235,6 +246,7 @@ def _torchvision(name: str) -> Named:
         note=later("It rescales its input inside, as torchvision's published weights want it (transform_input=True).")
         if old
         else "",
+        auxiliary=auxiliary,
         _make=make,
     )
 
