@@ -19,6 +19,8 @@ from simam_viz.networks.named import named, names
 
 Table = dict[str, Tensor]
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class Small(nn.Module):
     """A network as nobody else has it: nested names, a buffer of indices, no name of torchvision's."""
