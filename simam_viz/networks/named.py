@@ -101,12 +101,12 @@ class Named:
             else _("{name} answers with features, not with classes.", name=self.name)
         ]
         height, width = self.input_size
-        share = None if self.crop is None else f"{self.crop:.4g}"
+        share = None if self.crop is None else f"{100 * self.crop:.4g}"
         told.append(
             _("It sees the whole photo at {height} × {width} pixels ({interpolation}).", **self._places(height, width))
             if share is None
             else _(
-                "It sees {height} × {width} pixels ({interpolation}), cut from the middle: {share} of the shorter side.",
+                "It sees {height} × {width} pixels ({interpolation}), cut from the middle: {share} % of the shorter side.",
                 share=share,
                 **self._places(height, width),
             )

@@ -16,6 +16,7 @@ from simam_viz.checkpoints.matching import classes_of_file, match, match_named
 from simam_viz.checkpoints.weights_file import CheckpointError, read_tables
 from simam_viz.networks.authors.catalogue import make
 from simam_viz.networks.named import named, names
+from tests.helpers.authors_networks import authors_checkpoint
 
 Table = dict[str, Tensor]
 
@@ -273,6 +274,14 @@ def test_a_reduction_of_the_authors_gates_is_told_apart() -> None:
     with pytest.raises(CheckpointError, match=r"fc\.0\.weight \(4 × 16\)/\(1 × 16\)"):
         match_named(named("authors:cifar/resnet20-se"), roundtrip(saved))
     assert match_named(named("authors:cifar/resnet20-se4"), roundtrip(saved))[1].matched == len(saved.state_dict())
+
+
+def test_a_file_as_the_authors_save_it() -> None:
+    """With their profiler's counters, an optimiser and the best accuracy beside it."""
+    saved = shaken(make("cifar/resnet20", 100))
+    model, found = match_named(named("authors:cifar/resnet20"), tables(authors_checkpoint(saved, "resnet20")))
+    assert same(model, saved) and found.matched == found.expected == len(saved.state_dict())
+    assert "top level.best_acc" in found.unused and len(found.unused) > 100
 
 
 def test_a_segmenter_with_its_auxiliary_head_and_without() -> None:

@@ -33,7 +33,7 @@ def test_a_classifier_of_torchvision() -> None:
     assert found.crop == pytest.approx(224 / 232)
     assert found.categories == tuple(ResNet50_Weights.DEFAULT.meta["categories"])
     told = found.in_words
-    assert "1,000 classes" in told and "224 × 224" in told and "0.9655 of the shorter side" in told and "0.485" in told
+    assert "1,000 classes" in told and "224 × 224" in told and "96.55 % of the shorter side" in told and "0.485" in told
     with torch.device("meta"):
         model = found.make(7)
     assert model.fc.out_features == 7 and not model.training
