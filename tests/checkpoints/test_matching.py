@@ -314,7 +314,7 @@ def test_every_family_of_torchvision(name: str) -> None:
 
 
 def smallest_of_every_family() -> list[str]:
-    """The smallest network of every family of timm whose features are maps, by the shape of its input and its file."""
+    """The network of the shortest name of every family (file) of timm, those without feature maps too."""
     families: dict[str, list[str]] = {}
     for name in timm.list_models():
         families.setdefault(timm.models.model_entrypoint(name).__module__, []).append(name)
