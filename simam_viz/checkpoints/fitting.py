@@ -68,9 +68,9 @@ def problems(arch: str, weights: Tensors) -> dict[str, Problem]:
         if name.endswith(COUNTER):
             continue
         if tensor is None:
-            found[name] = _problem(name, later("is missing"), later("{tensor} is missing"))
+            found[name] = problem(name, later("is missing"), later("{tensor} is missing"))
         elif not fits(tensor.shape, shape):
-            found[name] = _problem(
+            found[name] = problem(
                 name,
                 later("has shape {found} where {arch} has {wanted}"),
                 later("{tensor} has shape {found} where {arch} has {wanted}"),
@@ -78,24 +78,13 @@ def problems(arch: str, weights: Tensors) -> dict[str, Problem]:
                 arch=arch,
                 wanted=shape_text(tuple(_("classes") if n == -1 else n for n in shape)),
             )
-        elif not tensor.is_floating_point():
-            found[name] = _problem(
-                name,
-                later("holds {kind} values, not floating-point numbers"),
-                later("{tensor} holds {kind} values, not floating-point numbers"),
-                kind=str(tensor.dtype).removeprefix("torch."),
-            )
-        elif name.endswith("running_var") and bool((tensor < 0).any()):
-            found[name] = _problem(
-                name,
-                later("holds negative variances, which would turn the network's numbers into NaN"),
-                later("{tensor} holds negative variances, which would turn the network's numbers into NaN"),
-            )
+        elif unusable := useless_values(name, tensor):
+            found[name] = unusable
     found |= {name: no_place(name, arch) for name in weights if name not in expected(arch)}
     weight = head(arch)
     bias = weight.removesuffix("weight") + "bias"
     if not {weight, bias} & found.keys() and len(weights[weight]) != len(weights[bias]):
-        found[bias] = _problem(
+        found[bias] = problem(
             bias,
             later("has {values} values for the {classes} classes of {weight}"),
             later("{tensor} has {values} values for the {classes} classes of {weight}"),
@@ -104,13 +93,31 @@ def problems(arch: str, weights: Tensors) -> dict[str, Problem]:
             weight=weight,
         )
     if weight not in found and len(weights[weight]) == 0:
-        found[weight] = _problem(weight, later("tells no classes apart"), later("{tensor} tells no classes apart"))
+        found[weight] = problem(weight, later("tells no classes apart"), later("{tensor} tells no classes apart"))
     return found
+
+
+def useless_values(name: str, tensor: torch.Tensor) -> Problem | None:
+    """What is wrong with the numbers of a tensor, whatever its shape, where floating-point ones are needed."""
+    if not tensor.is_floating_point():
+        return problem(
+            name,
+            later("holds {kind} values, not floating-point numbers"),
+            later("{tensor} holds {kind} values, not floating-point numbers"),
+            kind=str(tensor.dtype).removeprefix("torch."),
+        )
+    if name.endswith("running_var") and bool((tensor < 0).any()):
+        return problem(
+            name,
+            later("holds negative variances, which would turn the network's numbers into NaN"),
+            later("{tensor} holds negative variances, which would turn the network's numbers into NaN"),
+        )
+    return None
 
 
 def no_place(name: str, arch: str) -> Problem:
     """What is wrong with a tensor that ``arch`` does not have."""
-    return _problem(name, later("has no place in {arch}"), later("{tensor} has no place in {arch}"), arch=arch)
+    return problem(name, later("has no place in {arch}"), later("{tensor} has no place in {arch}"), arch=arch)
 
 
 def no_fit_sentence(arch: str, asked_for: bool, likeness: float, weights: Tensors, found: dict[str, Problem]) -> str:
@@ -151,5 +158,6 @@ def no_fit_sentence(arch: str, asked_for: bool, likeness: float, weights: Tensor
     )
 
 
-def _problem(name: str, why: str, told: str, **places: object) -> Problem:
+def problem(name: str, why: str, told: str, **places: object) -> Problem:
+    """One, from two sentences whose places are still empty; in the second, ``{tensor}`` is the name."""
     return Problem(_(why, **places), _(told, tensor=shown(name), **places))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -28,8 +28,8 @@ _BESIDE = re.compile(
 """What a piece of the name of a tensor beside a network is called that has no part in its forward pass."""
 _LIKE = 0.5
 """Tensors of which at least this share fits a network are meant as one."""
-_MOST_PREFIXES = 16
-_TOP_LEVEL = "top level"
+MOST_PREFIXES = 16
+TOP_LEVEL = "top level"
 
 Told = tuple[str, dict[str, object]]
 """A sentence and what stands in its places: a network that is loaded once is shown in more than one language."""
@@ -80,11 +80,13 @@ class Recognised:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """One network among the tensors of a file."""
 
     table: str
+    """Where the table of tensors stands in the file."""
     prefix: str
+    """What the network's names begin with there, its last dot included."""
     inside: Tensors
     """What lies below the prefix, by the rest of its name."""
     beside: Tensors
@@ -93,7 +95,8 @@ class _Part:
 
     @property
     def name(self) -> str:
-        return ".".join(filter(None, (self.table, self.prefix.removesuffix(".")))) or _TOP_LEVEL
+        """What it can be asked for by."""
+        return ".".join(filter(None, (self.table, self.prefix.removesuffix(".")))) or TOP_LEVEL
 
 
 def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str | None = None) -> Recognised:
@@ -118,38 +121,38 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
                 known=", ".join(ARCHITECTURES),
             )
         )
-    chosen = _chosen_part(tables, arch, part)
-    named = max((_named(each, chosen) for each in ([arch] if arch else ARCHITECTURES)), key=lambda each: each.likeness)
-    useless, doubtful = _beside(named, chosen, trusted=part is not None)
+    taken = _chosen_part(tables, arch, part)
+    named = max((_named(each, taken) for each in ([arch] if arch else ARCHITECTURES)), key=lambda each: each.likeness)
+    useless, doubtful = _beside(named, taken, trusted=part is not None)
     weights = usable({name: tensor for name, tensor in named.weights.items() if name not in useless})
     useless |= {
-        f"{name or _TOP_LEVEL}.{tensor}": later("not a tensor of this network")
+        f"{name or TOP_LEVEL}.{tensor}": later("not a tensor of this network")
         for name, table in tables.items()
-        if name != chosen.table
+        if name != taken.table
         for tensor in table
     }
     found = problems(named.arch, weights) | doubtful
     if found:
-        outside = not found.keys() - chosen.beside.keys()
+        outside = not found.keys() - taken.beside.keys()
         sentence = (
             _(
                 "Beside the network {network} stands {tensor}, which may have a part in its forward pass; if it has none, choose "
                 "that network by itself.",
-                network=chosen.name,
+                network=taken.name,
                 tensor=shown(next(iter(found))),
             )
             if outside
             else no_fit_sentence(named.arch, arch is not None, named.likeness, weights, found)
         )
         whys = tuple((name, problem.why) for name, problem in found.items())
-        raise CheckpointError(sentence, whys, (chosen.name,) if outside else ())
+        raise CheckpointError(sentence, whys, (taken.name,) if outside else ())
     names = expected(named.arch)
     counters = {name: torch.tensor(0) for name in names if name.endswith(COUNTER)}
     left_out = (name for name in counters if name not in weights)
     match = Match(
         matched=sum(name in weights for name in names),
         expected=len(names),
-        renaming=(*chosen.translations, *named.translations),
+        renaming=(*taken.translations, *named.translations),
         useless=useless,
         replaced=dict.fromkeys(left_out, later("0: not needed after training")),
         simam_at=named.simam_at,
@@ -162,9 +165,22 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
 # Which network of the file is meant.
 
 
-def _chosen_part(tables: Mapping[str, Tensors], arch: str | None, part: str | None) -> _Part:
-    """The only network in the file, or the one that is asked for."""
-    parts = {found.name: found for name, table in tables.items() for found in _parts(name, table, arch)}
+def _chosen_part(tables: Mapping[str, Tensors], arch: str | None, part: str | None) -> Part:
+    """The only network in the file, or the one that is asked for; where none is seen, the largest table."""
+    found = chosen((found for name, table in tables.items() for found in _parts(name, table, arch)), part)
+    if found is not None:
+        return found
+    name, table = max(tables.items(), key=lambda item: len(item[1]))
+    return part_below(name, table, common_prefix(table))
+
+
+def chosen(found: Iterable[Part], part: str | None) -> Part | None:
+    """The only one of a file's networks, or the one that is asked for; ``None`` where there are none.
+
+    Raises:
+        CheckpointError: there are several, or not the one that is asked for.
+    """
+    parts = {each.name: each for each in found}
     for name in reversed(list(parts)):  # the same weights under two names are one network
         if any(_equal(parts[name].inside, parts[other].inside) for other in parts if other != name):
             parts.pop(name)
@@ -199,34 +215,32 @@ def _chosen_part(tables: Mapping[str, Tensors], arch: str | None, part: str | No
             ),
             parts=tuple(parts),
         )
-    if parts:
-        return next(iter(parts.values()))
-    name, table = max(tables.items(), key=lambda item: len(item[1]))
-    return _part(name, table, _common_prefix(table))
+    return next(iter(parts.values()), None)
 
 
-def _parts(place: str, table: Tensors, arch: str | None) -> Iterator[_Part]:
+def _parts(place: str, table: Tensors, arch: str | None) -> Iterator[Part]:
     """Every network in one table: what lies below one prefix and looks like a supported architecture."""
     prefixes = Counter(
         name.rpartition(f"{word}.")[0] for name in table for word in ("layer1", "features") if f".{word}." in f".{name}"
     )
-    for prefix, _times in prefixes.most_common(_MOST_PREFIXES):
-        part = _part(place, table, prefix)
+    for prefix, _times in prefixes.most_common(MOST_PREFIXES):
+        part = part_below(place, table, prefix)
         if any(_named(each, part).likeness >= _LIKE for each in ([arch] if arch else ARCHITECTURES)):
             yield part
 
 
-def _part(name: str, table: Tensors, prefix: str) -> _Part:
+def part_below(name: str, table: Tensors, prefix: str) -> Part:
+    """What lies below a prefix (its last dot included) in the table called ``name``."""
     inside = {tensor.removeprefix(prefix): value for tensor, value in table.items() if tensor.startswith(prefix)}
     beside = {tensor: value for tensor, value in table.items() if not tensor.startswith(prefix)}
     told: list[Told] = []
     for piece in filter(None, prefix.split(".")):
         sentence = _KNOWN_PREFIXES.get(piece, later("“{prefix}.” taken off every name"))
         told.append((sentence, {"prefix": shown(piece)}))
-    return _Part(name, prefix, inside, beside, tuple(told))
+    return Part(name, prefix, inside, beside, tuple(told))
 
 
-def _common_prefix(table: Tensors) -> str:
+def common_prefix(table: Tensors) -> str:
     """The longest prefix that all names share, in whole pieces."""
     first, *others = table
     pieces = first.split(".")[:-1]
@@ -262,7 +276,7 @@ class _Named:
     """The names that its classifier has in the file, where they are others than torchvision's."""
 
 
-def _named(arch: str, part: _Part) -> _Named:
+def _named(arch: str, part: Part) -> _Named:
     wanted, known = expected(arch), layers(arch)
     renamed: dict[str, str] = {}
     places: dict[str, None] = {}
@@ -327,25 +341,39 @@ def _with_head(arch: str, weights: Tensors, beside: Tensors) -> tuple[Tensors, t
     return kept, tuple(taken), ((sentence, {"layer": shown(layer), "classifier": ours.removesuffix(".weight")}),)
 
 
-def _beside(named: _Named, part: _Part, trusted: bool) -> tuple[dict[str, str], dict[str, Problem]]:
-    """Tensors that are no part of the network, with why they are left out; and those that may be one, with what is wrong.
+def _beside(named: _Named, part: Part, trusted: bool) -> tuple[dict[str, str], dict[str, Problem]]:
+    """Tensors that are no part of the network, with why they are left out; and those that may be one, with what is wrong."""
+    outside = {name: tensor for name, tensor in part.beside.items() if name not in named.head}
+    useless, doubtful = left_over(expected(named.arch), named.weights, outside, trusted)
+    return useless, {name: no_place(name, named.arch) for name in doubtful}
+
+
+def left_over(
+    wanted: Collection[str], inside: Tensors, outside: Tensors, trusted: bool
+) -> tuple[dict[str, str], list[str]]:
+    """What stands beside a network: tensors that are no part of it, with why they are left out, and those that may be one.
 
     A loss keeps class weights, a metric its counts: they have no part in a forward pass. A convolution or a norm beside the
     network may have one, so only whoever chose that part can leave it out.
+
+    Args:
+        wanted: names of the network's own tensors.
+        inside: what lies among them; what shares no first piece with any of them counts as beside.
+        outside: what lies elsewhere in the same table.
+        trusted: whether somebody chose that part.
     """
-    wanted = expected(named.arch)
     roots = {name.split(".")[0] for name in wanted}
-    others = {name: tensor for name, tensor in part.beside.items() if name not in named.head}
-    others |= {
+    others = outside | {
         name: tensor
-        for name, tensor in named.weights.items()
+        for name, tensor in inside.items()
         if name not in wanted and (name.split(".")[0] not in roots or _PROFILER.fullmatch(name))
     }
     useless: dict[str, str] = {}
-    doubtful: dict[str, Problem] = {}
+    doubtful: list[str] = []
+    layers_beside = Counter(name.rpartition(".")[0] for name in others)
     for name, tensor in others.items():
         layer = name.rpartition(".")[0]
-        partners = layer and sum(other.rpartition(".")[0] == layer for other in others) > 1
+        partners = layer and layers_beside[layer] > 1
         alone = tensor.dim() == 0 or (tensor.dim() == 1 and not partners)
         if _PROFILER.fullmatch(name):
             useless[name] = later("a profiler's counter, no weight")
@@ -354,5 +382,5 @@ def _beside(named: _Named, part: _Part, trusted: bool) -> tuple[dict[str, str], 
         elif trusted or alone or any(map(_BESIDE.fullmatch, name.split("."))):
             useless[name] = later("stands beside the network, not in it")
         else:
-            doubtful[name] = no_place(name, named.arch)
+            doubtful.append(name)
     return useless, doubtful

@@ -36,12 +36,20 @@ class CheckpointError(ValueError):
 
     ``problems`` lists every tensor that does not fit as (name, why), where that is what is wrong. ``parts`` names what
     :func:`simam_viz.load_checkpoint` can be asked for instead, where the file holds a network, but which one must be said.
+    ``prefixes`` are beginnings of names without which more tensors would fit, the best first.
     """
 
-    def __init__(self, message: str, problems: tuple[tuple[str, str], ...] = (), parts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        problems: tuple[tuple[str, str], ...] = (),
+        parts: tuple[str, ...] = (),
+        prefixes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.problems = problems
         self.parts = parts
+        self.prefixes = prefixes
 
 
 Tensors = dict[str, Tensor]
