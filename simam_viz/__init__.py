@@ -20,6 +20,19 @@ from .photos.images import open_image
 
 __version__ = version.VERSION
 
+
+def show(
+    network: LoadedCheckpoint, *, port: int | None = None, block: bool | None = None, browser: bool = False
+) -> str:
+    """Open the app on a network of this process, such as one in a notebook, and return its address.
+
+    Arguments and errors as :func:`simam_viz.app.serving.show` has them. It blocks in a script only.
+    """
+    from .app import serving  # Streamlit takes a second to import
+
+    return serving.show(network, port=port, block=block, browser=browser)
+
+
 __all__ = [
     "Analysis",
     "Block",
@@ -41,5 +54,6 @@ __all__ = [
     "list_checkpoints",
     "load_checkpoint",
     "open_image",
+    "show",
     "wrap",
 ]

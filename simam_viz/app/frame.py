@@ -14,7 +14,7 @@ from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from ..wording import _
-from . import absent, pages, sidebar, state, zoo
+from . import absent, given, pages, sidebar, state, zoo
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
@@ -25,6 +25,7 @@ from .widgets.takeaway import Shown
 
 def run(file: str) -> None:
     """Draw the page that the address names; ``file`` is the one that runs: ``app.py``, or one of ``pages/``."""
+    given.restore_main()
     page = pages.asked_for(file)
     title = pages.PAGES[page][0]
     st.set_page_config(page_title=f"{_(title)} · SimAM Viz", page_icon=str(ASSETS / "icon.png"), layout="wide")
@@ -54,8 +55,9 @@ def run(file: str) -> None:
         place_of_lambda = st.container()
         if loaded is not None:
             target = sidebar.choose_class(loaded)
+            ask = sidebar.choose_question(loaded)
             size = sidebar.choose_input_size(loaded)
-            sidebar.say_enlarged(photo, size)
+            sidebar.say_enlarged(photo, loaded, size)
             place_of_files = st.popover(_("Take it home"), icon=":material/download:", width="stretch")
     st.title(_(title))
     absent.photo(photo)
@@ -67,7 +69,7 @@ def run(file: str) -> None:
     absent.checkpoint(loaded)
     files = takeaway.begin()
     place_of_notices = st.container()
-    subject = Subject(photo, loaded, target, size)
+    subject = Subject(photo, loaded, target, size, ask)
     screen = SCREENS[page](subject)
     part = next(screen)
     # Streamlit remembers fragments, and they must not hold on to the photo.

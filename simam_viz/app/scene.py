@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import variants
-from ..explain.analysis import analyze, analyze_lambdas, analyze_together
+from ..explain.analysis import Place, analyze, analyze_lambdas, analyze_together
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
 from ..photos.images import enlargement, square_view
+from ..photos.samples import list_samples
 from ..wording import _
 from . import zoo
 from .photo import Photo
+from .question import Ask
 from .server import forgetting, turns
 from .server.kept import Kept
 from .widgets.takeaway import Shown
@@ -34,15 +37,17 @@ class Subject:
     loaded: LoadedCheckpoint
     target: int | None
     input_size: int
+    ask: Ask
 
     @property
     def photo_notices(self) -> tuple[str, ...]:
         """What was done to the photo on its way into the network, a sentence each."""
-        return tuple(filter(None, (*self.photo.notices, enlargement(self.photo.image, self.input_size))))
+        enlarged = enlargement(self.photo.image, self.input_size) if self.loaded.transforms.plain else ""
+        return tuple(filter(None, (*self.photo.notices, enlarged)))
 
     def at(self, e_lambda: float | None, shown: Shown) -> Scene:
         """The same at one λ; what is drawn of it is kept in ``shown``."""
-        return Scene(self.photo, self.loaded, self.target, self.input_size, e_lambda, shown)
+        return Scene(self.photo, self.loaded, self.target, self.input_size, self.ask, e_lambda, shown)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Scene(Subject):
     """Of all SimAM modules; ``None`` leaves each its own."""
     shown: Shown
     """Where whatever is drawn is kept, to be taken home."""
+    place: Place | None = None
+    """Of a detector: where the box that is explained lies."""
 
     @property
     def twin(self) -> LoadedCheckpoint | None:
@@ -67,30 +74,53 @@ class Scene(Subject):
         self, columns: Sequence[str], fixed_mean: bool = False, against: int | None = None
     ) -> dict[str, Analysis]:
         """:meth:`analysis` for several columns: those that share their weights, and are not kept, run as one batch."""
+        if self.ask.box is not None:
+            return self._of_box(self.ask.box).analyses(columns, fixed_mean, against)
         target = self.target
         if target is None and ("on" not in columns or fixed_mean or against is not None):
             target = self.analysis().target
         there = variants.variants(self.loaded, self.twin if "twin" in columns else None, fixed_mean=fixed_mean)
         return _analyse(self, [variant for variant in there if variant.name in columns], target, against)
 
+    def _of_box(self, number: int) -> Scene:
+        """The same with the class of one box that was found in this photo, and its place, to be explained."""
+        free = dataclasses.replace(self, target=None, ask=dataclasses.replace(self.ask, box=None))
+        boxes = free.analysis().boxes
+        if number >= len(boxes):  # of another photo, or at another λ
+            return free
+        return dataclasses.replace(free, target=boxes[number].label, place=boxes[number].place)
+
     def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
         """At several λ, past what the session keeps: a sweep would push everything else out of it.
 
         The caller holds a turn (see :mod:`turns`).
         """
-        return analyze_lambdas(self.loaded, self.square, e_lambdas, target, self.input_size)
+        scene = self if self.ask.box is None else self._of_box(self.ask.box)
+        target = scene.target if target is None else target
+        return analyze_lambdas(self.loaded, self.square, e_lambdas, target, self.input_size, **scene.question)
 
     def fresh_analysis(self) -> Analysis:
         """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
 
         The caller holds a turn.
         """
-        return analyze(self.loaded, self.photo.image, self.e_lambda, self.target, self.input_size)
+        asked = self.question | {"box": self.ask.box if self.place is None else self.place}
+        return analyze(self.loaded, self.photo.image, self.e_lambda, self.target, self.input_size, **asked).pictures()
 
     @property
     def square(self) -> Image.Image:
         """What networks see of the photo: cut and resized once, which takes as long as an analysis where the photo is large."""
+        if not self.loaded.transforms.plain:
+            return self.photo.image
         return _square(self.photo.image, self.photo.name, self.input_size)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What else is asked about the answer, as :func:`simam_viz.explain.analysis.analyze_together` takes it."""
+        references = {sample.name: sample for sample in list_samples()}
+        named = self.ask.reference
+        reference = references[named].image() if named in references else None
+        return {"region": self.ask.region, "box": self.place, "reference": reference}
 
     def at_lambda(self, e_lambda: float | None) -> Scene:
         """The same at another λ; at ``None``, with every SimAM module's own."""
@@ -101,11 +131,13 @@ class Scene(Subject):
         """“λ = 0.1”, or “each block's own λ”."""
         return lambda_text(self.e_lambda)
 
-    def own_lambda(self, block: Block) -> float:
-        """The λ that the network itself has in one block of this scene's analysis."""
+    def own_lambda(self, block: Block) -> float | None:
+        """The λ that the network itself has in one block of this scene's analysis; ``None`` where that is not SimAM."""
         if self.e_lambda is None:
             return block.e_lambda
         own = self.loaded.e_lambda
+        if block.e_lambda is None:
+            return None
         return self.at_lambda(None).analysis().block(block.name).e_lambda if own is None else own
 
     @property
@@ -116,6 +148,8 @@ class Scene(Subject):
         """
         if not self.analysis().attends:
             return " " + _("Hypothetical: this network was run without SimAM.")
+        if self.loaded.found is not None:
+            return ""  # what is shown is what runs in it
         told = []
         if self.loaded.trained_with_simam is None:
             told.append(_("It is not known whether these weights were trained with SimAM."))
@@ -131,7 +165,7 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
     forgetting.keeps(_ANALYSES, kept)
-    subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against)
+    subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against, scene.ask, scene.place)
 
     def key(variant: Variant) -> tuple[object, ...]:
         return (*subject, variant.name, variant.fixed_mean, variant.e_lambda(scene.e_lambda))
@@ -139,8 +173,10 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
         runs = [(variant.network(), variant.e_lambda(scene.e_lambda)) for variant in batch]
         with turns.turn(), st.spinner(_("Looking at the photo…")):
-            together = analyze_together(runs, scene.square, target, scene.input_size, against, one_target=True)
-            analyses = [analysis.compacted() for analysis in together]
+            together = analyze_together(
+                runs, scene.square, target, scene.input_size, against, one_target=True, **scene.question
+            )
+            analyses = [analysis.pictures().compacted() for analysis in together]
             for variant, analysis in zip(batch, analyses, strict=True):
                 kept.put(key(variant), analysis)
         return analyses

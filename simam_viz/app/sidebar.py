@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 from PIL import Image
@@ -17,8 +18,9 @@ from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
 from ..wording import _, later
-from . import state, zoo
+from . import given, state, zoo
 from .photo import Photo
+from .question import Ask
 from .server import forgetting
 from .widgets.glossary import explain
 
@@ -179,7 +181,10 @@ def choose_checkpoint() -> LoadedCheckpoint:
         zoo.uploader("sidebar")
     if not state.gone().get("checkpoint"):
         zoo.tell_refused("sidebar")
-    if (asked_for := zoo.asked_for()) and not asked_for.is_file():
+    started = given.started()
+    if started.trouble:
+        st.error(_("The network of the command line cannot be opened.") + f" {state.plain(started.trouble)}")
+    if (asked_for := started.file) and not asked_for.is_file():
         missing = state.plain(asked_for.name)
         st.error(_("There is no file {name}, which the command line asks for.", name=missing))
     _keep_what_fits(loaded)
@@ -219,7 +224,10 @@ def _keep_what_fits(loaded: LoadedCheckpoint) -> None:
 
 
 def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
-    """λ of all SimAM modules, the network's own to begin with; ``None`` where each keeps its own."""
+    """λ of all SimAM modules, the network's own to begin with; ``None`` where each keeps its own, or there is none."""
+    if loaded.attends and not loaded.has_simam:
+        st.caption(_("This network's attention is not SimAM: there is no λ to move."))
+        return None
     word = zoo.lambda_word(loaded)
     own: float | str = EACH_ITS_OWN if loaded.e_lambda is None else loaded.e_lambda
     asked = []
@@ -287,6 +295,67 @@ def class_menu(loaded: LoadedCheckpoint, label: str, name: str, otherwise: str, 
     return None if chosen == _NO_CLASS else chosen
 
 
+def choose_question(loaded: LoadedCheckpoint) -> Ask:
+    """What of the answer is explained, beside a class: where a network answers for every pixel, with boxes, or with features."""
+    kind = loaded.output.kind
+    if kind == "pixels":
+        return Ask(region=_choose_region())
+    if kind == "boxes":
+        box = state.parsed("box", int, _NO_CLASS)
+        told = _("Box {number} of the photo is explained.", number=box + 1)
+        st.caption(told if box >= 0 else _("Of each class, its best box is explained; click one on the Overview."))
+        if box >= 0:
+            st.button(_("Each class's best box"), on_click=state.put, args=("box", None), width="stretch", key="no-box")
+        return Ask(box=box if box >= 0 else None)
+    if kind == "embedding":
+        samples = {sample.name: _(sample.title) for sample in list_samples()}
+        return Ask(
+            reference=state.control(
+                st.selectbox,
+                _("Similar to"),
+                list(samples),
+                name="reference",
+                default=next(iter(samples)),
+                parse=state.one_of({name: name for name in samples}),
+                format_func=samples.__getitem__,
+                help=_(
+                    "This network answers with features: what is explained is how similar they are to those of a second photo."
+                ),
+            )
+        )
+    return Ask()
+
+
+def _choose_region() -> tuple[int, int] | Literal["predicted"] | None:
+    titles = {"all": _("all positions"), "predicted": _("where the class is predicted")}
+    asked = state.get("region") or ""
+    with contextlib.suppress(ValueError):
+        row, column = parse_pixel(asked)
+        titles[asked] = _("the pixel at row {row}, column {column}", row=row, column=column)
+    chosen = state.control(
+        st.selectbox,
+        _("Explained at"),
+        list(titles),
+        name="region",
+        default="all",
+        parse=state.one_of({name: name for name in titles}),
+        text=lambda name: None if name == "all" else name,
+        format_func=titles.__getitem__,
+        help=_("This network answers for every pixel: click one on the Overview to explain it alone."),
+    )
+    if chosen == "predicted":
+        return "predicted"
+    return None if chosen == "all" else parse_pixel(chosen)
+
+
+def parse_pixel(text: str) -> tuple[int, int]:
+    """“row,column” of the picture that the network sees; ``ValueError`` for anything else."""
+    row, column = (int(part) for part in text.split(","))
+    if not (0 <= row <= 4096 and 0 <= column <= 4096):
+        raise ValueError(text)
+    return row, column
+
+
 def choose_input_size(loaded: LoadedCheckpoint) -> int:
     """The side of the network's input in pixels."""
     sizes = input_sizes(loaded)
@@ -302,8 +371,10 @@ def choose_input_size(loaded: LoadedCheckpoint) -> int:
     )
 
 
-def say_enlarged(photo: Photo, size: int) -> None:
+def say_enlarged(photo: Photo, loaded: LoadedCheckpoint, size: int) -> None:
     """Where the photo has fewer pixels than the network's input, that is said below the choice of it."""
+    if not loaded.transforms.plain:
+        return
     if notice := enlargement(photo.image, size):
         st.caption(f":material/info: {notice}")
 
@@ -317,7 +388,12 @@ def class_names(loaded: LoadedCheckpoint) -> list[str]:
 
 def input_sizes(loaded: LoadedCheckpoint) -> list[int]:
     """The sizes of input to choose from, the network's own among them."""
+    own = loaded.transforms
+    if own.shape is not None:
+        return [own.input_size]
     sizes = loaded.card.input_sizes or (128, 160, 192, 224, 288)
+    if own.fit == "letterbox":  # what detectors are trained for lies far above, and in steps of their stride
+        sizes = tuple(sorted({320, 416, 512, 640, 800}))
     return sorted({*sizes, loaded.transforms.input_size})
 
 

@@ -23,6 +23,7 @@ from ..wording import _
 
 NAMES = (
     *("photo", "checkpoint", "size", "lambda", "class"),
+    *("box", "region", "reference", "slice"),
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
     *("level", "sort", "least", "compare", "other"),
     *("neuron", "toy", "at", "edits"),
@@ -54,7 +55,7 @@ _GONE = "gone"
 _SETTINGS = "settings"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
-_NUMBERS = ("size", "lambda", "channel", "row", "column", "least")
+_NUMBERS = ("size", "box", "slice", "lambda", "channel", "row", "column", "least")
 
 
 def begin(page: str) -> bool:

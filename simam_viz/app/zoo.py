@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +19,8 @@ from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, 
 from ..checkpoints.store import CheckpointInfo, list_checkpoints, read_card, write_card
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
 from ..evaluation import accuracy
-from ..paths import ROOT
 from ..wording import _, later
-from . import state
+from . import given, state
 from .server import freeing, long_task
 
 _OWN = "own-checkpoints"
@@ -32,7 +30,6 @@ _DROPPED = "checkpoint-dropped"
 _OWN_PREFIX = "own-"
 # A session keeps its last files; each holds its weights in memory.
 _KEPT = 2
-_APP = ROOT / "app.py"
 
 
 @dataclass(frozen=True)
@@ -70,15 +67,18 @@ class Choice:
 
     @property
     def changeable(self) -> bool:
-        """Whether a person may describe it: what a bundled card says stands."""
-        return self.info is None or not self.info.bundled
+        """Whether a person may describe it: what a bundled card says stands, and what a program says of its network."""
+        return is_upload(self.name) if self.info is None else not self.info.bundled
 
 
 def choices() -> dict[str, Choice]:
     """Every network there is for this session, by name; the first is the one to begin with."""
-    asked = asked_for()
+    asked = given.started().file
+    found = {
+        name: Choice(name, loaded.card.title or name, _("your own program"), loaded)
+        for name, loaded in given.networks().items()
+    }
     infos = list_checkpoints([asked] if asked and asked.is_file() else [])
-    found = {}
     for info in infos:
         here = asked is not None and info.path == asked
         where = _("the command line") if here else _("comes with the app") if info.bundled else _("the weights folder")
@@ -87,12 +87,6 @@ def choices() -> dict[str, Choice]:
         found[name] = Choice(name, loaded.card.title or name, _("your upload, this session only"), loaded)
     first = next((name for name, choice in found.items() if choice.info and choice.info.path == asked), None)
     return {first: found[first]} | found if first else found
-
-
-def asked_for() -> Path | None:
-    """The file that ``streamlit run app.py -- FILE`` names."""
-    started, *rest = sys.argv or [""]
-    return Path(rest[0]).resolve() if rest and Path(started).resolve() == _APP else None
 
 
 def load(choice: Choice) -> LoadedCheckpoint:
@@ -137,16 +131,36 @@ def accept(key: str) -> None:
     name = _OWN_PREFIX + hashlib.sha256(file.getbuffer()).hexdigest()[:16]
     own = _own()
     try:
-        loaded = own.pop(name, None) or load_checkpoint(file)
+        loaded = own.pop(name, None) or _opened(bytes(file.getbuffer()), file.name)
     except CheckpointError as error:
         # Which network of it is meant can still be said, so the file is kept until something else is chosen.
-        refuse(error, file.name, bytes(file.getbuffer()) if error.parts else None)
+        refuse(error, file.name, bytes(file.getbuffer()) if error.parts or error.prefixes else None)
         return
     finally:
         # A fresh uploader next time: the old one would hold the whole file in memory.
         st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
         _let_go(file)
     _keep(name, file.name, loaded)
+
+
+def _opened(data: bytes, file_name: str, prefix: str | None = None, part: str | None = None) -> LoadedCheckpoint:
+    """The network of a file: the command line's, if it names one and the file fits it; else one of those known here."""
+    maker = given.started().maker
+    if maker is None:
+        file = io.BytesIO(data)
+        file.name = file_name
+        return load_checkpoint(file, part=part)
+    try:
+        return maker.with_weights(data, file_name, prefix, part)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    except CheckpointError as error:
+        if prefix is not None or part is not None:
+            raise
+        try:
+            return load_checkpoint(io.BytesIO(data))
+        except CheckpointError:
+            raise error from None
 
 
 def _keep(name: str, file_name: str, loaded: LoadedCheckpoint) -> None:
@@ -173,7 +187,7 @@ def take_part(part: str) -> None:
     try:
         if file.data is not None:
             name = _OWN_PREFIX + hashlib.sha256(file.data + part.encode()).hexdigest()[:16]
-            kept = _own().pop(name) if name in _own() else load_checkpoint(io.BytesIO(file.data), part=part)
+            kept = _own().pop(name) if name in _own() else _opened(file.data, file.name, part=part)
             _keep(name, file.name, kept)
         elif file.path is not None:
             load_checkpoint(file.path, part=part)  # before its card says so
@@ -183,6 +197,19 @@ def take_part(part: str) -> None:
         refuse(error, file.name, file.data if error.parts else None, file.path)
     except OSError:
         refuse(_unwritable(), file.name)
+
+
+def take_prefix(prefix: str) -> None:
+    """Take the file that was refused with this prefix dropped from its names."""
+    file = refused()
+    if file is None or file.data is None:
+        return
+    forget_error()
+    try:
+        name = _OWN_PREFIX + hashlib.sha256(file.data + prefix.encode()).hexdigest()[:16]
+        _keep(name, file.name, _opened(file.data, file.name, prefix=prefix))
+    except CheckpointError as error:
+        refuse(error, file.name, file.data if error.prefixes else None)
 
 
 def _unwritable() -> CheckpointError:
@@ -319,6 +346,15 @@ def tell_refused(place: str) -> None:
         part = st.selectbox(_("Which network of that file?"), file.error.parts, key=f"which-part-{place}")
         st.button(
             _("Use this one"), icon=":material/check:", on_click=take_part, args=(part,), key=f"take-part-{place}"
+        )
+
+    for prefix in file.error.prefixes:
+        st.button(
+            _("Drop the prefix “{prefix}”", prefix=prefix),
+            icon=":material/content_cut:",
+            on_click=take_prefix,
+            args=(prefix,),
+            key=f"drop-prefix-{place}-{prefix}",
         )
 
 

@@ -108,6 +108,8 @@ class LoadedCheckpoint:
         told = {False: [_("weights that never saw SimAM")], None: [_("training with SimAM not known")]}.get(
             self.trained_with_simam, []
         )
+        if self.found is not None and self.trained_with_simam is None:
+            told = []  # what is shown is what its own modules do
         assumed = {}
         if self.attends and self.trained_with_simam is not False:
             assumed = {"simam_at": _("where SimAM stands is assumed"), "e_lambda": _("the value of λ is assumed")}

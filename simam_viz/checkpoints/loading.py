@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..networks.answers import both_names
 from ..networks.architectures import create_model
+from ..networks.named import is_named
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
 from ..wording import _, later
@@ -21,6 +22,7 @@ from . import torchvision_weights
 from .building import described_network
 from .card import Card
 from .loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint, default_categories
+from .opening import opened_by_name
 from .recognition import Match, recognise
 from .store import CheckpointInfo, list_checkpoints, read_card
 from .torchvision_weights import Progress
@@ -55,7 +57,8 @@ def load_checkpoint(
             (``"resnet18-imagenet1k-v1"``, downloaded on first use), a path, or a binary file object: safetensors, or a
             PyTorch file (read with ``weights_only=True``, so no code in it can run) that is a ``state_dict`` or holds one,
             with torchvision's names or those of the SimAM authors' networks.
-        arch: the architecture, where no card names it; ``None`` finds the one whose shapes fit.
+        arch: the architecture, where no card names it; ``None`` finds the one whose shapes fit. Or a network that others
+            publish: ``"timm:NAME"``, ``"torchvision:NAME"``, or ``"authors:NAME"`` for SimAM's authors' own.
         progress: called with (bytes done, bytes in all) during a download.
         part: which network, where a file holds several (``"teacher"``); ``None`` is what its card says or, of one alone, that
             one. ``state_dict`` beside ``state_dict_ema`` counts as one alone.
@@ -71,12 +74,16 @@ def load_checkpoint(
     else:
         name, data, card = Path(getattr(source, "name", None) or "uploaded").stem, source.read(MAX_BYTES + 1), Card()
     part = part or card.part
+    hashed = hashlib.sha256(data).hexdigest()
+    if (by_name := arch or card.arch) and is_named(by_name):
+        loaded, fitted = opened_by_name(name, by_name, read_tables(data), card, part)
+        return replace(loaded, match=fitted, size=len(data), sha256=hashed)
     recognised = recognise(read_tables(data), arch or card.arch, part)
     facts: dict[str, Any] = {"arch": recognised.arch, "num_classes": recognised.num_classes}
     if part is not None:
         facts["part"] = part
     loaded = _assembled(name, recognised.weights, facts | _shown_by_names(recognised.match), card)
-    return replace(loaded, match=recognised.match, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    return replace(loaded, match=recognised.match, size=len(data), sha256=hashed)
 
 
 def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = None) -> Path:
@@ -109,12 +116,32 @@ def with_card(loaded: LoadedCheckpoint, card: Mapping[str, Any] | Card) -> Loade
     Raises:
         CheckpointError: an entry makes no sense, or does not fit the weights.
     """
+    if loaded.found is not None:
+        return _described(loaded, Card.of({**loaded.card, **card}))
     stated = {name: value for name, value in loaded.card.items() if name not in loaded.assumed}
     facts = {name: loaded.card[name] for name in ("arch", "num_classes")} | _shown_by_names(loaded.match)
     if isinstance(stated.get("e_lambda"), dict) and "simam_at" in card and "e_lambda" not in card:
         del stated["e_lambda"]  # it is by places that hold no more
     described = _assembled(loaded.name, plain_state_dict(loaded.model), facts, Card.of(stated | dict(card)))
     return replace(described, match=loaded.match, size=loaded.size, sha256=loaded.sha256)
+
+
+def _described(loaded: LoadedCheckpoint, card: Card) -> LoadedCheckpoint:
+    """A network that was looked into, under another card; what attention stands where, and its λ, was found in it."""
+    categories = both_names(card.categories or loaded.categories, loaded.output)
+    if len(categories) != len(loaded.categories):
+        raise CheckpointError(
+            _(
+                "The card names {stated} classes, but the weights tell {found} apart.",
+                stated=len(card.categories or ()),
+                found=len(loaded.categories),
+            )
+        )
+    norm, old = card.normalisation, loaded.transforms
+    mean, std = (norm and norm.mean) or old.mean, (norm and norm.std) or old.std
+    size = card.input_size if card.input_size and old.shape is None else old.input_size
+    transforms = replace(old, input_size=size, mean=mean, std=std)
+    return replace(loaded, card=card, categories=categories, transforms=transforms)
 
 
 def twin_of(loaded: LoadedCheckpoint) -> str | None:

@@ -1,4 +1,4 @@
-"""The command line, one file a command: ``python -m simam_viz analyze | checkpoints | train | card | evaluate | faithful``."""
+"""The command line, one file a command: ``python -m simam_viz app | analyze | checkpoints | train | card | evaluate | faithful``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..photos.bombs import ImageError
 from ..wording import _
 from . import (
     analyze_command,
+    app_command,
     card_command,
     checkpoints_command,
     evaluate_command,
@@ -20,7 +21,15 @@ from . import (
     train_command,
 )
 
-_COMMANDS = (analyze_command, checkpoints_command, train_command, card_command, evaluate_command, faithful_command)
+_COMMANDS = (
+    app_command,
+    analyze_command,
+    checkpoints_command,
+    train_command,
+    card_command,
+    evaluate_command,
+    faithful_command,
+)
 _SCRIPT = "simam-viz"
 
 

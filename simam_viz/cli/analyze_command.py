@@ -8,14 +8,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..checkpoints.loading import load_checkpoint
-from ..checkpoints.store import list_checkpoints
-from ..checkpoints.torchvision_weights import terminal_bar
+from ..checkpoints import opening
 from ..export import folder
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
 from ..wording import _
-from .arguments import Commands
+from .arguments import Commands, chosen_network
 
 _NAMED = 10
 """Files that are left out are named up to so many."""
@@ -35,6 +33,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--report", action="store_true", help=_("also write report.html, every picture, table (CSV) and tensor (NPZ)")
     )
+    opening.add_arguments(parser)
     parser.set_defaults(run=_run)
 
 
@@ -43,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.size is not None:
         check_input_size(arguments.size)
     data = None if photo.is_dir() else read_file(photo)
-    loaded = load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
+    loaded = chosen_network(arguments)
     if loaded.remarks:
         told = _("Of this network: {remarks}. Read its attention as hypothetical.", remarks="; ".join(loaded.remarks))
         print(told, file=sys.stderr)
@@ -55,8 +54,9 @@ def _run(arguments: argparse.Namespace) -> None:
     done = job.do(data, photo.name, arguments.out)
     for notice in done.notices:
         print(notice, file=sys.stderr)
-    for _index, name, probability in done.analysis.top(5):
-        print(f"{probability:7.2%}  {name}")
+    probabilities = done.analysis.output.has_probabilities
+    for _index, name, said in done.analysis.top(5):
+        print(f"{said:7.2%}  {name}" if probabilities else f"{said:10.4g}  {name}")
     for name in dict.fromkeys(path.relative_to(arguments.out).parts[0] for path in done.paths):
         print(arguments.out / name)
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TypeAlias
 
+from ..checkpoints import opening
+from ..checkpoints.loaded import LoadedCheckpoint
+from ..checkpoints.loading import load_checkpoint
+from ..checkpoints.store import list_checkpoints
+from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.tiny_imagenet import HELD_OUT
 from ..wording import _, later
 
@@ -39,6 +45,23 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", metavar="NAME", help=_("a bundled name or a file (default: the bundled default)")
     )
+
+
+def chosen_network(arguments: argparse.Namespace) -> LoadedCheckpoint:
+    """The network of ``--network``, else of ``--checkpoint``, else the bundled default; what was found in the first is told.
+
+    Raises:
+        ValueError: it cannot be made or understood, or both are named.
+        CheckpointError: its file cannot be opened.
+    """
+    asked = opening.asked(arguments)
+    if asked is None:
+        return load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
+    if arguments.checkpoint:
+        raise ValueError(_("--checkpoint and --network name a network each; leave one of them out."))
+    loaded = opening.Maker(asked).as_made()
+    print(repr(loaded), file=sys.stderr)
+    return loaded
 
 
 def default_cache() -> Path:

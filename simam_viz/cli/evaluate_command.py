@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from ..checkpoints import opening
 from ..checkpoints.loading import LoadedCheckpoint, find_checkpoint, load_checkpoint
 from ..checkpoints.store import BUNDLED_FOLDER, list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
@@ -21,7 +22,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
 from ..wording import _, later
-from .arguments import Commands, add_checkpoint, add_tiny_imagenet
+from .arguments import Commands, add_checkpoint, add_tiny_imagenet, chosen_network
 
 _MEASURED = {
     "validation": later("{network}, {images} validation images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %"),
@@ -45,13 +46,15 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--size", type=int, nargs="+", metavar="PX", help=_("input sizes (default: the checkpoint's own)")
     )
+    opening.add_arguments(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     keep_freed_memory()
-    path = find_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, terminal_bar())
-    loaded = load_checkpoint(path)
+    asked = opening.asked(arguments)
+    path = None if asked else find_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, terminal_bar())
+    loaded = chosen_network(arguments) if path is None else load_checkpoint(path)
     sizes: list[int] = arguments.size or [loaded.transforms.input_size]
     for px in sizes:
         check_input_size(px)
@@ -79,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> None:
         )
     for sentence in left_out:  # the same at every size
         print(sentence, file=sys.stderr)
-    if arguments.split == "validation":
+    if arguments.split == "validation" and path is not None:
         _note(path, loaded, entries.get(loaded.transforms.input_size) or entries[sizes[0]])
 
 

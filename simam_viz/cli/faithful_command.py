@@ -17,6 +17,7 @@ from ..evaluation.accuracy import left_out_sentences
 from ..evaluation.data_sets import labelled_photos
 from ..evaluation.image_sets import open_photo
 from ..explain import cam, metrics, survey, variants
+from ..explain.recording import Run
 from ..networks.architectures import residual_blocks
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
@@ -136,7 +137,7 @@ def _print_comparison(found: list[survey.Finding], first: str, other: str, metho
     print(*(f"- {sentence}" for sentence in survey.lead_sentences(told, first, other)), sep="\n")
 
 
-def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, Run]:
     """By name, the networks to compare with their λ; ``None``: each module's own."""
     name = twin_of(loaded) if asked is None or "twin" in asked else None
     twin = load_checkpoint(name) if name else None

@@ -9,8 +9,9 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.loading import short_name
 from ..explain.cam import HeatMap
+from ..explain.recording import Run
 from ..explain.survey import IMPOSSIBLE_CLASS, Subject, common_size, contrasted
 from ..wording import _, later
 from .render import Scale, gradient, grey_photo, overlay, percent
@@ -36,7 +37,7 @@ class Cell:
 
 
 def cells(
-    networks: dict[str, tuple[LoadedCheckpoint, float | None]],
+    networks: dict[str, Run],
     photos: list[Subject],
     block: str,
     method: str,
@@ -59,7 +60,7 @@ def cells(
                 analysis.view,
                 heat,
                 short_name(analysis.categories[target]),
-                float(analysis.probabilities[target]),
+                float(analysis.said[target]),
                 short_name(analysis.top(1)[0][1]),
                 trouble,
             )

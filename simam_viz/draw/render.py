@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,10 +25,12 @@ from torch import Tensor
 
 from ..checkpoints.loading import short_name
 from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
+from ..modules.weighing import Kind
 from ..wording import _, later
 
 if TYPE_CHECKING:
     from ..explain.blocks import Analysis
+    from ..photos.transforms import Transforms
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,16 @@ def percent(probability: float) -> str:
     return f"{probability:.1%}" if probability >= 0.0005 else "<0.1%"
 
 
-def scale_for(quantity: str, values: Tensor, own_range: bool = False) -> Scale:
-    """The scale for maps of one quantity.
+def scale_for(quantity: str, values: Tensor, own_range: bool = False, kind: Kind = "simam") -> Scale:
+    """The scale for maps of one quantity, of an attention of this ``kind``.
 
     Weights, energies and importances share one range in all pictures, so that these can be compared, unless ``own_range``
-    is asked for: from the least to the greatest value. Features have a sign: their scale is symmetric about 0.
+    is asked for: from the least to the greatest value. Weights that are not SimAM's have no floor: theirs go from 0 to 1, or
+    as far as they reach. Features have a sign: their scale is symmetric about 0.
     """
+    if kind != "simam" and quantity in ("attention weight", "mean weight") and not own_range:
+        low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))
+        return Scale(low, high, WEIGHT_COLOURS, quantity, "common" if (low, high) == (0.0, 1.0) else "own")
     if quantity in COMMON_SCALES and not own_range:
         return COMMON_SCALES[quantity]
     if quantity in ("feature", "refined feature"):
@@ -110,21 +117,61 @@ def heat_map(values: Tensor, scale: Scale, size: int) -> Image.Image:
 
 
 def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Image.Image:
-    """A map (h, w), enlarged smoothly, over the crop the network saw in grey; ``size`` × ``size``."""
-    smooth = Image.fromarray(values.detach().float().numpy()).resize((size, size), Image.Resampling.BICUBIC)
+    """A map (h, w), enlarged smoothly, over the crop the network saw in grey, its longer side ``size``."""
+    smooth = Image.fromarray(values.detach().float().numpy()).resize(shape_of(view, size), Image.Resampling.BICUBIC)
     levels = Image.fromarray(_levels(torch.from_numpy(np.array(smooth)), scale))
     colours = _painted(levels, colour_table(scale.colours)).convert("RGB")
     return Image.blend(grey_photo(view, size), colours, opacity)
 
 
 def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, size: int) -> Image.Image:
-    """Where one map (h, w) in [0, 1] is higher than another, with its sign, over the crop in grey; ``size`` × ``size``."""
+    """Where one map (h, w) in [0, 1] is higher than another, with its sign, over the crop in grey, its longer side ``size``."""
     return overlay(view, first - second, scale, size, opacity=0.7)
 
 
 def grey_photo(view: Image.Image, size: int) -> Image.Image:
     """The crop the network saw in grey, in place of an :func:`overlay` where there is nothing to lay over it."""
-    return view.convert("L").resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
+    return view.convert("L").resize(shape_of(view, size), Image.Resampling.BICUBIC).convert("RGB")
+
+
+def shape_of(view: Image.Image, size: int) -> tuple[int, int]:
+    """Width and height of a picture of the network's input, its longer side ``size``; a strip is not drawn thinner than 1 : 4."""
+    longer = max(view.size)
+    width, height = (max(round(size * side / longer), size // 4) for side in view.size)
+    return width, height
+
+
+def fitted(view: Image.Image, size: int) -> Image.Image:
+    """The crop the network saw, its longer side ``size``."""
+    return view.convert("RGB").resize(shape_of(view, size), Image.Resampling.BICUBIC)
+
+
+def boxes(
+    view: Image.Image, places: Sequence[tuple[float, float, float, float]], chosen: int | None, size: int
+) -> Image.Image:
+    """The crop the network saw with numbered boxes (left, top, right, bottom in its pixels), the chosen one in red."""
+    width, height = shape_of(view, size)
+    picture = fitted(view, size)
+    draw, font, line = ImageDraw.Draw(picture), ImageFont.load_default(max(12, size // 32)), max(2, size // 200)
+    across, down = width / view.width, height / view.height
+    order = [index for index in reversed(range(len(places))) if index != chosen]
+    for index in [*order, *([] if chosen is None else [chosen])]:
+        left, top, right, bottom = (edge * scale for edge, scale in zip(places[index], (across, down) * 2, strict=True))
+        colour = FRAME_COLOUR if index == chosen else (255, 255, 255)
+        draw.rectangle((left, top, max(left, right), max(top, bottom)), outline=(0, 0, 0), width=line + 2)
+        draw.rectangle(
+            (left + 1, top + 1, max(left + 1, right - 1), max(top + 1, bottom - 1)), outline=colour, width=line
+        )
+        words = str(index + 1)
+        extent = draw.textbbox((left + line + 3, top + line + 1), words, font=font)
+        draw.rectangle((extent[0] - 3, extent[1] - 2, extent[2] + 3, extent[3] + 2), fill=colour)
+        draw.text((left + line + 3, top + line + 1), words, (255, 255, 255) if index == chosen else (0, 0, 0), font)
+    return picture
+
+
+def answer(analysis: Analysis, value: float) -> str:
+    """What a network says of a class, as it is told: a percentage, or a number where its answers are no probabilities."""
+    return percent(value) if analysis.output.has_probabilities else f"{value:.4g}"
 
 
 def mosaic_columns(channels: int) -> int:
@@ -228,8 +275,17 @@ def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) 
     return canvas
 
 
-def seen_in_words(width: int, height: int, input_size: int) -> str:
+def seen_in_words(width: int, height: int, input_size: int, transforms: Transforms | None = None) -> str:
     """What of a photo of this size the network sees, as a sentence below :func:`framed_photo`."""
+    if transforms is not None and not transforms.plain:
+        rows, columns = transforms.size(input_size)
+        if transforms.fit == "letterbox":
+            return _("The network sees all of it, on grey, at {columns} × {rows} pixels.", columns=columns, rows=rows)
+        return _(
+            "The network sees its middle, at {columns} × {rows} pixels; what is dimmed it never saw.",
+            columns=columns,
+            rows=rows,
+        )
     if width == height:
         return _("The network sees all of it, at {size} × {size} pixels.", size=input_size)
     return _(
@@ -278,7 +334,7 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
     margin, text = 12, 16
     font = ImageFont.load_default(text)
     maps = mean_weights(analysis)
-    top = "; ".join(f"{short_name(name)} {probability:.1%}" for _index, name, probability in analysis.top(3))
+    top = "; ".join(f"{short_name(name)} {answer(analysis, said)}" for _index, name, said in analysis.top(3))
     target = short_name(analysis.categories[analysis.target])
     row_height = size + 2 * text + 3 * margin
     columns = len(maps) + 1
@@ -303,7 +359,8 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
     for row, (title, scales, values) in enumerate(rows):
         y = 2 * text + margin + row * row_height
         if row == 0:
-            canvas.paste(analysis.view.resize((size, size), Image.Resampling.BICUBIC), (margin, y + text + margin // 2))
+            crop = analysis.view.resize(shape_of(analysis.view, size), Image.Resampling.BICUBIC)
+            canvas.paste(crop, (margin, y + text + margin // 2))
         draw.text((margin + (size + margin if row == 0 else 0), y), title, "black", font)
         for column, (block, scale, map_) in enumerate(zip(analysis.blocks, scales, values, strict=True), start=1):
             x, below = margin + column * (size + margin), y + text + margin // 2 + size

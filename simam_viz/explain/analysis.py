@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,8 @@ from .blocks import Analysis, Block, Box
 from .inputs import Given, Input, prepared
 from .recording import Recording, Run, Use, distinct_uses
 
-Region = Tensor | tuple[int, int]
-"""A mask (H, W) over the view, true where it counts, or the row and column of one of its pixels."""
+Region = Tensor | tuple[int, int] | Literal["predicted"]
+"""A mask (H, W) over the view, true where it counts; the row and column of one of its pixels; or where a class is predicted."""
 Place = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the view."""
 
@@ -56,7 +56,7 @@ def analyze(
         input_size: side of the network's input in pixels; ``None`` is the checkpoint's own.
         against: index of a class to contrast the target with: what is explained is then logit[target] − logit[against].
         region: of a network that answers for every pixel: a mask (H, W) over what it sees, or the row and column of one
-            pixel; ``None`` is the mean over all of them.
+            pixel, or ``"predicted"``, wherever the class is the predicted one; ``None`` is the mean over all positions.
         box: of a detector: which of ``analysis.boxes`` is explained, by its number, or the one that overlaps most with left,
             top, right, bottom; ``None`` is the best box of the target.
         reference: of an embedding: the photo whose similarity is explained.

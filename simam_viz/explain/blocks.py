@@ -232,6 +232,11 @@ class Analysis:
         return self.output.probabilities(self.logits)
 
     @property
+    def said(self) -> Tensor:
+        """What the network says of each class, (K,): its probability, or the value of an answer that is none."""
+        return self.probabilities if self.output.has_probabilities else self.logits
+
+    @property
     def lambda_text(self) -> str:
         """“λ = 0.1”, or “each block's own λ”."""
         return lambda_text(self.e_lambda)
@@ -248,8 +253,7 @@ class Analysis:
 
         Of an embedding or a regression, whose answers are no probabilities, the greatest values instead.
         """
-        said = self.probabilities if self.output.has_probabilities else self.logits
-        values, indices = said.topk(min(k, len(said)))
+        values, indices = self.said.topk(min(k, len(self.said)))
         return [(i, self.categories[i], p) for i, p in zip(indices.tolist(), values.tolist(), strict=True)]
 
     def block(self, name: str) -> Block:

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..networks.lambdas import Times
 from ..wording import _, counted, later
 from .analysis import analyze
 from .blocks import Analysis
@@ -27,6 +28,7 @@ from .metrics import (
     gain,
     mean,
 )
+from .recording import Run
 
 FEWEST = 5
 """Photos that it takes for an interval."""
@@ -71,7 +73,7 @@ class Finding:
 
 
 def findings(
-    networks: dict[str, tuple[LoadedCheckpoint, float | None]],
+    networks: dict[str, Run],
     photos: list[Subject],
     block: str,
     methods: list[str],
@@ -116,7 +118,7 @@ def findings(
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
 
 
-def common_size(networks: dict[str, tuple[LoadedCheckpoint, float | None]], input_size: int | None) -> int | None:
+def common_size(networks: dict[str, Run], input_size: int | None) -> int | None:
     """The input size for all networks, so that their maps can be laid on each other: the first one's own, if none is asked for."""
     if input_size is None and networks:
         return next(iter(networks.values()))[0].transforms.input_size
@@ -126,7 +128,7 @@ def common_size(networks: dict[str, tuple[LoadedCheckpoint, float | None]], inpu
 def contrasted(
     loaded: LoadedCheckpoint,
     image: Image.Image,
-    e_lambda: float | None,
+    e_lambda: float | Times | None,
     target: int | None,
     input_size: int | None,
     against: int | None,

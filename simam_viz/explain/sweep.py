@@ -19,7 +19,7 @@ class Point:
     e_lambda: float | None
     """``None`` where every block keeps its own."""
     probabilities: Tensor
-    """Of every class, (K,)."""
+    """Of every class, (K,); of answers that are no probabilities, their values."""
     contrasts: dict[str, float]
     """By block: standard deviation of all its weights."""
     mean_weights: dict[str, float]
@@ -50,7 +50,7 @@ def reduced(analysis: Analysis) -> Point:
         raise ValueError(_("This network has no SimAM: no λ changes what it does."))
     return Point(
         analysis.e_lambda,
-        analysis.probabilities,
+        analysis.said,
         {block.name: float(block.attention.std(correction=0)) for block in blocks},
         {block.name: float(block.attention.mean()) for block in blocks},
         {block.name: block.cam for block in blocks},

@@ -68,7 +68,28 @@ def variants(
         network = partial(with_attention, loaded, mode, fixed_mean)
         return Variant(mode, title, note, network, True, loaded.e_lambda, follows_lambda, fixed_mean)
 
-    if attends:
+    if attends and not loaded.has_simam:
+        found = [
+            own("on", _("Attention on"), _("The network as it is."), False),
+            own(
+                "uniform",
+                _("Uniform over positions"),
+                _(
+                    "Each channel is scaled by the mean of its weights: selection in space goes, and weights a channel stay."
+                ),
+                False,
+            ),
+            own(
+                "off",
+                _("Switched off"),
+                _(
+                    "The attention removed from the same weights. What follows then sees a scale it never saw in training, so a "
+                    "worse answer here does not show that attention helps."
+                ),
+                False,
+            ),
+        ]
+    elif attends:
         on = _("SimAM in place, at the λ of the sidebar.")
         fixed = _("SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives.")
         uniform = _("Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.")

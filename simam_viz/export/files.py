@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..draw import render
-from ..explain.blocks import QUANTITIES, Analysis
+from ..explain.blocks import Analysis
 from ..writing import written_whole
 from . import report
 from .tables import csv_bytes, every_table, json_bytes
@@ -26,13 +26,13 @@ def pictures(analysis: Analysis, size: int = FULL_SIZE) -> dict[str, Image.Image
     """Of each block: the weights over the photo, Grad-CAM, and all channels in every quantity."""
     drawn = {}
     for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
-        scale = render.scale_for("mean weight", weights)
+        scale = render.scale_for("mean weight", weights, kind=block.kind)
         drawn[f"{block.name}-mean-weight"] = render.overlay(analysis.view, weights, scale, size)
         drawn[f"{block.name}-grad-cam"] = render.overlay(analysis.view, block.cam, render.CAM_SCALE, size)
-        for quantity in QUANTITIES:
+        for quantity in block.quantities:
             values = block.quantity(quantity)
             name = f"{block.name}-channels-{quantity.replace(' ', '-')}"
-            drawn[name] = render.mosaic(values, render.scale_for(quantity, values), 2 * size)
+            drawn[name] = render.mosaic(values, render.scale_for(quantity, values, kind=block.kind), 2 * size)
     return drawn
 
 

@@ -53,10 +53,10 @@ class Outcome:
         row: Row = {"photo": self.photo, "error": self.error, "notices": ""}
         if self.answer is not None:
             best, target = self.answer["top5"][0], self.answer["target"]
+            said = "probability" if "probability" in best else "value"
             row |= {
                 "notices": " ".join(self.answer.get("notices", ())),
-                "predicted class": best["name"], "probability": best["probability"], "target": target["name"],
-                "target probability": target["probability"],
+                "predicted class": best["name"], said: best[said], "target": target["name"], f"target {said}": target[said],
                 "λ": OWN_LAMBDAS if self.answer["e_lambda"] is None else self.answer["e_lambda"],
                 "input size": self.answer["input_size"],
             }  # fmt: skip
@@ -138,8 +138,9 @@ class Job:
         """
         settings = self.settings
         read = read_photo(photo)
-        analysis = analyze(self.loaded, read.image, settings.e_lambda, settings.target, settings.input_size)
-        notices = tuple(filter(None, (*read.notices, enlargement(read.image, analysis.view.width))))
+        analysis = analyze(self.loaded, read.image, settings.e_lambda, settings.target, settings.input_size).pictures()
+        enlarged = enlargement(read.image, analysis.view.width) if self.loaded.transforms.plain else ""
+        notices = tuple(filter(None, (*read.notices, enlarged, *analysis.notices)))
         answer = summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
         files = full_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
         return Done(analysis, write(files | basic_files(analysis, self.loaded, answer), out), notices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,7 @@ from torch import Tensor
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..draw import charts, render
 from ..explain import inspection
-from ..explain.blocks import Analysis
-from ..photos.images import centre_square
+from ..explain.blocks import Analysis, Block
 from ..version import VERSION
 from ..wording import _
 from .tables import Row
@@ -65,7 +65,7 @@ def html(
         {
             "block": block,
             "summary": inspection.summarise(block),
-            "weights": render.overlay(analysis.view, weights, _weight_scale(weights), _MAP_SIZE),
+            "weights": render.overlay(analysis.view, weights, _weight_scale(weights, block), _MAP_SIZE),
             "cam": render.overlay(analysis.view, block.cam, render.CAM_SCALE, _MAP_SIZE),
         }
         for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True)
@@ -77,14 +77,16 @@ def html(
         title=title,
         credit=credit,
         notices=notices,
-        seen=render.seen_in_words(*photo.size, analysis.view.width),
+        seen=render.seen_in_words(*photo.size, max(analysis.view.size), loaded.transforms),
         on_screen=on_screen,
-        photo=render.framed_photo(photo, centre_square(*photo.size), 720),
+        photo=render.framed_photo(photo, _seen(photo, loaded, analysis), 720),
         top=analysis.top(5),
         target=analysis.categories[analysis.target],
-        target_probability=float(analysis.probabilities[analysis.target]),
+        target_said=render.answer(analysis, float(analysis.said[analysis.target])),
+        answer=functools.partial(render.answer, analysis),
+        simam=all(block.kind == "simam" for block in analysis.blocks),
         maps=maps,
-        weight_scale=_scale(_weight_scale(analysis.blocks[0].attention)),
+        weight_scale=_scale(_weight_scale(analysis.blocks[0].attention.mean(dim=0), analysis.blocks[0])),
         cam_scale=_scale(render.CAM_SCALE),
         distributions=render.figure_picture(charts.weight_distributions(analysis), 1080),
         neurons=inspection.most_emphasised(analysis, _NEURONS),
@@ -93,6 +95,11 @@ def html(
         version=VERSION,
         date=datetime.date.today().isoformat(),
     ).encode()
+
+
+def _seen(photo: Image.Image, loaded: LoadedCheckpoint, analysis: Analysis) -> tuple[int, int, int, int]:
+    left, top, right, bottom = map(round, loaded.transforms.seen(*photo.size, max(analysis.view.size)))
+    return left, top, right, bottom
 
 
 def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
@@ -115,8 +122,8 @@ def _lambda_in_words(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
     return _("{e_lambda:g} (trained with {own:g})", e_lambda=analysis.e_lambda, own=loaded.e_lambda)
 
 
-def _weight_scale(weights: Tensor) -> render.Scale:
-    return render.scale_for("mean weight", weights)
+def _weight_scale(weights: Tensor, block: Block) -> render.Scale:
+    return render.scale_for("mean weight", weights, kind=block.kind)
 
 
 def _parts(rows: list[Row], most: int = 10) -> list[list[Row]]:

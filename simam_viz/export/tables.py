@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import inspection
@@ -31,17 +32,30 @@ def summary(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, object]:
         "target": {
             "index": analysis.target,
             "name": analysis.categories[analysis.target],
-            "probability": round(float(analysis.probabilities[analysis.target]), 6),
+            _said(analysis): _rounded(float(analysis.said[analysis.target])),
         },
         "top5": [
-            {"index": index, "name": name, "probability": round(probability, 6)}
-            for index, name, probability in analysis.top(5)
+            {"index": index, "name": name, _said(analysis): _rounded(said)} for index, name, said in analysis.top(5)
         ],
         "blocks": {
             block.name: _numbers(inspection.summarise(block)) | _own_lambda(analysis, block, "e_lambda")
             for block in analysis.blocks
         },
     }
+
+
+def _said(analysis: Analysis) -> str:
+    """What the network's answers are called in a table."""
+    return "probability" if analysis.output.has_probabilities else "value"
+
+
+def _rounded(value: float) -> float:
+    return round(value, 6)
+
+
+def _finite(value: float) -> float | None:
+    """A score; ``None`` of a class that a detector found nowhere."""
+    return value if math.isfinite(value) else None
 
 
 def _own_lambda(analysis: Analysis, block: Block, name: str) -> Row:
@@ -86,10 +100,10 @@ def _classes(analysis: Analysis) -> list[Row]:
         {
             "index": index,
             "class": name,
-            "probability": probability,
-            "logit": float(analysis.output.explained(analysis.logits)[index]),
+            _said(analysis): said,
+            "logit": _finite(float(analysis.output.explained(analysis.logits)[index])),
         }
-        for index, name, probability in analysis.top(len(analysis.categories))
+        for index, name, said in analysis.top(len(analysis.categories))
     ]
 
 

@@ -19,16 +19,20 @@ def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDAr
     """Every tensor of an analysis by its name; ``explanation`` says in words what each is and gives its shape."""
     arrays = {
         "logits": analysis.logits.numpy(),
-        "probabilities": analysis.probabilities.numpy(),
+        **({"probabilities": analysis.probabilities.numpy()} if analysis.output.has_probabilities else {}),
         "view": np.asarray(analysis.view),
     }
     meanings = {
         "logits": _("what the network says, (classes)"),
         "probabilities": _("softmax of the logits, (classes)")
+        if len(analysis.logits) > 1 and analysis.output.kind in ("classes", "pixels")
+        else _("the sigmoid of each logit, (classes)")
         if len(analysis.logits) > 1
         else _("of yes, the sigmoid of the logit, and of no, (2)"),
         "view": _("the crop that the network saw, RGB, (rows, columns, 3)"),
     }
+    if not analysis.output.has_probabilities:
+        del meanings["probabilities"]
     said = {
         "features": _("what enters SimAM, (channels, rows, columns)"),
         "energy": _("minimal energy e* of every neuron, Eq. 5, (channels, rows, columns)"),
@@ -37,8 +41,18 @@ def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDAr
         "refined": _("features × attention, Eq. 6, what leaves SimAM, (channels, rows, columns)"),
         "cam": _("Grad-CAM of the target at the block's output, 0 to 1, (rows, columns)"),
     }
+    others = {
+        "features": _("what enters the attention, (channels, rows, columns)"),
+        "attention": _("the weight that a neuron is multiplied by, (channels, rows, columns)"),
+        "refined": _("features × attention, what leaves it, (channels, rows, columns)"),
+    }
     for block in analysis.blocks:
+        of_simam = ("energy", "importance")
         for name, meaning in said.items():
+            if block.kind != "simam" and name in of_simam:
+                continue
+            if block.kind != "simam":
+                meaning = others.get(name, meaning)
             key = f"{block.name}.{name}"
             arrays[key] = getattr(block, name).numpy()
             meanings[key] = meaning

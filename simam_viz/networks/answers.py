@@ -27,8 +27,9 @@ _SAYS_MOST = ("logits", "out", "scores", "pred", "preds", "prediction", "predict
 class Question:
     """What is asked about an answer, beside a class."""
 
-    region: Tensor | tuple[int, int] | None = None
-    """Of an answer for every pixel: a mask (H, W), true where it counts, or the row and column of one pixel of the view."""
+    region: Tensor | tuple[int, int] | Literal["predicted"] | None = None
+    """Of an answer for every pixel: a mask (H, W), true where it counts; the row and column of one pixel of the view; or
+    wherever each class is the predicted one (where it is nowhere, all positions)."""
     box: tuple[float, float, float, float] | None = None
     """Of a detector: the box meant, as left, top, right, bottom in pixels of the view."""
     reference: Tensor | None = None
@@ -242,6 +243,13 @@ def _over_positions(scores: Tensor, question: Question) -> Tensor:
     if scores.dim() != 4:
         raise ValueError(_("A region can be chosen on pictures only."))
     height, width = scores.shape[2:]
+    if isinstance(region, str):
+        if scores.shape[1] == 1:
+            won = scores.detach() > 0
+        else:
+            won = F.one_hot(scores.detach().argmax(dim=1), scores.shape[1]).movedim(-1, 1).bool()
+        won = won | ~won.flatten(2).any(dim=2)[..., None, None]
+        return (scores * won).sum(dim=(2, 3)) / won.sum(dim=(2, 3))
     if isinstance(region, tuple):
         row, column = (
             min(int(at * side / whole), side - 1)

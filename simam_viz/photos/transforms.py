@@ -46,6 +46,21 @@ class Transforms:
         return len(self.mean)
 
     @property
+    def plain(self) -> bool:
+        """Whether the network sees the photo's whole centre square, as most do."""
+        return self.shape is None and self.fit == "square" and (self.crop, self.interpolation) == (1.0, "bilinear")
+
+    def seen(self, width: int, height: int, input_size: int | None = None) -> tuple[float, float, float, float]:
+        """Which part of a photo of this size the network sees, as (left, top, right, bottom) in its pixels."""
+        if self.fit == "letterbox":
+            return 0, 0, width, height
+        rows, columns = self.size(input_size)
+        scale = self.crop * min(width / columns, height / rows)
+        across, down = columns * scale, rows * scale
+        left, top = (width - across) / 2, (height - down) / 2
+        return left, top, left + across, top + down
+
+    @property
     def takes_photos(self) -> bool:
         """Whether an input can be made of a photo."""
         return self.channels in (1, 3) and (self.shape is None or len(self.shape) == 2)
@@ -75,7 +90,7 @@ class Transforms:
                 )
             )
         photo = open_image(image)
-        if self.shape is None and self.fit == "square" and (self.crop, self.interpolation) == (1.0, "bilinear"):
+        if self.plain:
             return square_view(photo, self.input_size if input_size is None else input_size)
         height, width = self.size(input_size)
         check_input_size(max(height, width), least=1)
@@ -86,10 +101,7 @@ class Transforms:
             paper = Image.new("RGB", (width, height), _PAPER)
             paper.paste(photo.resize(inner, resampling), ((width - inner[0]) // 2, (height - inner[1]) // 2))
             return paper
-        scale = self.crop * min(photo.width / width, photo.height / height)
-        across, down = width * scale, height * scale
-        left, top = (photo.width - across) / 2, (photo.height - down) / 2
-        return photo.resize((width, height), resampling, box=(left, top, left + across, top + down))
+        return photo.resize((width, height), resampling, box=self.seen(*photo.size, input_size))
 
     def tensor(self, view: Image.Image) -> Tensor:
         """A view as normalised input (C, H, W), on the network's device and in its number format."""

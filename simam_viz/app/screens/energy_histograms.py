@@ -40,11 +40,12 @@ def _histograms(view: Scene) -> None:
             st.toggle, _("Counts on a log axis"), name="counts", default=True,
             parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
         )  # fmt: skip
-    word = _(zoo.lambda_word(view.loaded))
-    at_own = _("λ = {e_lambda:g} ({word})", e_lambda=view.own_lambda(block), word=word)
+    word, own = _(zoo.lambda_word(view.loaded)), view.own_lambda(block)
+    at_own = "" if own is None else _("λ = {e_lambda:g} ({word})", e_lambda=own, word=word)
+    offered = [NOTHING, "another", *([] if own is None else ["trained"])]
     against = state.control(
-        st.segmented_control, _("Compare with"), [NOTHING, "another", "trained"], name="compare", default=NOTHING, required=True,
-        parse=state.one_of({name: name for name in (NOTHING, "another", "trained")}),
+        st.segmented_control, _("Compare with"), offered, name="compare", default=NOTHING, required=True,
+        parse=state.one_of({name: name for name in offered}),
         format_func={NOTHING: _("nothing"), "another": _("another block") if whole else _("another channel"),
                      "trained": at_own}.__getitem__,
     )  # fmt: skip
@@ -71,14 +72,17 @@ def _histograms(view: Scene) -> None:
         st.metric(
             _("Mean weight"),
             f"{weights.mean():.4f}",
-            help=_("Below 0.6792 for every channel, whatever the image."),
+            help=_("Below 0.6792 for every channel, whatever the image.") if block.e_lambda is not None else None,
         )
         st.metric(_("Highest weight"), f"{weights.max():.4f}")
-        st.metric(
-            _("Variance over λ") if channel is not None else _("Median variance over λ"),
-            f"{variances.median() / block.e_lambda:.3g}",
-            help=_("Far above 1, λ does nothing; far below, it flattens the channel."),
-        )
+        if block.e_lambda is None:
+            st.metric(_("Lowest weight"), f"{weights.min():.4f}")
+        else:
+            st.metric(
+                _("Variance over λ") if channel is not None else _("Median variance over λ"),
+                f"{variances.median() / block.e_lambda:.3g}",
+                help=_("Far above 1, λ does nothing; far below, it flattens the channel."),
+            )
     if other == (block, channel):
         other = None
         st.info(_("Both are the same: choose another one, or move λ, to see a difference."))
@@ -90,6 +94,14 @@ def _histograms(view: Scene) -> None:
             "sigmoid(1/e*), from its floor {floor:.3f} to 1: what SimAM multiplies a neuron by.", floor=ATTENTION_FLOOR
         ),
     }
+    if block.e_lambda is None:
+        notes = {"attention weight": _("What the module multiplied a neuron by.")}
+        st.info(
+            _(
+                "The attention of {block} is not SimAM: it has weights, and neither energy nor importance.",
+                block=block.name,
+            )
+        )
     with st.grid(3, min_column_width=260):
         for quantity, note in notes.items():
             parts = {here: block.quantity(quantity)[part]}
@@ -99,6 +111,8 @@ def _histograms(view: Scene) -> None:
             low, high = {"energy": (0.0, 2.0), "importance": (IMPORTANCE_FLOOR, max(greatest, 1.0))}.get(
                 quantity, (0.62, 1.0)
             )
+            if any(one.kind != "simam" for one in (block, *([other[0]] if other else []))):
+                low, high = min(0.0, *(float(values.min()) for values in parts.values())), max(greatest, 1.0)
             called = _(quantity)
             alt = _("Histogram of {quantity}: {part}", quantity=called, part=here)
             if len(parts) > 1:
@@ -115,6 +129,9 @@ def _histograms(view: Scene) -> None:
                 )
                 st.caption(note)
     shown = {"part": _name(block, channel), "e_lambda": block.e_lambda}
+    if block.e_lambda is None:
+        st.caption(_("Neurons of {part}.", **shown) + view.hypothetical)
+        return
     st.caption(
         (
             _(
@@ -127,16 +144,15 @@ def _histograms(view: Scene) -> None:
         )
         + view.hypothetical
     )
-    _variances(view, block)
+    _variances(view, block, block.e_lambda, block.e_lambda if own is None else own)
 
 
-def _variances(view: Scene, block: Block) -> None:
+def _variances(view: Scene, block: Block, e_lambda: float, own: float) -> None:
     flat = inspection.flattened(block)
     st.subheader(_("The channels' variances and λ"), help=explain("flat"))
     logs = block.variances.double().clamp_min(1e-12).log10()
-    own = view.own_lambda(block)
-    marks = {"λ": block.e_lambda}
-    if block.e_lambda != own:
+    marks = {"λ": e_lambda}
+    if e_lambda != own:
         marks[_("{word} λ", word=_(zoo.lambda_word(view.loaded)))] = own
     low, high = math.floor(min(float(logs.min()), -6.0)), math.ceil(max(float(logs.max()), 1.0))
     pictures.chart(
@@ -151,7 +167,7 @@ def _variances(view: Scene, block: Block) -> None:
             block=block.name,
         ),
     )
-    below = int((block.variances < block.e_lambda).sum())
+    below = int((block.variances < e_lambda).sum())
     view.shown.keep_table("variances", _("The channels of {block} and λ", block=block.name), tables.variances(block))
     st.markdown(
         _(

@@ -36,7 +36,7 @@ def _sweep(view: Scene) -> None:
             "the floor 0.622: selection goes, and batch norm sees another scale than in training, which alone can change the answer."
         )
     )
-    if not view.analysis().attends:
+    if not view.loaded.has_simam:
         st.info(
             _("This network has no SimAM: no λ changes what it does. Choose a checkpoint with SimAM in the sidebar.")
         )
@@ -54,7 +54,7 @@ def _run(view: Scene) -> list[Point]:
     lambdas = lambda_stops(*(() if own is None else (own,)))
     return long_task.in_pieces(
         "sweep",
-        (view.photo.name, view.loaded.identity, target, view.input_size),
+        (view.photo.name, view.loaded.identity, target, view.input_size, view.ask),
         len(lambdas),
         lambda: (
             reduced(analysis)
@@ -65,6 +65,10 @@ def _run(view: Scene) -> list[Point]:
         again=_("Sweep again"),
         unit=_("values of λ"),
     )
+
+
+def _told(view: Scene, value: float) -> str:
+    return pictures.percent(value) if view.loaded.output.has_probabilities else f"{value:.4g}"
 
 
 def _results(view: Scene, points: list[Point]) -> None:
@@ -106,7 +110,7 @@ def _results(view: Scene, points: list[Point]) -> None:
             _(
                 "The sweep gives all blocks one λ. With each block's own λ, the network says **{prediction}** ({share}).",
                 prediction=names[at_own.predicted],
-                share=pictures.percent(float(at_own.probabilities.max())),
+                share=_told(view, float(at_own.probabilities.max())),
             )
         )
     left, right = st.columns(2, gap="large")
@@ -116,7 +120,13 @@ def _results(view: Scene, points: list[Point]) -> None:
         lines = {names[k]: [float(point.probabilities[k]) for point in points] for k in classes}
         pictures.chart(
             view.shown,
-            charts.along_lambda(lines, lambdas, _("probability"), marks, high=1.0),
+            charts.along_lambda(
+                lines,
+                lambdas,
+                _("probability") if view.loaded.output.has_probabilities else _("value"),
+                marks,
+                high=1.0 if view.loaded.output.has_probabilities else None,
+            ),
             height=380,
             key="sweep-probabilities",
             name="probabilities-along-lambda",
@@ -152,7 +162,7 @@ def _results(view: Scene, points: list[Point]) -> None:
                 continue  # the decades are enough to see it move
             at = lambda_text(point.e_lambda)
             cam = point.cams[block.name]
-            said = {"prediction": names[point.predicted], "share": pictures.percent(float(point.probabilities.max()))}
+            said = {"prediction": names[point.predicted], "share": _told(view, float(point.probabilities.max()))}
             caption = _("**{e_lambda}**: {prediction}, {share}.", e_lambda=at, **said)
             if own is not None and point.e_lambda == own:
                 caption = _("**{e_lambda}** ({word}): {prediction}, {share}.", e_lambda=at, word=word, **said)

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 from torch import Tensor
 
-from ...explain.blocks import QUANTITIES, Analysis, Block
+from ...explain.blocks import Analysis, Block
 from ...explain.inspection import CHANNEL_MEASURES
 from ...wording import _, later
 from .. import state
@@ -131,17 +131,18 @@ def own_range() -> bool:
     )
 
 
-def quantity() -> str:
-    """What to show of neurons: one of :data:`simam_viz.explain.blocks.QUANTITIES`."""
+def quantity(block: Block) -> str:
+    """What to show of neurons: one of the block's :attr:`simam_viz.explain.blocks.Block.quantities`."""
+    names = block.quantities
     return state.control(
         st.selectbox,
         _("Show"),
-        list(QUANTITIES),
+        list(names),
         name="show",
         default="attention weight",
-        parse=state.one_of({name: name for name in QUANTITIES}),
+        parse=state.one_of({name: name for name in names}),
         format_func=_,
-        help="\n\n".join(map(explain, QUANTITIES)),
+        help="\n\n".join(map(explain, names)),
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 from ...draw import charts, render
-from ...explain.blocks import QUANTITIES, Block
+from ...explain.blocks import Block
 from ...wording import _
 from .. import state
 from . import choose, pictures
@@ -61,6 +61,6 @@ def pick_neuron(shown: Shown, key: str, block: Block, channel: int, quantity: st
             state.put(name, str(index))
 
     values = block.quantity(quantity)[channel]
-    details = {name: block.quantity(name)[channel] for name in QUANTITIES}
-    clickable_map(shown, key, values, render.scale_for(quantity, values, own_range), place, pick, details)
+    details = {name: block.quantity(name)[channel] for name in block.quantities}
+    clickable_map(shown, key, values, render.scale_for(quantity, values, own_range, block.kind), place, pick, details)
     return place

@@ -102,9 +102,12 @@ def weight_distributions(analysis: Analysis) -> Figure:
     figure = Figure(figsize=(9, 3.6))
     axes = figure.add_axes((0.09, 0.16, 0.89, 0.8))
     levels = np.linspace(0, 230, len(analysis.blocks)).round().astype(int)
+    low, high = ATTENTION_FLOOR, 1.0
+    if any(block.kind != "simam" for block in analysis.blocks):  # which has a floor
+        low, high = 0.0, max(1.0, *(float(block.attention.max()) for block in analysis.blocks))
     for block, level in zip(analysis.blocks, levels, strict=True):
-        counts, edges = np.histogram(block.attention.numpy(), bins=64, range=(ATTENTION_FLOOR, 1))
+        counts, edges = np.histogram(block.attention.numpy(), bins=64, range=(low, high))
         axes.stairs(counts, edges, label=block.name, color=spec.shade("viridis", level))
-    axes.set(xlabel=_("attention weight"), ylabel=_("neurons"), yscale="log", xlim=(ATTENTION_FLOOR, 1))
+    axes.set(xlabel=_("attention weight"), ylabel=_("neurons"), yscale="log", xlim=(low, high))
     axes.legend(fontsize=8, ncols=2)
     return figure

@@ -33,7 +33,7 @@ def _maps(view: Scene) -> None:
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view.analysis())
         if level == "channel":
-            channel, quantity, own = choose.channel(block), choose.quantity(), choose.own_range()
+            channel, quantity, own = choose.channel(block), choose.quantity(block), choose.own_range()
     if level == "block":
         one_block(view, block)
     else:

@@ -13,7 +13,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
-from ....wording import _
+from ....wording import _, later
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
@@ -22,6 +22,9 @@ from ...widgets.takeaway import Shown
 
 def one_block(view: Scene, block: Block) -> None:
     """What 1-D and 2-D attention would keep of a block's 3-D weights, and what each kind costs."""
+    if block.kind != "simam":
+        _other_kind(view, block)
+        return
     weights = block.attention
     mean, highest = weights.mean(dim=0), weights.amax(dim=0)
     st.subheader(
@@ -117,6 +120,75 @@ def one_block(view: Scene, block: Block) -> None:
         + padding(view, block)
     )
 
+    _rivals(view.shown, block)
+
+
+_KINDS = {
+    "channel": (
+        later("{block}: one weight a channel"),
+        later("Each channel is multiplied by one number, everywhere alike."),
+    ),
+    "position": (
+        later("{block}: one weight a position"),
+        later("Each position is multiplied by one number, in all channels alike."),
+    ),
+    "gate": (
+        later("{block}: weights of its own kind"),
+        later("Each neuron has a weight of its own, which no formula here gives."),
+    ),
+}
+
+
+def _other_kind(view: Scene, block: Block) -> None:
+    """The weights that another module than SimAM has on this photo."""
+    title, note = _KINDS[block.kind]
+    weights = block.attention
+    st.subheader(_(title, block=block.name), help=explain("kinds of attention"))
+    st.markdown(_(note))
+    own = choose.own_range()
+    with st.grid(2, min_column_width=280):
+        if block.kind != "channel":
+            map_ = weights.mean(dim=0)
+            scale = render.scale_for("mean weight", map_, own, block.kind)
+            pictures.picture(
+                view.shown,
+                "kind-map",
+                partial(render.overlay, view.analysis().view, map_, scale),
+                480,
+                smooth=True,
+                alt=_("The weights of {block} over the photo", block=block.name),
+                caption=_("**Over the photo**: {low:.3f} to {high:.3f}", low=map_.min(), high=map_.max())
+                if block.kind == "position"
+                else _("**Mean over channels**: {low:.3f} to {high:.3f}", low=map_.min(), high=map_.max()),
+                scale=scale,
+            )
+        if block.kind != "position":
+            means = weights.mean(dim=(1, 2))
+            low, high = min(0.0, float(means.min())), max(1.0, float(means.max()))
+            with st.container():
+                pictures.chart(
+                    view.shown,
+                    charts.histogram(
+                        {_("channels"): means}, _("weight of a channel"), low, high, False, unit=_("channels")
+                    ),
+                    height=300,
+                    key="channel-means",
+                    name=f"{block.name}-weights",
+                    alt=_("Histogram of the channels' weights"),
+                )
+                most, least = (
+                    means.topk(min(3, len(means))).indices.tolist(),
+                    (-means).topk(min(3, len(means))).indices.tolist(),
+                )
+                st.caption(
+                    _(
+                        "From {low:.4f} to {high:.4f}. Favoured most: channels {most}; least: channels {least}.",
+                        low=means.min(),
+                        high=means.max(),
+                        most=", ".join(map(str, most)),
+                        least=", ".join(map(str, least)),
+                    )
+                )
     _rivals(view.shown, block)
 
 

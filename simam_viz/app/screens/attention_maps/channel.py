@@ -53,7 +53,7 @@ def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bo
         st.info(_("No channel has so high a {measure}: lower the minimum.", measure=_(measure)))
         return
     maps = block.quantity(quantity)
-    scale = render.scale_for(quantity, maps, own)
+    scale = render.scale_for(quantity, maps, own, block.kind)
     columns = render.mosaic_columns(len(shown))
     called = _(quantity)
     laid = {"quantity": called.capitalize(), "rows": height, "columns": width, "tiles": columns}
@@ -116,22 +116,24 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
 
     size = 480
     sides = inspection.weights_by_side(features, weights)
-    weight_scale = render.scale_for("attention weight", weights, own)
+    weight_scale = render.scale_for("attention weight", weights, own, block.kind)
+    simam = block.kind == "simam"
     maps = [
         ("features", _("Features"), features, render.scale_for("feature", features),
-         _("**What enters SimAM**: mean {mean:.3f}, variance {variance:.3f}.",
+         _("**What enters the attention**: mean {mean:.3f}, variance {variance:.3f}.",
            mean=features.mean(), variance=block.variances[channel])),
-        ("energy", _("Energy"), block.energy[channel], render.scale_for("energy", block.energy[channel], own),
-         _("**Energy** e*: low where a neuron stands apart.")),
-        ("importance", _("Importance"), block.importance[channel],
-         render.scale_for("importance", block.importance[channel], own), _("**Importance** 1/e*, from its floor ½.")),
+        *([("energy", _("Energy"), block.energy[channel], render.scale_for("energy", block.energy[channel], own),
+            _("**Energy** e*: low where a neuron stands apart.")),
+           ("importance", _("Importance"), block.importance[channel],
+            render.scale_for("importance", block.importance[channel], own), _("**Importance** 1/e*, from its floor ½."))]
+          if simam else []),
         ("weights", _("Weights"), weights, weight_scale,
          _("**Weight**: {low:.3f} to {high:.3f}.", low=weights.min(), high=weights.max())),
-        ("sides", _("Sides"), sides, render.side_scale(sides, own),
-         _("**Weight by side**: orange for neurons favoured because they lie above the channel's mean, violet below it; a ReLU "
-           "may cut the latter.")),
+        *([("sides", _("Sides"), sides, render.side_scale(sides, own),
+            _("**Weight by side**: orange for neurons favoured because they lie above the channel's mean, violet below it; a ReLU "
+              "may cut the latter."))] if simam else []),
         ("refined", _("Refined"), block.refined[channel], render.scale_for("refined feature", block.refined[channel]),
-         _("**What leaves SimAM**: features × weights.")),
+         _("**What leaves the attention**: features × weights.")),
     ]  # fmt: skip
     with st.grid(4, min_column_width=170):
         for name, title, values, scale, caption in maps:
@@ -181,8 +183,9 @@ def _neuron(view: Scene, block: Block, channel: int, place: Place) -> None:
         _("Neuron ({row}, {column}) of channel {channel} of {block}", **named),
         [
             {
-                _("feature"): n.feature, "μ": n.mean, "σ²": n.variance, "z": n.z, _("energy"): n.energy,
-                _("importance"): n.importance, _("weight"): n.weight, _("rank in channel"): n.rank_in_channel,
+                _("feature"): n.feature, "μ": n.mean, "σ²": n.variance, "z": n.z,
+                **({} if n.energy is None else {_("energy"): n.energy, _("importance"): n.importance}), _("weight"): n.weight,
+                _("rank in channel"): n.rank_in_channel,
                 _("rank in block"): n.rank_in_block,
             }
         ],
@@ -205,28 +208,39 @@ def _neuron(view: Scene, block: Block, channel: int, place: Place) -> None:
         st.metric("μ", f"{n.mean:.4g}")
         st.metric("σ²", f"{n.variance:.4g}")
         st.metric("z = (t − μ)/σ", f"{n.z:.3g}")
-        st.metric(_("Energy e*"), f"{n.energy:.4g}")
-        st.metric(_("Importance 1/e*"), f"{n.importance:.4g}")
+        if n.energy is not None:
+            st.metric(_("Energy e*"), f"{n.energy:.4g}")
+            st.metric(_("Importance 1/e*"), f"{n.importance:.4g}")
         st.metric(_("Weight"), f"{n.weight:.5f}")
         st.metric(
             _("Of {neurons:,} in channel", neurons=block.features[0].numel()),
             _("No. {rank:,}", rank=n.rank_in_channel),
-            help=_("Its rank by importance."),
+            help=_("Its rank by importance.") if n.energy is not None else _("Its rank by weight."),
         )
         st.metric(
             _("Of {neurons:,} in block", neurons=block.features.numel()),
             _("No. {rank:,}", rank=n.rank_in_block),
-            help=_("Its rank by importance."),
+            help=_("Its rank by importance.") if n.energy is not None else _("Its rank by weight."),
         )
-    d, variance, e_lambda = n.feature - n.mean, number(n.variance), number(block.e_lambda)
+    if n.energy is not None and block.e_lambda is not None:
+        _energy_by_equation(n, n.energy, block.e_lambda)
+    if view.hypothetical:
+        st.caption(view.hypothetical)
+    if n.energy is not None:
+        leap("pages/energy_function.py", _("Step by step: how it gets this weight"), neuron="photo")
+    _share(block, channel, n)
+
+
+def _energy_by_equation(n: inspection.Neuron, energy: float, own: float) -> None:
+    d, variance, e_lambda = n.feature - n.mean, number(n.variance), number(own)
     st.caption(_("Its energy by Eq. 5; the importance is 1/e*, the weight the sigmoid of that:"))
     st.latex(
         rf"\begin{{aligned}}e^*&=\frac{{4(\sigma^2+\lambda)}}{{(t-\mu)^2+2\sigma^2+2\lambda}}\\"
-        rf"&=\frac{{4\,({variance}+{e_lambda})}}{{{signed(d)}^2+2\cdot{variance}+2\cdot{e_lambda}}}\\&={number(n.energy)}\end{{aligned}}"
+        rf"&=\frac{{4\,({variance}+{e_lambda})}}{{{signed(d)}^2+2\cdot{variance}+2\cdot{e_lambda}}}\\&={number(energy)}\end{{aligned}}"
     )
-    if view.hypothetical:
-        st.caption(view.hypothetical)
-    leap("pages/energy_function.py", _("Step by step: how it gets this weight"), neuron="photo")
+
+
+def _share(block: Block, channel: int, n: inspection.Neuron) -> None:
     with st.popover(_("Share this neuron"), icon=":material/link:"):
         named = {
             **state.current(),

@@ -22,8 +22,10 @@ def network(view: Scene) -> None:
     analysis = view.analysis()
     summaries = [inspection.summarise(block) for block in analysis.blocks]
     most = max(summaries, key=lambda summary: summary.spread)
-    flat = sum(s.flat_neurons * s.channels * s.rows * s.columns for s in summaries)
-    share = flat / sum(s.channels * s.rows * s.columns for s in summaries)
+    # Only SimAM's weights have a floor.
+    of_simam = [s for s, block in zip(summaries, analysis.blocks, strict=True) if block.kind == "simam"]
+    flat = sum(s.flat_neurons * s.channels * s.rows * s.columns for s in of_simam)
+    share = flat / max(1, sum(s.channels * s.rows * s.columns for s in of_simam))
     st.subheader(_("Every block"), help=explain("flat"))
     st.markdown(
         _(
@@ -35,6 +37,12 @@ def network(view: Scene) -> None:
             floor=ATTENTION_FLOOR,
         )
         + view.hypothetical
+        if of_simam
+        else _(
+            "The weights vary most in **{block}** (standard deviation {spread:.4f}).",
+            block=most.name,
+            spread=most.spread,
+        )
     )
     _table(
         view.shown,
@@ -76,7 +84,7 @@ def network(view: Scene) -> None:
                 _("feature"): n.feature,
                 "z": n.z,
                 _("side"): _("above the mean") if n.z > 0 else _("below the mean"),
-                _("importance"): n.importance,
+                **({_("importance"): n.importance} if of_simam else {}),
                 _("weight"): n.weight,
             }
             for n in neurons
@@ -84,7 +92,9 @@ def network(view: Scene) -> None:
         open_neuron,
     )
     st.caption(
-        _(
+        _("Sorted by weight, of all blocks alike. Choose a row of either table to go there.")
+        if not of_simam
+        else _(
             "Sorted by importance 1/e*, which the sigmoid bounds but does not reorder. Choose a row of either table to go there. "
             "Importance depends on how rare a value is in its channel: the larger the map, the higher a lone neuron can rise."
         )

@@ -69,6 +69,15 @@ def photo_neuron(view: Scene) -> Derivation | None:
     with st.grid(2, min_column_width=150):
         block = choose.block(view.analysis())
         channel = choose.channel(block)
+    if block.e_lambda is None:
+        st.info(
+            _(
+                "The attention of {block} is not SimAM and has no energy function. Choose another block; until then, here is the "
+                "small channel.",
+                block=block.name,
+            )
+        )
+        return None
     if block.features[0].numel() < 2:
         st.info(
             _(

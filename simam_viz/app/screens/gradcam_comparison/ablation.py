@@ -16,11 +16,22 @@ from .columns import Comparison
 
 def ablation(asked: Comparison) -> None:
     """Bars: SimAM made uniform, or taken away, in one block at a time."""
+    if not asked.view.loaded.output.has_probabilities:
+        st.info(_("Ablation by block reads a probability, and this network answers with none: look at the heat maps."))
+        return
     if asked.plain:
         st.info(_("This network has no SimAM that could be taken out of a block."))
         return
     view, target = asked.view, asked.target
-    asked_of = (view.photo.name, view.loaded.identity, view.e_lambda, target, view.input_size, asked.fixed_mean)
+    asked_of = (
+        view.photo.name,
+        view.loaded.identity,
+        view.e_lambda,
+        target,
+        view.input_size,
+        asked.fixed_mean,
+        view.ask,
+    )
     found = once("ablation", asked_of, lambda: _ablate(asked))
     name, on = asked.name(target), pictures.percent(found.on)
     st.subheader(_("SimAM changed in one block at a time: what becomes of “{target}”", target=name))
@@ -102,5 +113,11 @@ def _ablate(asked: Comparison) -> Ablation:
     view = asked.view
     with turns.turn():
         return ablate_blocks(
-            view.loaded, view.photo.image, view.e_lambda, asked.target, view.input_size, fixed_mean=asked.fixed_mean
+            view.loaded,
+            view.photo.image,
+            view.e_lambda,
+            asked.target,
+            view.input_size,
+            fixed_mean=asked.fixed_mean,
+            question=view.analysis().question,
         )

@@ -8,10 +8,11 @@ from functools import cached_property, partial
 
 import streamlit as st
 
-from ....checkpoints.loading import LoadedCheckpoint, short_name
+from ....checkpoints.loading import short_name
 from ....draw import render
 from ....explain import cam, variants
 from ....explain.blocks import Analysis
+from ....explain.recording import Run
 from ....explain.variants import Variant
 from ....export.tables import Row
 from ....wording import _
@@ -77,7 +78,7 @@ class Comparison:
         """Of the heat maps."""
         return dataclasses.replace(render.CAM_SCALE, label=_("{method}, over its own maximum", method=self.method))
 
-    def networks(self) -> dict[str, tuple[LoadedCheckpoint, float | None]]:
+    def networks(self) -> dict[str, Run]:
         """By name, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
         return {
             name: (variant.network(), variant.e_lambda(self.view.e_lambda)) for name, variant in self.variants.items()
@@ -120,7 +121,8 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
             )  # fmt: skip
         if blocks:
             block = choose.block(view.analysis()).name
-        if methods and len(view.analysis().logits) > 1:  # yes is the opposite of no already
+        several = len(view.analysis().logits) > 1  # yes is the opposite of no already
+        if methods and several and view.loaded.output.has_probabilities:
             against = sidebar.class_menu(
                 view.loaded, _("Contrast with"), "against", _("No other class"), explain("contrast of classes")
             )
@@ -168,12 +170,12 @@ def heat_maps(asked: Comparison) -> None:
             _card(asked, f"cam-{column}", column, asked.block, 480)
             prediction, share = _prediction(analysis)
             said = [
-                _("Prediction: **{prediction}** ({share})", prediction=prediction, share=pictures.percent(share)),
                 _(
-                    "Probability of {target}: **{share}**",
-                    target=asked.name(target),
-                    share=pictures.percent(float(analysis.probabilities[target])),
+                    "Prediction: **{prediction}** ({share})",
+                    prediction=prediction,
+                    share=render.answer(analysis, share),
                 ),
+                _said_of(analysis, target, asked.name(target)),
             ]
             if asked.against is not None:
                 said.append(
@@ -195,6 +197,13 @@ def heat_maps(asked: Comparison) -> None:
     )
     if len(asked.columns) > 1:
         _difference(asked)
+
+
+def _said_of(analysis: Analysis, target: int, name: str) -> str:
+    if analysis.output.has_probabilities:
+        share = pictures.percent(float(analysis.said[target]))
+        return _("Probability of {target}: **{share}**", target=name, share=share)
+    return _("Value of {target}: **{value:.4g}**", target=name, value=float(analysis.said[target]))
 
 
 def _prediction(analysis: Analysis) -> tuple[str, float]:
@@ -238,7 +247,7 @@ def _keep_answers(asked: Comparison) -> None:
             _("network"): asked.titles[column],
             _("prediction"): prediction,
             _("probability"): share,
-            _("probability of {target}", target=target): float(analysis.probabilities[asked.target]),
+            _("probability of {target}", target=target): float(analysis.said[asked.target]),
         }
         if against is not None:
             lead = float(analysis.logits[asked.target] - analysis.logits[against])
@@ -337,7 +346,7 @@ def every_block(asked: Comparison) -> None:
     _keep_answers(asked)
     for column in asked.columns:
         analysis = asked.analyses[column]
-        probability = pictures.percent(float(analysis.probabilities[asked.target]))
+        probability = render.answer(analysis, float(analysis.said[asked.target]))
         st.markdown(
             _(
                 "**{network}**: {target} {share}",

@@ -27,6 +27,14 @@ _CONTROL_TITLES = {"random": later("Random map"), "centre": later("Centre blob")
 def faithfulness(asked: Comparison) -> None:
     """Deletion, insertion, average drop and increase in confidence, on demand, for this photo or for all samples."""
     st.subheader(_("Is the heat map faithful?"), help=explain("faithfulness"))
+    if not asked.view.loaded.output.has_probabilities or asked.view.loaded.transforms.shape is not None:
+        st.info(
+            _(
+                "Faithfulness makes no sense here: it takes pixels away and reads a probability, and this network's answers or "
+                "inputs are none."
+            )
+        )
+        return
     st.markdown(
         _(
             "A faithful map points at what the network uses. **Deletion** greys the photo's pixels from the map's highest to its lowest: "

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from ....checkpoints.loading import LoadedCheckpoint, default_categories
+from ....checkpoints.loaded import default_categories
+from ....checkpoints.loading import LoadedCheckpoint
 from ....checkpoints.store import list_checkpoints
 from ....checkpoints.weights_file import CheckpointError
 from ....networks.places import usual_places
