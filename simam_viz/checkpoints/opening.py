@@ -173,7 +173,7 @@ class Maker:
 
     def _opened(self, model: nn.Module, name: str, entries: Mapping[str, Any], verbose: bool) -> LoadedCheckpoint:
         asked_for, known = self.opening, self._named
-        own = {} if known is None else _of_named(known, model)
+        own = {} if known is None else for_wrap(known, model)
         if asked_for.input_size is not None:
             own["input_size"] = asked_for.input_size
         for entry in ("categories", "mean", "std", "layers", "device"):
@@ -202,7 +202,7 @@ def opened_by_name(
         model, fitted = match_named(known, tables, card.num_classes, part=part)
         if isinstance(card.e_lambda, float):
             set_e_lambda(model, card.e_lambda)
-        own = _of_named(known, model)
+        own = for_wrap(known, model)
         if card.categories is not None:
             own["categories"] = card.categories
         if card.input_size is not None:
@@ -221,7 +221,7 @@ def opened_by_name(
     return replace(loaded, card=known_card), fitted
 
 
-def _of_named(known: Named, model: nn.Module) -> dict[str, Any]:
+def for_wrap(known: Named, model: nn.Module) -> dict[str, Any]:
     """How :func:`wrap` is to look at a network that others publish."""
     own: dict[str, Any] = {"input_size": max(known.input_size), "output": known.output}
     if known.mean is not None and known.std is not None:

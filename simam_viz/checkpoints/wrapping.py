@@ -115,7 +115,17 @@ def wrap(
     assumed += [_("the normalisation of its input")] if mean is None and not detector else []
     assumed += [_("the size of its input")] if example is None else []
     card = Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(copy))})
-    loaded = LoadedCheckpoint(name, copy, transforms, names, e_lambda, card, output=read, layers=heat)
+    entries = {
+        "categories": assumed_names,
+        "normalisation": mean is None and not detector,
+        "input_size": example is None,
+    }
+    loaded = LoadedCheckpoint(
+        *(name, copy, transforms, names, e_lambda, card),
+        assumed=tuple(entry for entry, is_assumed in entries.items() if is_assumed),
+        output=read,
+        layers=heat,
+    )
     found = Found(known.sites, known.left, _lines(known, seen, heat, loaded, x, assumed), uuid.uuid4().hex)
     loaded = replace(loaded, found=found)
     if verbose:

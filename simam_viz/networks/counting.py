@@ -18,7 +18,7 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def multiply_adds(model: nn.Module, input_size: int) -> int:
+def multiply_adds(model: nn.Module, input_size: int, channels: int = 3) -> int:
     """Multiplications, each with its addition, in the convolutions and dense layers for one image of this size.
 
     Counted on shapes alone: nothing is computed. SimAM itself is left out, as its authors leave it out; it adds four a neuron.
@@ -35,7 +35,7 @@ def multiply_adds(model: nn.Module, input_size: int) -> int:
     try:
         # In inference mode, layers would not be taken apart into what is counted.
         with torch.inference_mode(False), torch.no_grad(), counting:
-            shapes(torch.empty(1, 3, input_size, input_size, device="meta"))
+            shapes(torch.empty(1, channels, input_size, input_size, device="meta"))
     except RuntimeError:
         raise ValueError(_("This network cannot run on images of {size} × {size} pixels.", size=input_size)) from None
     return counting.operations // 2

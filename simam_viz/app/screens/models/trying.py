@@ -21,6 +21,11 @@ Answer = tuple[Sample, list[tuple[int, str, float]]]
 """A sample and the five most probable classes: index, name, probability."""
 
 
+def possible(loaded: LoadedCheckpoint) -> bool:
+    """Whether it makes sense to ask a network what is on the samples, and to count its right answers."""
+    return loaded.output.kind == "classes" and loaded.transforms.takes_photos
+
+
 def samples(view: Scene) -> None:
     """Run the bundled photos through the network: the top-5 of each, and what batch norm remembers of SimAM."""
     loaded = view.loaded
