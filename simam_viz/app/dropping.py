@@ -244,7 +244,8 @@ def take_card(key: str, name: str) -> None:
 def drop(name: str) -> None:
     """Forget one of the session's networks and give its memory back."""
     own.forget(name)
-    zoo.choose(next(iter(zoo.choices())))
+    if state.get("checkpoint") == name:
+        zoo.choose(next(iter(zoo.choices())))
 
 
 def _unwritable() -> CheckpointError:

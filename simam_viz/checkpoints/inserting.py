@@ -12,7 +12,7 @@ from ..networks.named import Named, named
 from ..wording import _
 from .loaded import LoadedCheckpoint
 from .matching import classes_of_file, match, match_named
-from .opening import for_wrap
+from .opening import for_wrap, random_weights, size_is_known
 from .recognition import Match
 from .weights_file import CheckpointError, Tensors, read_tables
 from .wrapping import wrap
@@ -54,7 +54,6 @@ def planned(
     fitted: Match | None = None
     if data is None:
         model = with_simam_behind(known.make(), plan.places, plan.e_lambda)
-        trained_with_simam = False
     else:
         model, fitted, shown = _filled(known, plan, read_tables(data), prefix, part)
         trained_with_simam = True if shown else trained_with_simam
@@ -66,10 +65,10 @@ def planned(
     loaded = wrap(
         model.eval(), name=title, verbose=False, trained_with_simam=trained_with_simam, **for_wrap(known, model)
     )
+    loaded = size_is_known(loaded)
     entries: dict[str, object] = {"arch": plan.network}
     if data is None:
-        entries["limits"] = _("Its weights are random numbers: its answers mean nothing.")
-        return replace(loaded, card=loaded.card | entries)
+        return replace(loaded, card=loaded.card | entries | random_weights())
     sha256 = hashlib.sha256(data).hexdigest()
     return replace(loaded, card=loaded.card | entries, match=fitted, size=len(data), sha256=sha256)
 

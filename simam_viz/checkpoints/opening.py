@@ -136,11 +136,7 @@ class Maker:
             return self.with_weights(path.read_bytes(), path.name, verbose=verbose)
         if self._named is not None:
             model = self._named.make(pretrained=self.opening.pretrained)
-            limits = (
-                {}
-                if self.opening.pretrained
-                else {"limits": _("Its weights are random numbers: its answers mean nothing.")}
-            )
+            limits = {} if self.opening.pretrained else random_weights()
             return self._opened(model, self.opening.network, limits, verbose)
         assert self._make is not None
         return self._opened(self._make(), self.opening.network, {}, verbose)
@@ -186,6 +182,7 @@ class Maker:
             loaded = wrap(model.eval(), sites=sites, name=name, verbose=verbose, **own)
         except RuntimeError as error:  # of the device
             raise ValueError(str(error).strip().splitlines()[0]) from error
+        loaded = loaded if known is None and asked_for.input_size is None else size_is_known(loaded)
         return replace(loaded, card=loaded.card | {"arch": asked_for.network} | entries)
 
 
@@ -218,7 +215,7 @@ def opened_by_name(
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     known_card = Card.of({**loaded.card, **card, "arch": arch, "title": card.title or name})
-    return replace(loaded, card=known_card), fitted
+    return replace(size_is_known(loaded), card=known_card), fitted
 
 
 def for_wrap(known: Named, model: nn.Module) -> dict[str, Any]:
@@ -235,6 +232,16 @@ def for_wrap(known: Named, model: nn.Module) -> dict[str, Any]:
     if known.categories is not None and (known.output in ("boxes", "pixels") or classes == len(known.categories)):
         own["categories"] = known.categories
     return own
+
+
+def random_weights() -> dict[str, Any]:
+    """What the card of a network that was never trained says."""
+    return {"random_weights": True, "limits": _("Its weights are random numbers: its answers mean nothing.")}
+
+
+def size_is_known(loaded: LoadedCheckpoint) -> LoadedCheckpoint:
+    """The same, the size of its input no longer among what is assumed."""
+    return replace(loaded, assumed=tuple(entry for entry in loaded.assumed if entry != "input_size"))
 
 
 def _count(opening: Opening) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from ..modules.simam import SimAM
@@ -43,8 +44,9 @@ class Stop:
 def stops(loaded: LoadedCheckpoint) -> tuple[Stop, ...]:
     """Where attention works in a network, in the order of its modules; where it would, if there is none."""
     if loaded.attends:
+        blocks = residual_blocks(loaded.model)
         return tuple(
-            Stop(name, module.kind, module.e_lambda if isinstance(module, SimAM) else None)
+            Stop(_place(name, blocks), module.kind, module.e_lambda if isinstance(module, SimAM) else None)
             for module, name in attending_modules(loaded.model).items()
             if isinstance(module, Weighing)
         )
@@ -54,6 +56,12 @@ def stops(loaded: LoadedCheckpoint) -> tuple[Stop, ...]:
     else:
         names = loaded.layers.names if loaded.layers.shown else tuple(residual_blocks(loaded.model))
     return tuple(Stop(name, "simam", hypothetical=True) for name in names)
+
+
+def _place(name: str, blocks: Container[str]) -> str:
+    """A block of this package's own is known by its name, and not by that of the attention in it."""
+    block = name.rpartition(".")[0]
+    return block if block in blocks else name
 
 
 def input_in_words(loaded: LoadedCheckpoint) -> str:

@@ -15,7 +15,7 @@ from .architectures import attended_convolution, residual_blocks
 from .named import Named, named
 from .places import insert_simam
 
-_SECOND = re.compile(r"(.*\.)?(conv2(\.conv)?|f\.b\.0)")
+_SECOND = re.compile(r".+\.(conv2(\.conv)?|f\.b\.0)")
 """A residual block's second convolution, as torchvision and timm call it."""
 _BYTES = 4
 """Of a parameter in float32."""
@@ -47,13 +47,21 @@ def outline(network: str, most_bytes: int) -> tuple[Convolution, ...]:
 
 
 def convolutions(model: nn.Module) -> tuple[Convolution, ...]:
-    """All convolutions over pictures of any network; ``ValueError`` where it has none."""
+    """All convolutions over pictures of any network; ``ValueError`` where there is no place for SimAM behind any."""
+    everywhere = _all(model)
+    if everywhere and all(1 < m.kernel_size[0] == m.stride[0] for m in everywhere.values()):  # they cut patches out
+        raise ValueError(
+            _(
+                "SimAM has no place in this network: it weighs the neurons of a channel by their positions in a feature map "
+                "(N, C, H, W), and here features are tokens or single numbers, without a map."
+            )
+        )
     usual = usual_places(model)
     found = tuple(
         Convolution(
             name, module.out_channels, tuple(module.kernel_size), tuple(module.stride), module.groups, name in usual
         )
-        for name, module in _all(model).items()
+        for name, module in everywhere.items()
     )
     if not found:
         raise ValueError(_("This network has no convolution that SimAM could stand behind."))

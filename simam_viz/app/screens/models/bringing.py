@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -38,7 +39,7 @@ def own_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
         st.caption(
             _(
                 "A file dropped here is put into the network of the command line, {network}, where it fits that.",
-                network=state.plain(maker.opening.network),
+                network=state.plain(Path(maker.opening.network).name),
             )
         )
     with st.grid(2, min_column_width=280):
@@ -69,6 +70,7 @@ def own_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
 def _twin(choice: Choice, loaded: LoadedCheckpoint) -> None:
     """Where the file of a twin is dropped beside the network in use."""
     possible = own.is_upload(choice.name) or (choice.info is None and given.started().maker is not None)
+    possible = possible and (loaded.has_simam or not loaded.attends)
     told = loaded.trained_with_simam
     with_simam = told
     key = dropping.fresh_key("twin")
@@ -96,7 +98,11 @@ def _twin(choice: Choice, loaded: LoadedCheckpoint) -> None:
             key="twin-which",
         )
     elif not possible:
-        st.caption(_("First bring a network of your own; its twin goes beside it."))
+        st.caption(
+            _("Twins differ in SimAM, and this network's attention is another.")
+            if loaded.attends and not loaded.has_simam
+            else _("First bring a network of your own; its twin goes beside it.")
+        )
     if (beside := zoo.beside(loaded)) is not None:
         if dropping.taken() == beside.name:
             st.success(_("They are each other's twin now."))

@@ -71,51 +71,44 @@ def _form(loaded: LoadedCheckpoint) -> dict[str, Any] | None:
     looked_into = loaded.found is not None
     entries: dict[str, Any] = {}
     with st.form(f"describe-{mark}", border=False):
-        with st.grid(2, min_column_width=300):
-            with st.container(border=True):
-                st.markdown(f"**{_('Classes')}**")
-                names = _ask_classes(loaded, mark)
-            with st.container(border=True):
-                st.markdown(f"**{_('Input')}**")
-                size, mean, std = _ask_input(loaded, mark)
-            with st.container(border=True):
-                st.markdown("**λ**")
-                if looked_into:
-                    st.markdown(_found_lambda(loaded))
-                elif (e_lambda := _ask_lambda(loaded, mark)) is not None:
-                    entries["e_lambda"] = e_lambda
-            with st.container(border=True):
-                st.markdown(f"**{_('Place of SimAM')}**")
-                trained = st.selectbox(
-                    _("Was it trained with SimAM?"),
-                    list(_ANSWERS),
-                    format_func=_,
-                    index=list(_ANSWERS.values()).index(loaded.trained_with_simam),
-                    key=f"describe-trained-{mark}",
-                )
-                if looked_into:
-                    st.markdown(_found_places(loaded))
-                else:
-                    entries |= _ask_places(loaded, mark)
-            with st.container(border=True):
-                st.markdown(f"**{_('Name')}**")
-                title = loaded.card.title or loaded.name
-                entries["title"] = st.text_input(
-                    _("Name"), title, key=f"describe-title-{mark}", label_visibility="collapsed"
-                )
-            if not looked_into:
-                with st.container(border=True):
-                    st.markdown(f"**{_('Forward pass')}**")
-                    passed = st.selectbox(
-                        _("Its forward pass"),
-                        list(_FORWARD_PASSES),
-                        format_func=_,
-                        index=int("forward_pass" not in loaded.assumed),
-                        key=f"describe-forward-{mark}",
-                        label_visibility="collapsed",
-                    )
-                    if stated := _FORWARD_PASSES[passed]:
-                        entries["forward_pass"] = stated
+        left, right = st.columns(2)
+        with left.container(border=True):
+            st.markdown(f"**{_('Classes')}**")
+            names = _ask_classes(loaded, mark)
+        with left.container(border=True):
+            st.markdown("**λ**")
+            if looked_into:
+                st.markdown(_found_lambda(loaded))
+            elif (e_lambda := _ask_lambda(loaded, mark)) is not None:
+                entries["e_lambda"] = e_lambda
+        with right.container(border=True):
+            st.markdown(f"**{_('Input')}**")
+            size, mean, std = _ask_input(loaded, mark)
+        with right.container(border=True):
+            st.markdown(f"**{_('Place of SimAM')}**")
+            trained = st.selectbox(
+                _("Was it trained with SimAM?"),
+                list(_ANSWERS),
+                format_func=_,
+                index=list(_ANSWERS.values()).index(loaded.trained_with_simam),
+                key=f"describe-trained-{mark}",
+            )
+            if looked_into:
+                st.markdown(_found_places(loaded))
+            else:
+                entries |= _ask_places(loaded, mark)
+        title = loaded.card.title or loaded.name
+        entries["title"] = left.text_input(_("Name"), title, key=f"describe-title-{mark}")
+        if not looked_into:
+            passed = left.selectbox(
+                _("Its forward pass"),
+                list(_FORWARD_PASSES),
+                format_func=_,
+                index=int("forward_pass" not in loaded.assumed),
+                key=f"describe-forward-{mark}",
+            )
+            if stated := _FORWARD_PASSES[passed]:
+                entries["forward_pass"] = stated
         if not st.form_submit_button(_("Save"), icon=":material/save:", type="primary"):
             return None
     entries |= {"trained_with_simam": _ANSWERS[trained], "categories": names, "input_size": size}

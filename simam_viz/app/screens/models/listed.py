@@ -110,9 +110,8 @@ def facts(view: Scene) -> None:
         st.metric(_("Input size"), f"{loaded.transforms.input_size} px")
         if loaded.has_simam or loaded.trained_with_simam is not None or loaded.found is None:
             st.metric(_("Trained with SimAM"), _(_TRAINED[loaded.trained_with_simam]))
-    if loaded.card.limits and loaded.found is not None:
-        st.markdown(state.plain(loaded.card.limits))
-    _training(loaded)
+    if not loaded.card.get("random_weights"):  # the badge says it all
+        _training(loaded)
 
 
 def _training(loaded: LoadedCheckpoint) -> None:

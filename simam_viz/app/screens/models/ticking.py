@@ -123,8 +123,9 @@ def _weights_and_build(plan: Plan, network: str) -> None:
             ),
         )
     elif weights == _RANDOM:
-        st.warning(
-            _(
+        st.caption(
+            ":material/warning: "
+            + _(
                 "Random numbers: the pictures show how SimAM works in this network, and nothing that a trained network sees; its answers "
                 "mean nothing."
             )

@@ -32,16 +32,18 @@ def samples(view: Scene) -> None:
     subject = (loaded.identity, view.e_lambda, view.input_size)
     st.markdown(_("Do weights, class names and preprocessing fit together? Then most of these photos are recognised."))
     photos = list_samples()
+    told_by_norms = loaded.found is None  # of others it is not known which batch norm stands where
 
     def work() -> Iterator[Answer | Evidence]:
         for sample in photos:
             yield sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)
-        yield training_evidence(loaded, [sample.image() for sample in photos])
+        if told_by_norms:
+            yield training_evidence(loaded, [sample.image() for sample in photos])
 
     found = long_task.in_pieces(
         "samples",
         subject,
-        len(photos) + 1,
+        len(photos) + told_by_norms,
         work,
         start=_("Run the samples"),
         again=_("Run them again"),
