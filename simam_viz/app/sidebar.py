@@ -35,12 +35,14 @@ _OWN_STOPS = {
     "trained": later("{e_lambda:g} (trained)"),
     "assumed": later("{e_lambda:g} (assumed)"),
     "default": later("{e_lambda:g} (default)"),
+    "own": later("{e_lambda:g} (its own)"),
 }
 """The network's own λ among the stops, by :func:`zoo.lambda_word`; and below, the button that leads back to it."""
 _BACK = {
     "trained": later("Back to the trained λ = {e_lambda:g}"),
     "assumed": later("Back to the assumed λ = {e_lambda:g}"),
     "default": later("Back to the default λ = {e_lambda:g}"),
+    "own": later("Back to its own λ = {e_lambda:g}"),
 }
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2

@@ -108,7 +108,7 @@ def _overview(view: Scene) -> None:
                 if simam
                 else _("SimAM's weights share the range from 0.622 to 0.8, all others that from 0 to 1."),
                 _("A mean hides most of what single channels do: see Attention maps."),
-                _(TERMS["padding"][0]),
+                *([_(TERMS["padding"][0])] if simam else []),
             )
         )
         + view.hypothetical
@@ -137,6 +137,10 @@ def _overview(view: Scene) -> None:
             )
     st.caption(
         _(
+            "Grad-CAM at the output of the layer that is named, divided by its own maximum; mixed with the photo in grey."
+        )
+        if view.loaded.found is not None
+        else _(
             "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
         )
     )
