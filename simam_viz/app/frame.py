@@ -14,7 +14,7 @@ from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from ..wording import _
-from . import absent, given, pages, sidebar, state, zoo
+from . import absent, given, pages, question, sidebar, state, zoo
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
@@ -55,7 +55,7 @@ def run(file: str) -> None:
         place_of_lambda = st.container()
         if loaded is not None:
             target = sidebar.choose_class(loaded)
-            ask = sidebar.choose_question(loaded)
+            ask = question.choose_question(loaded)
             size = sidebar.choose_input_size(loaded)
             sidebar.say_enlarged(photo, loaded, size)
             place_of_files = st.popover(_("Take it home"), icon=":material/download:", width="stretch")

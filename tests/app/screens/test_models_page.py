@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz import create_model
-from simam_viz.app import sidebar, zoo
+from simam_viz.app import given, sidebar, zoo
 from simam_viz.app.server import freeing, long_task
 from simam_viz.app.widgets import pictures
 from simam_viz.checkpoints import torchvision_weights
@@ -403,7 +403,7 @@ def test_the_file_on_the_command_line_opens_first(
     app = open_page("app.py")
     assert "There is no file given" in app.error[0].value.replace("\\", "")
     monkeypatch.setattr(sys, "argv", ["pytest", str(ROOT / "README.md")])
-    assert zoo.asked_for() is None, "another program's arguments are not ours"
+    assert given.started() == given.Started(), "another program's arguments are not ours"
 
 
 def test_somebody_elses_checkpoint_is_asked_for() -> None:
