@@ -84,6 +84,8 @@ def run(file: str) -> None:
             st.rerun()
         state.settle(ignored)
         subject = held()
+        if question.changed(subject.ask, subject.loaded):  # the sidebar tells of it, too
+            st.rerun()
         with place_of_lambda:
             e_lambda = sidebar.choose_lambda(subject.loaded)
         with navigation:

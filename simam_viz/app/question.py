@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,12 +33,13 @@ def choose_question(loaded: LoadedCheckpoint) -> Ask:
     if kind == "pixels":
         return Ask(region=_choose_region())
     if kind == "boxes":
-        box = state.parsed("box", int, _NO_BOX)
-        told = _("Box {number} of the photo is explained.", number=box + 1)
-        st.caption(told if box >= 0 else _("Of each class, its best box is explained; click one on the Overview."))
-        if box >= 0:
+        box = _asked_box()
+        if box is None:
+            st.caption(_("Of each class, its best box is explained; click one on the Overview."))
+        else:
+            st.caption(_("Box {number} of the photo is explained.", number=box + 1))
             st.button(_("Each class's best box"), on_click=state.put, args=("box", None), width="stretch", key="no-box")
-        return Ask(box=box if box >= 0 else None)
+        return Ask(box=box)
     if kind == "embedding":
         samples = {sample.name: _(sample.title) for sample in list_samples()}
         return Ask(
@@ -59,12 +59,33 @@ def choose_question(loaded: LoadedCheckpoint) -> Ask:
     return Ask()
 
 
+def changed(ask: Ask, loaded: LoadedCheckpoint) -> bool:
+    """Whether the view asks for another box or region by now: a click on the photo does that."""
+    if loaded.output.kind == "boxes":
+        return ask.box != _asked_box()
+    return loaded.output.kind == "pixels" and ask.region != _region(state.get("region") or "")
+
+
+def _asked_box() -> int | None:
+    box = state.parsed("box", int, _NO_BOX)
+    return box if box >= 0 else None
+
+
+def _region(text: str) -> tuple[int, int] | Literal["predicted"] | None:
+    """What an entry of the view says; ``None``, all positions, for what means nothing."""
+    if text == "predicted":
+        return "predicted"
+    try:
+        return parse_pixel(text)
+    except ValueError:
+        return None
+
+
 def _choose_region() -> tuple[int, int] | Literal["predicted"] | None:
     titles = {"all": _("all positions"), "predicted": _("where the class is predicted")}
     asked = state.get("region") or ""
-    with contextlib.suppress(ValueError):
-        row, column = parse_pixel(asked)
-        titles[asked] = _("the pixel at row {row}, column {column}", row=row, column=column)
+    if isinstance(pixel := _region(asked), tuple):
+        titles[asked] = _("the pixel at row {row}, column {column}", row=pixel[0], column=pixel[1])
     chosen = state.control(
         st.selectbox,
         _("Explained at"),
@@ -76,9 +97,7 @@ def _choose_region() -> tuple[int, int] | Literal["predicted"] | None:
         format_func=titles.__getitem__,
         help=_("This network answers for every pixel: click one on the Overview to explain it alone."),
     )
-    if chosen == "predicted":
-        return "predicted"
-    return None if chosen == "all" else parse_pixel(chosen)
+    return _region(chosen)
 
 
 def parse_pixel(text: str) -> tuple[int, int]:
