@@ -14,7 +14,7 @@ from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from ..wording import _
-from . import absent, dropping, given, own, pages, sidebar, state
+from . import absent, dropping, given, own, pages, question, sidebar, state
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
@@ -55,7 +55,7 @@ def run(file: str) -> None:
         place_of_lambda = st.container()
         if loaded is not None:
             target = sidebar.choose_class(loaded)
-            ask = sidebar.choose_question(loaded)
+            ask = question.choose_question(loaded)
             size = sidebar.choose_input_size(loaded)
             sidebar.say_enlarged(photo, loaded, size)
             place_of_files = st.popover(_("Take it home"), icon=":material/download:", width="stretch")
@@ -84,6 +84,8 @@ def run(file: str) -> None:
             st.rerun()
         state.settle(ignored)
         subject = held()
+        if question.changed(subject.ask, subject.loaded):  # the sidebar tells of it, too
+            st.rerun()
         with place_of_lambda:
             e_lambda = sidebar.choose_lambda(subject.loaded)
         with navigation:

@@ -173,6 +173,8 @@ def lambda_word(loaded: LoadedCheckpoint) -> str:
     """What the network's own λ is, for :func:`_`: trained only where it was trained with SimAM and somebody says at which λ."""
     if loaded.trained_with_simam is not False and "e_lambda" in loaded.assumed:
         return later("assumed")
+    if loaded.trained_with_simam is None and loaded.found is not None and loaded.has_simam:
+        return later("own")  # read off its modules
     return later("trained") if loaded.trained_with_simam else later("default")
 
 

@@ -139,7 +139,7 @@ class Maker:
             limits = {} if self.opening.pretrained else random_weights()
             return self._opened(model, self.opening.network, limits, verbose)
         assert self._make is not None
-        return self._opened(self._make(), self.opening.network, {}, verbose)
+        return self._opened(self._make(), Path(self.opening.network).name, {}, verbose)
 
     def with_weights(
         self, data: bytes, file_name: str, prefix: str | None = None, part: str | None = None, verbose: bool = False

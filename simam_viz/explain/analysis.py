@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints.loaded import LoadedCheckpoint
-from ..modules.weighing import Each, Removed, Weighing
+from ..modules.weighing import Each, Removed, Weighing, in_the_place_of
 from ..networks.answers import Question
 from ..networks.architectures import SIMAM_BLOCKS, is_ours
 from ..networks.lambdas import Times, check_asked, common_e_lambda, set_e_lambda
@@ -369,7 +369,7 @@ def _one_model(networks: Sequence[Run]) -> nn.Module:
         there = tuple(model.get_submodule(place) for model in models)
         if there not in made:
             each = [_at(module, e_lambda) for module, e_lambda in zip(there, e_lambdas, strict=True)]
-            made[there] = Each(each)
+            made[there] = in_the_place_of(there[0], Each(each))
         whole.set_submodule(place, made[there])
     return whole
 

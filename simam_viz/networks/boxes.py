@@ -15,6 +15,8 @@ from ..wording import _
 
 _OFFERED = 10
 """So many boxes are offered where none passes the threshold."""
+_MOST_OFFERED = 25
+"""And no more than so many where more pass it."""
 _MOST = 300
 _OVERLAP = 0.7
 
@@ -34,8 +36,8 @@ class Boxes:
 
     @property
     def offered(self) -> int:
-        """How many of them, the first, are worth a look: those that passed or, if none did, the ten best."""
-        return self.passing or min(_OFFERED, len(self.labels))
+        """How many of them, the first, are worth a look: those that passed, 25 at most, or, if none did, the ten best."""
+        return min(self.passing, _MOST_OFFERED) or min(_OFFERED, len(self.labels))
 
 
 def unsquashed(probabilities: Tensor) -> Tensor:
@@ -70,7 +72,7 @@ def classes_of(model: nn.Module) -> int | None:
             return layer.out_features
         if hasattr(module, "cls_logits") and isinstance(number := getattr(module, "num_classes", None), int):
             return number
-        if type(module).__name__ == "SSDClassificationHead":
+        if type(module).__name__ in ("SSDClassificationHead", "SSDLiteClassificationHead"):
             return int(str(module.num_columns))
     return None
 

@@ -10,7 +10,7 @@ from torchvision.models.resnet import ResNet
 
 from ..wording import _
 from .architectures import attended_convolution, residual_blocks
-from .places import Attended, attending_modules
+from .places import Attended, attending_modules, weighing_modules
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ def receptive_field(model: nn.Module, block: str) -> ReceptiveField:
     if not isinstance(end, nn.Conv2d) and end not in inserted:  # one of our own blocks, which name SimAM last
         end = attended_convolution(model.get_submodule(around[end]))
     field = ReceptiveField(1, 1, 0)
+    gates = tuple(f"{name}." for name in weighing_modules(model))  # what they convolve is for their weights
     for name, layer in model.named_modules():
+        if name.startswith(gates):
+            continue
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)) and ".downsample." not in f".{name}.":
             field = field.through(layer)
         if layer is end:

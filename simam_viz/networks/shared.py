@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from ..modules.weighing import Weighing
+from ..modules.weighing import Weighing, in_the_place_of
 from .copies import copied
 
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -106,5 +106,6 @@ def replace_modules(model: nn.Module, kind: type[Kind], make: Callable[[Kind], n
     for name, module in list(model.named_modules(remove_duplicate=False)):
         if name and isinstance(module, kind):
             if module not in made:
-                made[module] = make(module)
+                other = make(module)
+                made[module] = other if other is module else in_the_place_of(module, other)
             model.set_submodule(name, made[module])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..modules.recognising import Recognised, gives_zero_for_zero, recognise
 from ..modules.simam import SimAM
-from ..modules.weighing import Gate, Kind, Weighing
+from ..modules.weighing import Gate, Kind, Weighing, in_the_place_of
 from ..wording import _
 from .copies import copied
 
@@ -157,10 +157,7 @@ def _steerable(module: nn.Module, known: Recognised) -> Weighing:
         made: Weighing = Gate(module, known.kind)
     else:
         made = SimAM(known.e_lambda, known.correction)
-    own = vars(made)
-    # What others read off the module: a YOLO's f, i, type and np, say.
-    own.update({name: value for name, value in vars(module).items() if name not in own})
-    return made.train(module.training)
+    return in_the_place_of(module, made)
 
 
 def _put_in(model: nn.Module, made: Mapping[nn.Module, Weighing]) -> None:

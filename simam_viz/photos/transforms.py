@@ -117,13 +117,12 @@ class Transforms:
         return self.tensor(self.view(image))
 
     def given(self, x: Tensor) -> Tensor:
-        """A tensor (1, C, …) or (C, …) that somebody gives as the network's input, (1, C, …), as the network takes it.
+        """A tensor (1, C, …) that somebody gives as the network's input, as the network takes it.
 
         Raises:
             ValueError: it has another number of channels or dimensions than the network's input.
         """
         dims = 2 + (2 if self.shape is None else len(self.shape))
-        x = x[None] if x.dim() == dims - 1 else x
         if x.dim() != dims or x.shape[0] != 1 or x.shape[1] != self.channels:
             raise ValueError(
                 _(

@@ -78,8 +78,8 @@ def test_the_sentence_says_the_number() -> None:
 
 def test_it_is_not_even_measured(loaded: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
-    probabilities = metrics._probabilities
-    monkeypatch.setattr(metrics, "_probabilities", lambda *a: passes.append(1) or probabilities(*a))
+    probabilities = metrics.Probe._probabilities
+    monkeypatch.setattr(metrics.Probe, "_probabilities", lambda *a: passes.append(1) or probabilities(*a))
     sample = next(sample for sample in list_samples() if sample.name == CORAL)
     target = loaded.categories.index(sample.classes[0])
     analyses = simam_viz.compare(loaded, sample.image(), target=target, input_size=96)

@@ -60,11 +60,11 @@ def test_probabilities_are_those_of_yes_and_no(one: LoadedCheckpoint, photo: Ima
 def test_numbers_of_one_output(logit: float) -> None:
     logits = torch.tensor([[logit]])
     exact = torch.tensor([[logit, -logit]], dtype=torch.float64).sigmoid().float()
-    torch.testing.assert_close(answers.probabilities(logits), exact)
-    assert answers.scores(logits).tolist() == [[logit, -logit]]
+    torch.testing.assert_close(answers.CLASSES.probabilities(logits), exact)
+    assert answers.CLASSES.explained(logits).tolist() == [[logit, -logit]]
     several = torch.tensor([[1.0, 2.0, -1.0]])
-    assert answers.scores(several) is several
-    torch.testing.assert_close(answers.probabilities(several), several.softmax(1))
+    assert answers.CLASSES.explained(several) is several
+    torch.testing.assert_close(answers.CLASSES.probabilities(several), several.softmax(1))
 
 
 def test_no_explains_the_logit_with_the_other_sign(one: LoadedCheckpoint, photo: Image.Image) -> None:

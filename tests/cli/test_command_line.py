@@ -154,4 +154,4 @@ def test_help_names_the_command_as_it_was_started(
         main()
     told = capsys.readouterr().out
     assert told.startswith(f"usage: {called} [-h]")
-    assert "{analyze,checkpoints,train,card,evaluate,faithful}" in told
+    assert "{app,analyze,checkpoints,train,card,evaluate,faithful}" in told

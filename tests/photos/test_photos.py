@@ -398,7 +398,7 @@ def test_arrays_that_are_no_image_are_refused(values: np.ndarray) -> None:
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", [torch.zeros(3, 8, 8), None, 7, ["a.png"], {"a": 1}, object()])
+@pytest.mark.parametrize("source", [None, 7, ["a.png"], {"a": 1}, object()])
 def test_anything_else_is_one_sentence(source: object, loaded: LoadedCheckpoint) -> None:
     for call in (
         simam_viz.open_image,
@@ -407,6 +407,14 @@ def test_anything_else_is_one_sentence(source: object, loaded: LoadedCheckpoint)
     ):
         with pytest.raises(TypeError, match=f"^An image is needed.*{type(source).__name__}\\.$"):
             call(source)
+
+
+def test_a_tensor_is_a_networks_input_and_no_photo(loaded: LoadedCheckpoint) -> None:
+    with pytest.raises(TypeError, match=r"^An image is needed.*Tensor"):
+        simam_viz.open_image(torch.zeros(3, 8, 8))
+    for call in (simam_viz.analyze, simam_viz.ablate_blocks):
+        with pytest.raises(ValueError, match=r"takes tensors of shape \(1, 3, H, W\), not \(3, 8, 8\)"):
+            call(loaded, torch.zeros(3, 8, 8))
 
 
 # Sizes

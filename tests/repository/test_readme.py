@@ -22,7 +22,8 @@ def test_the_python_in_the_readme_runs_as_printed(
         exec(block.replace('weights="DEFAULT"', "weights=None"), namespace)
         printed.append(capsys.readouterr().out)
     assert len(blocks) >= 3 and "insert_simam" in blocks[-1] and blocks[-1].count('weights="DEFAULT"') == 2
-    assert "espresso" in printed[0] and "layer4.1 (512, 5, 5)" in printed[0] and "LayerCAM" in printed[1]
+    assert "8 attention modules" in printed[0] and printed[0].endswith("[('layer1.0', 'simam', 0.1)]\n")
+    assert "espresso" in printed[1] and "layer4.1 (512, 5, 5)" in printed[1] and "LayerCAM" in printed[2]
     names = [f"features.denseblock1.denselayer{number}.conv2" for number in (1, 2)]
     assert printed[-1] == f"{names}\n", "what the comment in the README says"
 

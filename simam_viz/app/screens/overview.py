@@ -29,16 +29,17 @@ def _overview(view: Scene) -> None:
 
     photo, answer = st.columns([1, 1], gap="large")
     with photo:
-        pictures.picture(
-            view.shown,
-            "photo",
-            partial(render.framed_photo, view.photo.image, _seen(view)),
-            640,
-            smooth=True,
-            alt=view.photo.alt,
-            caption=f"{view.photo.title}{view.photo.credit}. "
-            + render.seen_in_words(*view.photo.image.size, view.input_size, view.loaded.transforms),
-        )
+        if analysis.output.kind != "boxes":  # whose picture is the whole photo, too
+            pictures.picture(
+                view.shown,
+                "photo",
+                partial(render.framed_photo, view.photo.image, _seen(view)),
+                640,
+                smooth=True,
+                alt=view.photo.alt,
+                caption=f"{view.photo.title}{view.photo.credit}. "
+                + render.seen_in_words(*view.photo.image.size, view.input_size, view.loaded.transforms),
+            )
         for notice in (*view.photo_notices, *analysis.notices):
             st.caption(state.plain(notice))
         if analysis.output.kind in ("boxes", "pixels"):
@@ -108,7 +109,7 @@ def _overview(view: Scene) -> None:
                 if simam
                 else _("SimAM's weights share the range from 0.622 to 0.8, all others that from 0 to 1."),
                 _("A mean hides most of what single channels do: see Attention maps."),
-                _(TERMS["padding"][0]),
+                *([_(TERMS["padding"][0])] if simam else []),
             )
         )
         + view.hypothetical
@@ -137,6 +138,10 @@ def _overview(view: Scene) -> None:
             )
     st.caption(
         _(
+            "Grad-CAM at the output of the layer that is named, divided by its own maximum; mixed with the photo in grey."
+        )
+        if view.loaded.found is not None
+        else _(
             "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
         )
     )
@@ -199,7 +204,7 @@ def _choose_on_photo(view: Scene, analysis: Analysis) -> None:
     if not boxes:
         st.info(_("The network found nothing on this photo."))
         return
-    at = [_smallest(boxes, x, y) for x, y in centres]
+    at = [_smallest(boxes, x, y, across / 2, down / 2) for x, y in centres]
     labels = [_box_in_words(analysis, index) if index is not None else "" for index in at]
 
     def choose_box(cell: int) -> None:
@@ -228,12 +233,12 @@ def _choose_on_photo(view: Scene, analysis: Analysis) -> None:
     )
 
 
-def _smallest(boxes: Sequence[Box], x: float, y: float) -> int | None:
-    """The smallest box around a place, by its number."""
+def _smallest(boxes: Sequence[Box], x: float, y: float, reach_x: float, reach_y: float) -> int | None:
+    """The smallest box around a place, or within reach of it, by its number."""
     around = [
         (index, (right - left) * (bottom - top))
         for index, (left, top, right, bottom) in enumerate(box.place for box in boxes)
-        if left <= x <= right and top <= y <= bottom
+        if left - reach_x <= x <= right + reach_x and top - reach_y <= y <= bottom + reach_y
     ]
     return min(around, key=lambda pair: pair[1])[0] if around else None
 

@@ -145,7 +145,7 @@ def _other_kind(view: Scene, block: Block) -> None:
     weights = block.attention
     st.subheader(_(title, block=block.name), help=explain("kinds of attention"))
     st.markdown(_(note))
-    own = choose.own_range()
+    own = choose.own_range() if block.kind != "channel" else False
     with st.grid(2, min_column_width=280):
         if block.kind != "channel":
             map_ = weights.mean(dim=0)
@@ -234,7 +234,11 @@ def _rivals_table(channels: int, height: int, width: int, times: dict[str, float
 
 def padding(view: Scene, block: Block) -> str:
     """A remark where a block's maps are still large enough for the frame of zeros around the photo to show."""
-    return f" {_(TERMS['padding'][0])}" if 8 * block.features.shape[-1] >= view.input_size else ""
+    return (
+        f" {_(TERMS['padding'][0])}"
+        if block.kind == "simam" and 8 * block.features.shape[-1] >= view.input_size
+        else ""
+    )
 
 
 def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> Image.Image:

@@ -275,7 +275,7 @@ def _field(view: Scene, block: Block, place: Place) -> None:
         ),
         caption=_(
             "**Receptive field**: {size} × {size} pixels around it, {seen:.0%} of the picture. "
-            "Earlier SimAM modules let every neuron depend a little on all of it.",
+            "Earlier attention modules let every neuron depend a little on all of it.",
             size=field.size,
             seen=seen,
         ),

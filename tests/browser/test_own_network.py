@@ -1,0 +1,75 @@
+"""Networks of one's own in the app, from the command line: a detector whose box is chosen, and what is wrong with another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+import simam_viz
+from simam_viz.explain.blocks import Box
+from simam_viz.networks.constructors import constructor
+from simam_viz.photos.samples import list_samples
+from tests.helpers.browser import App, visiting
+from tests.helpers.project import ROOT
+from tests.helpers.server import running
+
+YOLO = ROOT / "tests" / "helpers" / "yolo_simam.py"
+
+
+@pytest.fixture
+def yolo(browser: Browser, tmp_path: Path) -> Iterator[App]:
+    pytest.importorskip("ultralytics")
+    with running(tmp_path, "--", "--network", f"{YOLO}:make", "--input-size", "320") as address:
+        yield from visiting(browser, address, tmp_path)
+
+
+def found_by_the_network() -> tuple[Box, ...]:
+    make = constructor(f"{YOLO}:make")
+    network = simam_viz.wrap(make(), input_size=320, verbose=False)
+    return simam_viz.analyze(network, list_samples()[0].image()).boxes
+
+
+def test_a_box_of_a_yolo_with_simam_is_chosen_and_explained(yolo: App) -> None:
+    yolo.open("")
+    yolo.settled("Overview")
+    sidebar = yolo.page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text("Of each class, its best box is explained")).to_be_visible()
+    names = set(yolo.pictures())
+    assert {"boxes", "weights-model-5", "weights-model-8", "cam-model-5", "cam-model-8"} <= names
+    before = yolo.pictures()
+    place = yolo.page.locator(".st-key-cells-boxes [_echarts_instance_]")
+    place.scroll_into_view_if_needed()
+    left, top, right, bottom = found_by_the_network()[2].place
+    frame = place.bounding_box()
+    assert frame is not None
+    x, y = ((low + high) / 2 / 320 for low, high in ((left, right), (top, bottom)))
+    yolo.page.mouse.click(frame["x"] + frame["width"] * x, frame["y"] + frame["height"] * y)
+    expect(yolo.page).to_have_url(re.compile(r"[?&]box=\d+"))
+    number = int(yolo.parameters()["box"])
+    expect(sidebar.get_by_text(f"Box {number + 1} of the photo is explained")).to_be_visible()
+    yolo.until(lambda: "boxes" in yolo.changed(before), "the chosen box is not marked")
+    yolo.go("Attention maps")
+    yolo.settled("Attention maps")
+    assert yolo.parameters()["box"] == str(number)
+    main = yolo.page.get_by_test_id("stMain")
+    expect(main.get_by_text("What leaves the attention")).to_be_visible()
+    expect(main.get_by_text("Energy e*").first).to_be_visible()
+    yolo.go("Grad-CAM comparison")
+    yolo.settled("Grad-CAM comparison")
+    assert {"cam-on", "cam-uniform", "cam-off"} <= set(yolo.pictures())
+
+
+def test_a_constructor_that_fails_is_said_and_the_app_stays_up(browser: Browser, tmp_path: Path) -> None:
+    code = tmp_path / "mine.py"
+    code.write_text("def make():\n    raise RuntimeError('no such layer')\n")
+    with running(tmp_path, "--", "--network", f"{code}:make") as address:
+        for visitor in visiting(browser, address, tmp_path):
+            visitor.open("")
+            visitor.settled("Overview")
+            told = visitor.page.get_by_test_id("stSidebar").get_by_test_id("stAlert")
+            expect(told).to_contain_text("cannot be opened")
+            expect(told).to_contain_text("no such layer")
