@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 import simam_viz
+from simam_viz.checkpoints.inserting import Plan, planned
 from simam_viz.checkpoints.loading import with_card
 from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
@@ -19,7 +20,7 @@ from tests.helpers.authors_networks import authors_checkpoint, authors_network, 
 from tests.helpers.browser import App
 from tests.helpers.served_weights import EndlessHandler, serving
 from tests.helpers.server import running
-from tests.helpers.small_networks import NAN, changed
+from tests.helpers.small_networks import NAN, changed, network, other
 
 BUNDLED = simam_viz.list_checkpoints()[0].card["title"]
 
@@ -28,6 +29,11 @@ def uploaded_bytes(app: App) -> int:
     """What the server keeps of uploaded files, by its own account."""
     text = urllib.request.urlopen(f"{app.address}/_stcore/metrics", timeout=30).read().decode()
     return sum(int(float(line.split()[-1])) for line in text.splitlines() if "UploadedFileManager" in line)
+
+
+def dropped_on(main: Locator, label: str) -> Locator:
+    """The uploader of this label."""
+    return main.get_by_test_id("stFileUploader").filter(has_text=label).locator("input[type=file]")
 
 
 def test_a_download_that_is_stopped_leaves_nothing(
@@ -48,7 +54,7 @@ def test_a_download_that_is_stopped_leaves_nothing(
         page.get_by_role("button", name="Stop here").click()
         expect(page.get_by_role("button", name="Stop here")).to_have_count(0, timeout=30_000)
         expect(page.get_by_role("button", name=download)).to_be_enabled()
-        expect(page.get_by_role("heading", name=f"In use: {BUNDLED}")).to_be_visible()
+        expect(page.get_by_role("heading", name=f"What was understood: {BUNDLED}")).to_be_visible()
         page.close()
         assert list(weights.iterdir()) == []
     assert "Traceback" not in (tmp_path / "server.log").read_text(errors="replace")
@@ -64,16 +70,16 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     main = app.page.get_by_test_id("stMain")
 
     # A file with NaN in it is refused by the tensor's name, and everything is as it was.
-    main.locator("input[type=file]").set_input_files(tmp_path / "broken.pth")
+    dropped_on(main, "Your own checkpoint").set_input_files(tmp_path / "broken.pth")
     expect(main.get_by_text("2 of the 64 values of layer1.0.bn1.bias are NaN or infinite")).to_be_visible(
         timeout=60_000
     )
-    expect(main.get_by_role("heading", name=f"In use: {BUNDLED}")).to_be_visible()
+    expect(main.get_by_role("heading", name=f"What was understood: {BUNDLED}")).to_be_visible()
     app.idle()
 
     # The authors' file is opened and explained.
-    main.locator("input[type=file]").set_input_files(tmp_path / "checkpoint.pth.tar")
-    expect(main.get_by_role("heading", name="In use: checkpoint.pth.tar")).to_be_visible(timeout=60_000)
+    dropped_on(main, "Your own checkpoint").set_input_files(tmp_path / "checkpoint.pth.tar")
+    expect(main.get_by_role("heading", name="What was understood: checkpoint.pth.tar")).to_be_visible(timeout=60_000)
     app.idle()
     expect(main.get_by_text("2 of the 64 values")).to_have_count(0)
     expect(main.get_by_text("122 of the network's 122 tensors came from the file")).to_be_visible()
@@ -106,5 +112,55 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     # Forgotten, it makes room for the bundled one.
     app.go("Models")
     main.get_by_role("button", name="Forget checkpoint.pth.tar").click()
-    expect(main.get_by_role("heading", name=f"In use: {BUNDLED}")).to_be_visible(timeout=30_000)
+    expect(main.get_by_role("heading", name=f"What was understood: {BUNDLED}")).to_be_visible(timeout=30_000)
     expect(main.get_by_role("button", name="Forget checkpoint.pth.tar")).to_have_count(0)
+
+
+def test_simam_is_ticked_into_a_network_and_a_twin_dropped_beside(app: App, tmp_path: Path) -> None:
+    first, second = saved(network().state_dict()).getvalue(), saved(other()).getvalue()
+    (tmp_path / "first.pth").write_bytes(first)
+    (tmp_path / "second.pth").write_bytes(second)
+    app.open("models")
+    app.settled("Models")
+    main = app.page.get_by_test_id("stMain")
+    main.get_by_role("tab", name="SimAM where you want it").click()
+
+    # Of the convolutions in the table, the two that are ticked.
+    expect(main.get_by_text("SimAM stands behind 8 of 20 convolutions.")).to_be_visible(timeout=60_000)
+    main.get_by_role("button", name="None", exact=True).click()
+    expect(main.get_by_text("SimAM stands behind 0 of 20 convolutions.")).to_be_visible()
+    expect(main.get_by_role("button", name="Build")).to_be_disabled()
+    table = main.locator("[class*=st-key-ticking-places]").get_by_test_id("stDataFrame")
+    for told, row in enumerate((2, 4), start=1):  # rows of 35 pixels below a head of the same height
+        table.click(position={"x": 18, "y": 35 * (row + 1) + 17})
+        expect(main.get_by_text(f"SimAM stands behind {told} of 20 convolutions.")).to_be_visible()
+    app.choose("Its weights", "a file of weights")
+    dropped_on(main, "Weights of this network").set_input_files(tmp_path / "first.pth")
+    main.get_by_role("button", name="Build").click()
+    expect(main.get_by_role("heading", name="What was understood: first.pth")).to_be_visible(timeout=60_000)
+    app.idle()
+    drawn = main.get_by_role("list", name="The network from its input to its answer").get_by_role("listitem")
+    expect(drawn).to_have_count(4)
+    expect(drawn.nth(1)).to_contain_text("SimAM, λ = 0.1")
+    expect(drawn.nth(3)).to_contain_text("one of 5 classes")
+
+    # Its attention maps are those of that network.
+    app.go("Attention maps")
+    expect(main.get_by_test_id("stImage").first).to_be_visible()
+    app.go("Overview")
+    plan = Plan("torchvision:resnet18", ("layer1.0.conv2", "layer1.1.conv2"))
+    analysis = simam_viz.analyze(planned(plan, first), list_samples()[0].image())
+    assert [block.kind for block in analysis.blocks] == ["simam", "simam"]
+    for block, values in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
+        scale = render.scale_for("mean weight", values, False)
+        app.shows(f"weights-{block.name}", render.overlay(analysis.view, values, scale, 320))
+
+    # The second file stands beside it, and the comparison shows both.
+    app.go("Models")
+    dropped_on(main, "Its twin, dropped beside it").set_input_files(tmp_path / "second.pth")
+    expect(main.get_by_text("Its twin is second.pth.")).to_be_visible(timeout=60_000)
+    expect(main.get_by_role("heading", name="What was understood: first.pth")).to_be_visible()
+    assert uploaded_bytes(app) < len(first)
+    main.get_by_role("button", name="Compare the two").click()
+    app.settled("Grad-CAM comparison")
+    assert {"cam-on", "cam-off", "cam-twin"} <= set(app.pictures())

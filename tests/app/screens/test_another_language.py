@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -10,7 +11,7 @@ import streamlit as st
 
 from simam_viz import wording
 from simam_viz.app.screens import SCREENS
-from tests.helpers.made_up_language import BRACKETED
+from tests.helpers.made_up_language import BRACKETED, outside
 from tests.helpers.pages import finished, open_page
 
 
@@ -31,6 +32,14 @@ def test_every_heading_is_said(page: str) -> None:
     starts = [button.label for button in app.button if button.key.endswith("-start")]
     assert headings + numbers + starts
     assert [text for text in headings + numbers + starts if "⟦" not in text] == []
+
+
+def test_the_drawing_of_a_network_is_said() -> None:
+    app = open_page("pages/models.py", size="96")
+    drawn = next(html.proto.body for html in app.get("html") if "network-map" in html.proto.body)
+    heads = re.findall(r"<strong>(.*?)</strong>", drawn)
+    assert len(heads) == 10 and not [head for head in heads if outside(head)]
+    assert 'aria-label="⟦' in drawn and "⟦one of {count} classes⟧" not in drawn and "classes⟧" in drawn
 
 
 def test_what_was_measured_is_found_again_whatever_it_is_called() -> None:

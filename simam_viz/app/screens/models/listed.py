@@ -23,6 +23,9 @@ def follow(view: Scene, choices: dict[str, Choice]) -> None:
     """What was chosen on the page concerns the whole of it, the sidebar too."""
     if state.get("checkpoint") in choices and state.get("checkpoint") != view.loaded.name:
         st.rerun()
+    here = choices.get(view.loaded.name)
+    if here is not None and here.info is None and zoo.load(here).identity != view.loaded.identity:
+        st.rerun()  # a twin was dropped beside it, say
 
 
 def plain_title(loaded: LoadedCheckpoint) -> str:
