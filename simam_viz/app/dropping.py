@@ -287,8 +287,9 @@ def tell_refused(place: str) -> None:
     if not (file := refused()):
         return
     st.error(f"{state.plain(file.name)}: {state.plain(str(file.error))}")
-    if file.error.parts:
-        part = st.selectbox(_("Which network of that file?"), file.error.parts, key=f"which-part-{place}")
+    prefixes = {prefix.removesuffix(".") for prefix in file.error.prefixes}
+    if parts := [part for part in file.error.parts if part not in prefixes]:
+        part = st.selectbox(_("Which network of that file?"), parts, key=f"which-part-{place}")
         st.button(
             _("Use this one"), icon=":material/check:", on_click=take_part, args=(part,), key=f"take-part-{place}"
         )

@@ -230,7 +230,9 @@ def _offered(wanted: Tensors, tables: Mapping[str, Tensors], prefix: str | None)
     """Prefixes without which more would fit than without the one that was given, or with the names as they are; best first."""
     candidates, now = _candidates(wanted, tables, None), _dotted(prefix or "")
     fitting = max((each.fitting for each in candidates if each.part.prefix == now), default=0)
-    better = (each.part.prefix for each in candidates if each.fitting > fitting and each.part.prefix)
+    # Below a part of the best prefix some names of the network appear by chance, such as those of another block.
+    enough = max(fitting + 1, candidates[0].fitting // 2) if candidates else 0
+    better = (each.part.prefix for each in candidates if each.fitting >= enough and each.part.prefix)
     return tuple(dict.fromkeys(better))[:_MOST_OFFERED]
 
 
