@@ -114,6 +114,14 @@ def wrap(
     assumed = [_("the names of its classes")] if assumed_names else []
     assumed += [_("the normalisation of its input")] if mean is None and not detector else []
     assumed += [_("the size of its input")] if example is None else []
+    if (
+        output == "auto"
+        and read.kind == "classes"
+        and len(names) == 2
+        and not read.squashed
+        and _one_number(read, seen)
+    ):
+        assumed.append(_('that its one number answers yes or no (say output="regression" where it is a value)'))
     card = Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(copy))})
     loaded = LoadedCheckpoint(name, copy, transforms, names, e_lambda, card, output=read, layers=heat)
     found = Found(known.sites, known.left, _lines(known, seen, heat, loaded, x, assumed), uuid.uuid4().hex)
@@ -194,6 +202,10 @@ def _categories(output: Output, answer: Any, given: Sequence[str] | None) -> tup
             )
         )
     return names, False
+
+
+def _one_number(output: Output, seen: Pass) -> bool:
+    return output.logits(seen.answer).shape[1] == 1
 
 
 def _layers(known: Steered, seen: Pass, asked: str | Sequence[str] | None) -> Layers:
