@@ -123,7 +123,17 @@ def wrap(
     ):
         assumed.append(_('that its one number answers yes or no (say output="regression" where it is a value)'))
     card = Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(copy))})
-    loaded = LoadedCheckpoint(name, copy, transforms, names, e_lambda, card, output=read, layers=heat)
+    loaded = LoadedCheckpoint(
+        name,
+        copy,
+        transforms,
+        names,
+        e_lambda,
+        card,
+        output=read,
+        layers=heat,
+        example=example if isinstance(example, Tensor) else None,
+    )
     found = Found(known.sites, known.left, _lines(known, seen, heat, loaded, x, assumed), uuid.uuid4().hex)
     loaded = replace(loaded, found=found)
     if verbose:

@@ -13,6 +13,7 @@ from ..modules import formulas
 from ..modules.simam import SimAM
 from ..modules.weighing import Kind, Weighing
 from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
+from ..networks.lambdas import Times
 from ..wording import _, later
 from .cam import METHODS, HeatMap, over_maximum
 
@@ -35,8 +36,10 @@ OWN_LAMBDAS = later("each block's own λ")
 """How it is called that every SimAM module keeps a λ of its own; :func:`simam_viz.wording._` shows it."""
 
 
-def lambda_text(e_lambda: float | None) -> str:
-    """“λ = 0.1”, or where modules keep different ones (``None``), “each block's own λ”."""
+def lambda_text(e_lambda: float | Times | None) -> str:
+    """“λ = 0.1”, or where modules keep different ones (``None``), “each block's own λ”, which may be multiplied."""
+    if isinstance(e_lambda, Times):
+        return _("each block's own λ × {factor:g}", factor=e_lambda.factor)
     return _(OWN_LAMBDAS) if e_lambda is None else f"λ = {e_lambda:g}"
 
 
@@ -268,17 +271,14 @@ class Analysis:
         """Bytes of memory that its blocks take now."""
         return sum(block.nbytes for block in self.blocks)
 
-    @property
-    def slices(self) -> int:
-        """Of maps of a 3-D convolution, how many slices the first block's have; 1 of any other."""
-        features = self.blocks[0].features
-        return features.shape[1] if features.dim() == 4 else 1
+    def pictures(self, share: float | None = None) -> Analysis:
+        """The same with all maps as pictures: see :meth:`Block.picture`.
 
-    def pictures(self, index: int | None = None) -> Analysis:
-        """The same with all maps as pictures: see :meth:`Block.picture`; ``index`` counts the slices of the first block."""
+        Args:
+            share: of maps of a 3-D convolution, which slice, from 0 to below 1 of all; ``None`` is the middle.
+        """
         if all(block.features.dim() == 3 for block in self.blocks):
             return self
-        share = None if index is None else index / self.slices
         return dataclasses.replace(
             self,
             blocks=tuple(
