@@ -40,8 +40,8 @@ def multiply_adds(model: nn.Module, input_size: int | tuple[int, ...]) -> int:
         with torch.inference_mode(False), torch.no_grad(), counting:
             shapes(torch.empty(1, *sides, device="meta"))
     except (RuntimeError, NotImplementedError):  # the second: an operation that is not known for shapes alone
-        shape = " × ".join(map(str, sides[1:]))
-        raise ValueError(_("This network cannot run on images of {shape} pixels.", shape=shape)) from None
+        told = " × ".join(map(str, sides[1:]))
+        raise ValueError(_("This network cannot run on images of {shape} pixels.", shape=told)) from None
     return counting.operations // 2
 
 
