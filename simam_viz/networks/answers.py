@@ -267,7 +267,7 @@ def _squashed(part: Tensor) -> Squashed:
     known: dict[str, Squashed] = {"SigmoidBackward0": "sigmoid", "SoftmaxBackward0": "softmax"}
     if step is not None and (squashed := known.get(step.name())):
         return squashed
-    values = part.detach().double()
+    values = part.detach().cpu().double()
     if values.dim() > 1 and values.shape[1] > 1 and bool((values >= 0).all()):
         sums = values.sum(dim=1)
         if bool(((sums - 1).abs() <= 1e-4).all()):

@@ -55,6 +55,11 @@ def detached(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether there was not enough memory, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[object, ...]:
     """Tells where the parameters and buffers of ``model`` lie.
 
@@ -107,4 +112,15 @@ def replace_modules(model: nn.Module, kind: type[Kind], make: Callable[[Kind], n
         if name and isinstance(module, kind):
             if module not in made:
                 made[module] = make(module)
-            model.set_submodule(name, made[module])
+            put_in_place(model, name, made[module])
+
+
+def put_in_place(model: nn.Module, name: str, made: nn.Module) -> None:
+    """Put a module in the place of the one called ``name``.
+
+    It gets whatever plain attributes that one has beside its own: some networks ask their layers where their input comes from.
+    """
+    before, own = model.get_submodule(name), vars(made)
+    if made is not before:
+        own.update({key: value for key, value in vars(before).items() if key not in own})
+    model.set_submodule(name, made)

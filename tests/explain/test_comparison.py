@@ -69,7 +69,7 @@ def test_one_batch_gives_what_each_network_gives_alone(arch: str, fixed_mean: bo
             assert got.attends == alone.attends == (variant != "off")
             torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)
             for ours, theirs in zip(got.blocks, alone.blocks, strict=True):
-                assert ours.name == theirs.name and type(ours.simam) is type(theirs.simam)
+                assert ours.name == theirs.name and type(ours.module) is type(theirs.module)
                 for name in ("features", "attention", "activations", "gradients"):
                     torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4)
 
