@@ -200,7 +200,7 @@ def understood(
     if score is not None:
         output = Output("classes" if kind == "auto" else kind, score)
     elif kind == "boxes" or (kind == "auto" and (boxes.looks_like(answer) or detects)):
-        return Output("boxes", classes=detects or boxes.greatest_label(answer) + 1)
+        output = Output("boxes", classes=detects or boxes.greatest_label(answer) + 1)
     else:
         part = main_part(answer)
         assert isinstance(part, Tensor)
@@ -213,7 +213,7 @@ def understood(
     if output.kind == "embedding":
         return output
     logits = output.logits(answer)
-    if not logits.requires_grad:
+    if not logits.requires_grad and bool(logits.isfinite().any()):  # a detector that found nothing tells nothing
         raise ValueError(
             _(
                 "No heat map can be made: the network's answer has no gradient, because its forward pass switches gradients "
