@@ -175,7 +175,7 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
         targets = _targets(scores, asked)
         if against is not None and logits.shape[1] == 1:
             raise ValueError(_("With one output, yes is the opposite of no already: there is nothing to contrast."))
-        explained = scores[range(len(targets)), targets]
+        explained = torch.stack([scores[i, target] for i, target in enumerate(targets)])
         if against is not None:
             explained = explained - scores[:, against]
         if not explained.requires_grad:
