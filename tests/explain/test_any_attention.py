@@ -120,7 +120,9 @@ def test_what_a_block_can_be_asked(make: Callable[[], nn.Module], kinds: list[st
             reduced(analysis)
         by_position = block.attention.flatten(1)
         assert (kind == "channel") == bool(torch.equal(by_position, by_position[:, :1].expand_as(by_position)))
-        assert (kind == "position") == bool(torch.equal(block.attention, block.attention[:1].expand_as(block.attention)))
+        assert (kind == "position") == bool(
+            torch.equal(block.attention, block.attention[:1].expand_as(block.attention))
+        )
     assert len(most_emphasised(analysis, 5)) == 5
 
 
@@ -160,7 +162,11 @@ class Speaker(nn.Module):
     def __init__(self, middle: nn.Module | None = None) -> None:
         super().__init__()
         self.first, self.bn = nn.Conv1d(20, 16, 5, stride=2), nn.BatchNorm1d(16)
-        self.attention, self.second, self.head = middle or zoo.AnyDimensions(1e-3), nn.Conv1d(16, 16, 3), nn.Linear(32, 6)
+        self.attention, self.second, self.head = (
+            middle or zoo.AnyDimensions(1e-3),
+            nn.Conv1d(16, 16, 3),
+            nn.Linear(32, 6),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.second(self.attention(self.bn(F.relu(self.first(x))))))
@@ -289,7 +295,10 @@ def many_blocks() -> Analysis:
 def test_an_analysis_in_ten_lines() -> None:
     analysis = simam_viz.analyze(wrapped(seeded(lambda: Small(zoo.CBAM(16)))), PHOTO)
     said = repr(analysis)
-    assert analysis.categories[analysis.target] in said and "middle.ChannelGate: one weight a channel, 16 × 32 × 32" in said
+    assert (
+        analysis.categories[analysis.target] in said
+        and "middle.ChannelGate: one weight a channel, 16 × 32 × 32" in said
+    )
     assert f"mean weight {float(analysis.blocks[1].attention.mean()):.3f}" in said
     many = repr(many_blocks())
     assert len(many.splitlines()) <= 10 and "and 10 more" in many and "would stand here" in many
