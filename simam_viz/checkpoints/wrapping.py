@@ -107,6 +107,10 @@ def wrap(
     read = answers.understood(seen.answer, output, score, x.dim(), detects)
     if read.kind == "boxes" and threshold is not None:
         read = replace(read, threshold=threshold)
+    if read.kind == "boxes" and not detector:  # which only its answer showed
+        detector = True
+        other = _transforms(copy, example, input_size, mean, std, "letterbox")
+        transforms = replace(other, crop=crop, interpolation=interpolation)
     names, assumed_names = _categories(read, seen.answer, categories, _own_names(copy))
     known = steered(copy, seen, sites)
     heat = _layers(known, seen, layers)

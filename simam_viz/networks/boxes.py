@@ -70,7 +70,7 @@ def classes_of(model: nn.Module) -> int | None:
             return layer.out_features
         if hasattr(module, "cls_logits") and isinstance(number := getattr(module, "num_classes", None), int):
             return number
-        if type(module).__name__ == "SSDClassificationHead":
+        if type(module).__name__ in ("SSDClassificationHead", "SSDLiteClassificationHead"):
             return int(str(module.num_columns))
     return None
 

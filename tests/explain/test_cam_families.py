@@ -53,7 +53,7 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
 }  # fmt: skip
 WHOLE: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "EfficientNet": (lambda: models.efficientnet_b0(num_classes=6), ["features.1.0", "features.3.1.block.2", "features.6", "features.8"]),
-    "RegNet": (lambda: models.regnet_y_400mf(num_classes=6), ["stem", "trunk_output.block2.block2-1", "trunk_output.block3", "trunk_output.block4.block4-0.f.se"]),
+    "RegNet": (lambda: models.regnet_y_400mf(num_classes=6), ["stem", "trunk_output.block2.block2-1", "trunk_output.block4"]),
     "ConvNeXt": (lambda: models.convnext_tiny(num_classes=6), ["features.1", "features.3.1", "features.5.4", "features.7"]),
     "DenseNet": (lambda: models.densenet121(num_classes=6), ["features.denseblock2", "features.transition2.conv", "features.norm5"]),
     "VGG": (lambda: models.vgg11_bn(num_classes=6), ["features.4", "features.13", "features.27"]),

@@ -28,7 +28,7 @@ class Elsewhere(Tensor):
     here: Tensor
 
     @staticmethod
-    def __new__(cls, here: Tensor) -> Elsewhere:
+    def __new__(cls: type[Elsewhere], here: Tensor) -> Elsewhere:
         made = Tensor._make_wrapper_subclass(
             cls, here.shape, here.stride(), here.storage_offset(), dtype=here.dtype, device=DEVICE
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
 import torch
+import torchvision
 from torch import Tensor
 
+import simam_viz
 from simam_viz.networks.answers import Question, understood
-from simam_viz.networks.boxes import class_scores, nearest, read, unsquashed
+from simam_viz.networks.boxes import class_scores, classes_of, nearest, read, unsquashed
 
 
 def found(*boxes: tuple[tuple[float, ...], float, int]) -> list[dict[str, Tensor]]:
@@ -105,3 +108,30 @@ def test_logits_of_probabilities_have_the_gradient_of_what_was_squashed() -> Non
     torch.testing.assert_close(back, x)
     torch.testing.assert_close(torch.autograd.grad(back.sum(), x)[0], torch.ones_like(x))
     assert unsquashed(torch.tensor([0.0, 1.0])).isfinite().all()
+
+
+def test_how_many_classes_a_detector_says_that_it_tells_apart() -> None:
+    detection = torchvision.models.detection
+    for name in ("ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_fpn", "fcos_resnet50_fpn"):
+        with torch.device("meta"), contextlib.suppress(NotImplementedError):
+            model = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=4)
+            assert classes_of(model) == 4, name
+    assert classes_of(torchvision.models.resnet18(num_classes=4)) is None
+
+
+class Detects(torch.nn.Module):
+    """A detector that nothing but its answer tells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> list[dict[str, Tensor]]:
+        scores = self.conv(x).amax((2, 3)).sigmoid()
+        return [{"boxes": torch.tensor([A] * 4), "scores": one, "labels": torch.arange(4)} for one in scores]
+
+
+def test_a_detector_sees_the_whole_photo_however_it_is_known() -> None:
+    network = simam_viz.wrap(Detects(), input_size=64, verbose=False)
+    assert network.transforms.fit == "letterbox" and network.transforms.mean == (0.0,) * 3
+    assert len(network.categories) == 4 and "normalisation" not in repr(network)

@@ -79,7 +79,7 @@ def test_simam_in_a_yolo(monkeypatch: pytest.MonkeyPatch) -> None:
     x = network.transforms(PHOTO)[None]
     analysis = simam_viz.analyze(network, PHOTO)
     answer = check_blocks(analysis, model, ["model.3", "model.10"], x)
-    assert 1 <= len(analysis.boxes) and analysis.box == analysis.boxes[0]
+    assert len(analysis.boxes) >= 1 and analysis.box == analysis.boxes[0]
     best = answer[0][0, 4:].amax(dim=1)
     torch.testing.assert_close(analysis.probabilities, best, rtol=1e-3, atol=1e-5)
     # A predicted box is chosen: its own heat map, where it lies.
@@ -93,7 +93,8 @@ def test_simam_in_a_yolo(monkeypatch: pytest.MonkeyPatch) -> None:
     found = simam_viz.compare(network, PHOTO)
     assert not torch.equal(found["off"].logits, found["on"].logits)
     for block in found["off"].blocks:
-        assert torch.equal(block.features, model_input(model, network, block.name))
+        expected = model_input(model, network, block.name)
+        torch.testing.assert_close(block.features, expected, rtol=1e-4, atol=1e-5)
 
 
 def model_input(model: nn.Module, network: simam_viz.LoadedCheckpoint, name: str) -> torch.Tensor:
