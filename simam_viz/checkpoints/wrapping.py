@@ -244,7 +244,7 @@ def _layers(known: Steered, seen: Pass, asked: str | Sequence[str] | None) -> La
                 raise ValueError(
                     _("layers: {name} returns no feature map, so no heat map can be taken there.", name=name)
                 )
-        return Layers(names, shown=True, shared=True)
+        return Layers(names, shown=True)
     ours = residual_blocks(known.model)
     names = tuple(name for name, _module in known.model.named_modules() if name in ours or name in seen.adding)
     if known.sites or ours:

@@ -271,15 +271,9 @@ def _boxes(
 
 def _forward(networks: Sequence[Run], x: Tensor) -> tuple[Any, list[Use]]:
     """What the network returns for one input (1, C, H, W) under N attentions, and every use of attention on the way."""
-    explained_alone: set[str] = set()
-    while True:
-        model = _one_model(networks)
-        with Recording(model, networks, explained_alone) as record:
-            answer = model(x if _parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
-        # What a module does twice within a layer is known only when it has done it.
-        if record.several <= explained_alone:
-            break
-        explained_alone |= record.several
+    model = _one_model(networks)
+    with Recording(model, networks) as record:
+        answer = model(x if _parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
     if not record.uses:
         raise ValueError(
             _("None of this network's attention modules took part in its answer, so there is nothing to show.")

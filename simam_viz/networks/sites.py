@@ -39,8 +39,6 @@ class Layers:
     """Modules that return one map. Attention within one of them is explained there, any other at its own output."""
     shown: bool = False
     """Whether each is shown even where no attention runs in it: then SimAM is what *would* stand behind it."""
-    shared: bool = False
-    """Whether several attentions in one are all explained there, as somebody chose, and not each at its own output."""
 
 
 @dataclass(frozen=True)
