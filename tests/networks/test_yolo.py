@@ -2,121 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import importlib.util
 import os
-import tempfile
-from typing import Any
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
-from torch import nn
 
-import simam_viz
-from tests.helpers import attention_zoo as zoo
-from tests.helpers.observed import check_blocks
+from tests.helpers.project import ROOT
 
-os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.gettempdir())  # it keeps settings
-os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-with contextlib.redirect_stdout(io.StringIO()):
-    tasks = pytest.importorskip("ultralytics.nn.tasks", reason="ultralytics is not installed")
-
-PHOTO = Image.effect_noise((96, 64), 90).convert("RGB")
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="ultralytics is not installed")
 
 
-def yolo(yaml: str | dict[str, Any], classes: int = 3) -> nn.Module:
-    """Untrained, its batch norms having seen something, so that features reach its answer."""
-    torch.manual_seed(0)
-    model: nn.Module = tasks.DetectionModel(yaml, nc=classes, verbose=False)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0
-    model.train()
-    with torch.no_grad():
-        model(torch.rand(2, 3, 128, 128))
-    for module in model.eval().model[-1].cv3.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.normal_(module.weight, std=0.01)
-    return model
-
-
-def with_simam(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
-    """SimAM as its users register it: a line of the yaml behind the third layer of the head, and one in the backbone."""
-    monkeypatch.setattr(tasks, "SimAM", type("SimAM", (zoo.Retyped,), {}), raising=False)
-    return yolo(
-        {
-            "nc": 3,
-            "backbone": [
-                [-1, 1, "Conv", [8, 3, 2]],
-                [-1, 1, "Conv", [16, 3, 2]],
-                [-1, 1, "C2f", [16, True]],
-                [-1, 1, "SimAM", [16]],
-                [-1, 1, "Conv", [32, 3, 2]],
-                [-1, 1, "C2f", [32, True]],
-                [-1, 1, "Conv", [32, 3, 2]],
-            ],
-            "head": [
-                [-1, 1, "nn.Upsample", [None, 2, "nearest"]],
-                [[-1, 5], 1, "Concat", [1]],
-                [-1, 1, "C2f", [32]],
-                [-1, 1, "SimAM", [32, 0.1]],
-                [[10, 6], 1, "Detect", ["nc"]],
-            ],
-        }
+def check(name: str, folder: Path) -> None:
+    """In a process of its own, whose settings ultralytics keeps in ``folder``; it installs nothing by itself."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.yolo", name],
+        cwd=ROOT,
+        env=os.environ | {"YOLO_CONFIG_DIR": str(folder), "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"},
+        capture_output=True,
+        text=True,
     )
+    assert ran.returncode == 0, ran.stderr
 
 
-def test_simam_in_a_yolo(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = with_simam(monkeypatch)
-    network = simam_viz.wrap(model, input_size=64, verbose=False)
-    assert network.found is not None and network.output.kind == "boxes" and network.transforms.fit == "letterbox"
-    assert [(site.name, site.kind, site.e_lambda) for site in network.found.sites] == [
-        ("model.3", "simam", 1e-4),
-        ("model.10", "simam", 0.1),
-    ]
-    assert network.categories == ("0", "1", "2") and network.transforms.mean == (0.0,) * 3
-    x = network.transforms(PHOTO)[None]
-    analysis = simam_viz.analyze(network, PHOTO)
-    answer = check_blocks(analysis, model, ["model.3", "model.10"], x)
-    assert len(analysis.boxes) >= 1 and analysis.box == analysis.boxes[0]
-    best = answer[0][0, 4:].amax(dim=1)
-    torch.testing.assert_close(analysis.probabilities, best, rtol=1e-3, atol=1e-5)
-    # A predicted box is chosen: its own heat map, where it lies.
-    chosen = simam_viz.analyze(network, PHOTO, box=len(analysis.boxes) - 1)
-    assert chosen.box == analysis.boxes[-1] and chosen.target == analysis.boxes[-1].label
-    assert chosen.blocks[0].gradients.abs().max() > 0
-    if len(analysis.boxes) > 1:
-        assert not torch.equal(chosen.blocks[0].gradients, analysis.blocks[0].gradients)
-    with pytest.raises(ValueError, match="There is no box 999"):
-        simam_viz.analyze(network, PHOTO, box=999)
-    found = simam_viz.compare(network, PHOTO)
-    assert not torch.equal(found["off"].logits, found["on"].logits)
-    for block in found["off"].blocks:
-        expected = model_input(model, network, block.name)
-        torch.testing.assert_close(block.features, expected, rtol=1e-4, atol=1e-5)
-
-
-def model_input(model: nn.Module, network: simam_viz.LoadedCheckpoint, name: str) -> torch.Tensor:
-    """What enters a layer where both SimAM are the identity."""
-    kept: list[torch.Tensor] = []
-    handles = [
-        model.get_submodule(place).register_forward_hook(lambda m, i, o: i[0]) for place in ("model.3", "model.10")
-    ]
-    handles.append(model.get_submodule(name).register_forward_pre_hook(lambda m, i: kept.append(i[0].clone())))
-    with torch.no_grad():
-        model(network.transforms(PHOTO)[None])
-    for handle in handles:
-        handle.remove()
-    return kept[0][0]
+def test_simam_in_a_yolo(tmp_path: Path) -> None:
+    check("simam", tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["yolov8n.yaml", "yolo11n.yaml", "yolov8n-seg.yaml"])
-def test_yolos_as_they_are(name: str) -> None:
-    kind = tasks.SegmentationModel if "seg" in name else tasks.DetectionModel
-    torch.manual_seed(0)
-    network = simam_viz.wrap(kind(name, nc=3, verbose=False).eval(), input_size=128, verbose=False)
-    analysis = simam_viz.analyze(network, PHOTO)
-    assert network.output.kind == "boxes" and not analysis.attends and len(analysis.boxes) == 10
-    assert analysis.probabilities.shape == (3,) and not any(box.certain for box in analysis.boxes)
+def test_yolos_as_they_are(name: str, tmp_path: Path) -> None:
+    check(name, tmp_path)
