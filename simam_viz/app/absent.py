@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..wording import _
-from . import sidebar, state, zoo
+from . import dropping, own, sidebar, state, zoo
 from .photo import Photo
 
 _ASKED = "asked-for"
@@ -55,17 +55,17 @@ def checkpoint(shown: LoadedCheckpoint) -> None:
         else:
             what = (
                 _("This link shows an uploaded checkpoint, which is not here.")
-                if zoo.is_upload(asked)
+                if own.is_upload(asked)
                 else _("This link shows the checkpoint {name}, which is not here.", name=state.quoted(asked))
             )
             way = _("Upload that file to see the same view; until then, another network: {title}.", title=title)
             st.info(f"{what} {way}", icon=_ICON)
-        zoo.tell_refused("absent")
-        zoo.uploader("absent", _("The checkpoint of this link"))
-    elif (asked := _recall("checkpoint")) is not None and zoo.is_upload(shown.name) and asked != shown.name:
+        dropping.tell_refused("absent")
+        dropping.uploader("absent", _("The checkpoint of this link"))
+    elif (asked := _recall("checkpoint")) is not None and own.is_upload(shown.name) and asked != shown.name:
         st.info(
             _("{title} is not the file that the link was made with.", title=title)
-            if zoo.is_upload(asked)
+            if own.is_upload(asked)
             else _(
                 "{title} stands for {name} of the link: whether it is the same network cannot be told.",
                 title=title,

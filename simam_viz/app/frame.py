@@ -14,7 +14,7 @@ from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from ..wording import _
-from . import absent, devices, given, pages, question, sidebar, state, zoo
+from . import absent, devices, dropping, given, own, pages, question, sidebar, state
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
@@ -33,7 +33,7 @@ def run(file: str) -> None:
     moved = state.begin(page)
     if moved:
         sidebar.forget_upload_error()
-        zoo.forget_error()
+        dropping.forget_error()
     with st.container(gap=None):  # always there, so that what follows keeps its place on the page
         hidden = st.empty()
         if moved:
@@ -106,7 +106,7 @@ def run(file: str) -> None:
     follow()
     for _unexpected in screen:
         raise RuntimeError("A screen yields one part.")
-    zoo.clear_up()
+    own.clear_up()
     hidden.empty()
 
 

@@ -18,7 +18,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
 from ..wording import _, later
-from . import given, state, zoo
+from . import dropping, given, state, zoo
 from .photo import Photo
 from .server import forgetting
 from .widgets.glossary import explain
@@ -173,16 +173,16 @@ def choose_checkpoint() -> LoadedCheckpoint:
         name="checkpoint",
         default=first,
         parse=state.one_of({name: name for name in titles}),
-        on_change=zoo.forget_error,
+        on_change=dropping.forget_error,
         format_func=titles.__getitem__,
         help=explain("checkpoint"),
     )
     loaded = _load_or_default(choices, name if name in choices else first)
     zoo.mark(loaded)
     if st.toggle(_("Bring your own"), key="own-checkpoint-on"):
-        zoo.uploader("sidebar")
+        dropping.uploader("sidebar")
     if not state.gone().get("checkpoint"):
-        zoo.tell_refused("sidebar")
+        dropping.tell_refused("sidebar")
     started = given.started()
     if started.trouble:
         st.error(_("The network of the command line cannot be opened.") + f" {state.plain(started.trouble)}")
@@ -204,7 +204,7 @@ def _load_or_default(choices: dict[str, zoo.Choice], name: str) -> LoadedCheckpo
         if bundled is None or bundled.name == name:
             raise error from None
         info = choices[name].info
-        zoo.refuse(error, choices[name].title, path=info.path if info else None)
+        dropping.refuse(error, choices[name].title, path=info.path if info else None)
         state.put("checkpoint", bundled.name)
         state.gone()["checkpoint"] = name
         return zoo.load(bundled)

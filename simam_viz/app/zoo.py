@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ..checkpoints.card import Card
 from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, twin_of, with_card
-from ..checkpoints.store import CheckpointInfo, list_checkpoints, read_card, write_card
-from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
+from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
+from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
 from ..wording import _, later
-from . import given, state
-from .server import freeing, long_task
+from . import given, own, state
 
-_OWN = "own-checkpoints"
-_ERROR = "checkpoint-error"
-_UPLOADS = "checkpoint-uploads"
-_DROPPED = "checkpoint-dropped"
-_OWN_PREFIX = "own-"
-# A session keeps its last files; each holds its weights in memory.
-_KEPT = 2
+_SHARED_BY_TWINS = ("categories", "input_size", "normalisation", "forward_pass")
+"""What is said of a network is said of its twin."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +30,17 @@ class Choice:
     where: str
     """Where it comes from, in words."""
     source: CheckpointInfo | LoadedCheckpoint
-    """Its file; or an upload itself, which lives in its session only."""
+    """Its file; or the network itself: of this session alone, or of the program that serves the app."""
 
     @property
     def info(self) -> CheckpointInfo | None:
-        """Its file, if it is no upload."""
+        """Its file in a folder, if it has one."""
         return self.source if isinstance(self.source, CheckpointInfo) else None
 
     @property
-    def size(self) -> int:
-        """Bytes of its file."""
-        if isinstance(self.source, CheckpointInfo):
-            return self.source.path.stat().st_size
-        return self.source.size or 0
+    def size(self) -> int | None:
+        """Bytes of its file, if it comes from one."""
+        return self.source.path.stat().st_size if isinstance(self.source, CheckpointInfo) else self.source.size
 
     @property
     def card(self) -> Card:
@@ -67,15 +54,15 @@ class Choice:
 
     @property
     def changeable(self) -> bool:
-        """Whether a person may describe it: what a bundled card says stands, and what a program says of its network."""
-        return is_upload(self.name) if self.info is None else not self.info.bundled
+        """Whether a person may describe it: what a bundled card says stands."""
+        return self.info is None or not self.info.bundled
 
 
 def choices() -> dict[str, Choice]:
     """Every network there is for this session, by name; the first is the one to begin with."""
     asked = given.started().file
     found = {
-        name: Choice(name, loaded.card.title or name, _("your own program"), loaded)
+        name: Choice(name, loaded.card.title or name, _("your own program"), own.described(name, loaded))
         for name, loaded in given.networks().items()
     }
     infos = list_checkpoints([asked] if asked and asked.is_file() else [])
@@ -83,8 +70,9 @@ def choices() -> dict[str, Choice]:
         here = asked is not None and info.path == asked
         where = _("the command line") if here else _("comes with the app") if info.bundled else _("the weights folder")
         found[info.name] = Choice(info.name, info.title, where, info)
-    for name, loaded in _own().items():
-        found[name] = Choice(name, loaded.card.title or name, _("your upload, this session only"), loaded)
+    for name, loaded in own.networks().items():
+        where = _("your upload, this session only") if loaded.size else _("built here, this session only")
+        found[name] = Choice(name, loaded.card.title or name, where, loaded)
     first = next((name for name, choice in found.items() if choice.info and choice.info.path == asked), None)
     return {first: found[first]} | found if first else found
 
@@ -92,7 +80,7 @@ def choices() -> dict[str, Choice]:
 def load(choice: Choice) -> LoadedCheckpoint:
     """The network of a choice; ``CheckpointError`` as :func:`simam_viz.load_checkpoint` raises it."""
     if isinstance(choice.source, LoadedCheckpoint):
-        return choice.source
+        return choice.source if choice.source.name == choice.name else replace(choice.source, name=choice.name)
     loaded = _loader(_("Loading the network…"))(str(choice.source.path), choice.source.version)
     return replace(loaded, name=choice.name)
 
@@ -100,8 +88,12 @@ def load(choice: Choice) -> LoadedCheckpoint:
 def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     """The network trained by the same recipe but for SimAM; or ``None`` and, in sentences, why there is none to compare with."""
     name, named = twin_of(loaded), loaded.card.twin
+    if name is None and (second := beside(loaded)) is not None:
+        return second, ""
     if name is None:
-        if named:
+        if named and own.is_upload(named):
+            trouble = _("Its twin was dropped beside it, and is not here any more or not its twin any more.")
+        elif named:
             trouble = _(
                 "Its card names “{name}”, but no such checkpoint is here whose card names this one back and that differs in SimAM "
                 "alone.",
@@ -111,7 +103,10 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
             trouble = _("This checkpoint's card names no network trained by the same recipe without SimAM.")
         else:
             trouble = _("This checkpoint's card names no network trained by the same recipe with SimAM.")
-        way = _("The column appears by itself when the cards of two checkpoints name each other.")
+        way = _(
+            "The column appears by itself when the cards of two checkpoints name each other; or drop the twin's file beside this one, "
+            "on the page Models."
+        )
         return None, f"{trouble} {way}"
     try:
         found = load(choices()[name])
@@ -122,139 +117,15 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     return found, ""
 
 
-def accept(key: str) -> None:
-    """Take the file of an uploader, or say what is wrong with it; to be called when the uploader changes."""
-    file = st.session_state[key]
-    forget_error()
-    if file is None:
-        return
-    name = _OWN_PREFIX + hashlib.sha256(file.getbuffer()).hexdigest()[:16]
-    own = _own()
-    try:
-        loaded = own.pop(name, None) or _opened(bytes(file.getbuffer()), file.name)
-    except CheckpointError as error:
-        # Which network of it is meant can still be said, so the file is kept until something else is chosen.
-        refuse(error, file.name, bytes(file.getbuffer()) if error.parts or error.prefixes else None)
-        return
-    finally:
-        # A fresh uploader next time: the old one would hold the whole file in memory.
-        st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
-        _let_go(file)
-    _keep(name, file.name, loaded)
-
-
-def _opened(data: bytes, file_name: str, prefix: str | None = None, part: str | None = None) -> LoadedCheckpoint:
-    """The network of a file: the command line's, if it names one and the file fits it; else one of those known here."""
-    maker = given.started().maker
-    if maker is None:
-        file = io.BytesIO(data)
-        file.name = file_name
-        return load_checkpoint(file, part=part)
-    try:
-        return maker.with_weights(data, file_name, prefix, part)
-    except ValueError as error:
-        raise CheckpointError(str(error)) from error
-    except CheckpointError as error:
-        if prefix is not None or part is not None:
-            raise
-        try:
-            return load_checkpoint(io.BytesIO(data))
-        except CheckpointError:
-            raise error from None
-
-
-def _keep(name: str, file_name: str, loaded: LoadedCheckpoint) -> None:
-    """Make an upload one of the session's networks, and the one in use."""
-    own = _own()
-    waited = state.get("checkpoint") not in (None, *choices()) or "checkpoint" in state.gone()
-    own[name] = replace(loaded, name=name, card=Card.of({"title": file_name[:300]}) | loaded.card)
-    for oldest in list(own)[:-_KEPT]:
-        del own[oldest]
-        _forget_work()
-    if waited:  # a link asks for it, with a λ and a size of its own
-        state.put("checkpoint", name)
-        state.recall()
-    else:
-        choose(name)
-
-
-def take_part(part: str) -> None:
-    """Take one network of the file that was refused because it holds several."""
-    file = refused()
-    if file is None:
-        return
-    forget_error()
-    try:
-        if file.data is not None:
-            name = _OWN_PREFIX + hashlib.sha256(file.data + part.encode()).hexdigest()[:16]
-            kept = _own().pop(name) if name in _own() else _opened(file.data, file.name, part=part)
-            _keep(name, file.name, kept)
-        elif file.path is not None:
-            load_checkpoint(file.path, part=part)  # before its card says so
-            write_card(file.path, read_card(file.path) | {"part": part})
-            choose(next(choice.name for choice in choices().values() if choice.info and choice.info.path == file.path))
-    except CheckpointError as error:
-        refuse(error, file.name, file.data if error.parts else None, file.path)
-    except OSError:
-        refuse(_unwritable(), file.name)
-
-
-def take_prefix(prefix: str) -> None:
-    """Take the file that was refused with this prefix dropped from its names."""
-    file = refused()
-    if file is None or file.data is None:
-        return
-    forget_error()
-    try:
-        name = _OWN_PREFIX + hashlib.sha256(file.data + prefix.encode()).hexdigest()[:16]
-        _keep(name, file.name, _opened(file.data, file.name, prefix=prefix))
-    except CheckpointError as error:
-        refuse(error, file.name, file.data if error.prefixes else None)
-
-
-def _unwritable() -> CheckpointError:
-    return CheckpointError(_("The card cannot be written beside the file: the folder does not allow it."))
-
-
-def _forget_work() -> None:
-    long_task.forget_all()
-    st.session_state[_DROPPED] = True
-
-
-def clear_up() -> None:
-    """After a network was dropped, give its memory back; to be called when the page stands and nothing shows it any more."""
-    if st.session_state.pop(_DROPPED, False):
-        freeing.give_back()
-
-
-def _let_go(file: UploadedFile) -> None:
-    """Give the memory of an uploaded file back now. Streamlit keeps the bytes of an uploader that is gone until the session ends."""
-    context = get_script_run_ctx()
-    remove = getattr(context and context.uploaded_file_mgr, "remove_file", None)  # not every manager of files has it
-    if context is not None and remove is not None:
-        remove(session_id=context.session_id, file_id=file.file_id)
-    file.close()
-
-
-def uploader(place: str, label: str | None = None) -> None:
-    """Where a person drops their own file."""
-    key = f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
-    st.file_uploader(
-        label or _("Your own checkpoint"),
-        max_upload_size=min(MAX_BYTES // 2**20, st.get_option("server.maxUploadSize")),
-        key=key,
-        on_change=accept,
-        args=(key,),
-        help=_(
-            "safetensors or PyTorch: a state_dict with torchvision's names, or a file as the SimAM authors save it. Nothing in it "
-            "is run. It stays in this session's memory and is gone when the session ends."
-        ),
-    )
-
-
-def is_upload(name: str) -> bool:
-    """Whether a checkpoint of this name is somebody's own."""
-    return name.startswith(_OWN_PREFIX)
+def beside(loaded: LoadedCheckpoint) -> LoadedCheckpoint | None:
+    """The twin that this session keeps beside a network."""
+    named = loaded.card.twin
+    choice = choices().get(named) if named is not None else None
+    if choice is None or choice.info is not None:
+        return None
+    found = load(choice)
+    fits = found.card.twin == loaded.name and found.categories == loaded.categories
+    return found if fits and found.has_simam != loaded.has_simam else None
 
 
 def choose(name: str) -> None:
@@ -262,13 +133,6 @@ def choose(name: str) -> None:
     for entry in ("lambda", "size"):
         state.put(entry, None)
     state.put("checkpoint", name)
-
-
-def drop(name: str) -> None:
-    """Forget an upload and give its memory back."""
-    _own().pop(name, None)
-    _forget_work()
-    choose(next(iter(choices())))
 
 
 def describe(choice: Choice, loaded: LoadedCheckpoint, entries: Mapping[str, Any] | Card) -> None:
@@ -279,88 +143,30 @@ def describe(choice: Choice, loaded: LoadedCheckpoint, entries: Mapping[str, Any
         OSError: the card's folder cannot be written to.
     """
     described = with_card(loaded, entries)
-    if choice.info is None:
-        _own()[choice.name] = described
-    else:
+    if choice.info is not None:
         write_card(choice.info.path, described.card)
-
-
-def take_card(key: str, name: str) -> None:
-    """Take the card of an uploader for a network, or say what is wrong with it; to be called when the uploader changes.
-
-    The network goes by its name: Streamlit remembers what its widgets were given, and that must not keep a network.
-    """
-    file = st.session_state[key]
-    forget_error()
-    if file is None:
         return
-    try:
-        choice = choices()[name]
-        describe(choice, load(choice), Card.read(file.getvalue(), file.name))
-    except CheckpointError as error:
-        refuse(error, file.name)
-    except KeyError:
-        refuse(CheckpointError(_("The network that this card is for is not here any more.")), file.name)
-    except OSError:
-        refuse(_unwritable(), file.name)
+    second = beside(loaded)
+    keep(choice.name, described)
+    shared = {entry: entries[entry] for entry in _SHARED_BY_TWINS if entry in entries}
+    if second is not None and shared:
+        keep(second.name, with_card(second, shared))
+
+
+def keep(name: str, described: LoadedCheckpoint) -> None:
+    """Keep for this session what it says of a network without a file in a folder."""
+    if name in own.networks():
+        own.networks()[name] = described
     else:
-        choose(name)
+        own.describe(name, given.networks()[name], described)
 
 
 def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, Any]) -> None:
     """Put what was measured into the card of a network; ``OSError`` where its folder cannot be written to."""
     if choice.info is None:
-        _own()[choice.name] = with_card(loaded, {"accuracy": measured})
+        keep(choice.name, with_card(loaded, {"accuracy": measured}))
     else:
         accuracy.note_accuracy(choice.info.path, loaded, measured)
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that was refused, and why."""
-
-    name: str
-    error: CheckpointError
-    data: bytes | None
-    """Of an upload, if it may yet be of use."""
-    path: Path | None
-    """Of a file in a folder."""
-
-
-def refuse(error: CheckpointError, file_name: str, data: bytes | None = None, path: Path | None = None) -> None:
-    """Keep what was wrong with a file, to be shown until something else is chosen."""
-    st.session_state[_ERROR] = Refused(file_name, error, data, path)
-
-
-def refused() -> Refused | None:
-    """The last file that was refused."""
-    return st.session_state.get(_ERROR)
-
-
-def tell_refused(place: str) -> None:
-    """What was wrong with the last file, and the choice among its networks if it holds several."""
-    if not (file := refused()):
-        return
-    st.error(f"{state.plain(file.name)}: {state.plain(str(file.error))}")
-    if file.error.parts:
-        part = st.selectbox(_("Which network of that file?"), file.error.parts, key=f"which-part-{place}")
-        st.button(
-            _("Use this one"), icon=":material/check:", on_click=take_part, args=(part,), key=f"take-part-{place}"
-        )
-
-    for prefix in file.error.prefixes:
-        st.button(
-            _("Drop the prefix “{prefix}”", prefix=prefix),
-            icon=":material/content_cut:",
-            on_click=take_prefix,
-            args=(prefix,),
-            key=f"drop-prefix-{place}-{prefix}",
-        )
-
-
-def forget_error() -> None:
-    """What was wrong with a file need not be said any more."""
-    st.session_state.pop(_ERROR, None)
 
 
 def lambda_word(loaded: LoadedCheckpoint) -> str:
@@ -377,11 +183,6 @@ def mark(loaded: LoadedCheckpoint) -> None:
     with st.container(horizontal=True, gap="small"):
         for remark in loaded.remarks:
             st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
-
-
-def _own() -> dict[str, LoadedCheckpoint]:
-    own: dict[str, LoadedCheckpoint] = st.session_state.setdefault(_OWN, {})
-    return own
 
 
 @functools.cache

@@ -114,6 +114,8 @@ class LoadedCheckpoint:
         )
         if self.found is not None and self.trained_with_simam is None:
             told = []  # what is shown is what its own modules do
+        if self.card.get("random_weights"):
+            told = [_("random weights: its answers mean nothing")]
         assumed = {}
         if self.attends and self.trained_with_simam is not False:
             assumed = {"simam_at": _("where SimAM stands is assumed"), "e_lambda": _("the value of λ is assumed")}

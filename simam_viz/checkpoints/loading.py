@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..networks.answers import both_names
 from ..networks.architectures import create_model
 from ..networks.named import is_named
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
+from ..networks.shared import own_buffers, shared_copy
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
 from ..wording import _, later
 from . import torchvision_weights
@@ -141,7 +142,28 @@ def _described(loaded: LoadedCheckpoint, card: Card) -> LoadedCheckpoint:
     mean, std = (norm and norm.mean) or old.mean, (norm and norm.std) or old.std
     size = card.input_size if card.input_size and old.shape is None else old.input_size
     transforms = replace(old, input_size=size, mean=mean, std=std)
-    return replace(loaded, card=card, categories=categories, transforms=transforms)
+    if size != old.input_size:
+        _check_it_runs(loaded.model, transforms)
+    assumed = tuple(entry for entry in loaded.assumed if entry not in card)
+    return replace(loaded, card=card, categories=categories, transforms=transforms, assumed=assumed)
+
+
+@torch.no_grad()
+def _check_it_runs(model: nn.Module, transforms: Transforms) -> None:
+    """``CheckpointError`` where a network that nobody here has seen does not take inputs of this size."""
+    x = torch.zeros(1, transforms.channels, *transforms.size(), dtype=transforms.dtype, device=transforms.device)
+    copy = shared_copy(model)
+    own_buffers(copy)
+    try:
+        copy(x)
+    except Exception as error:  # its forward pass may raise anything
+        raise CheckpointError(
+            _(
+                "This network does not run on an input of {size} × {size} pixels ({reason}).",
+                size=transforms.input_size,
+                reason=(str(error).strip().splitlines() or [type(error).__name__])[0],
+            )
+        ) from error
 
 
 def twin_of(loaded: LoadedCheckpoint) -> str | None:

@@ -136,11 +136,7 @@ class Maker:
             return self.with_weights(path.read_bytes(), path.name, verbose=verbose)
         if self._named is not None:
             model = self._named.make(pretrained=self.opening.pretrained)
-            limits = (
-                {}
-                if self.opening.pretrained
-                else {"limits": _("Its weights are random numbers: its answers mean nothing.")}
-            )
+            limits = {} if self.opening.pretrained else random_weights()
             return self._opened(model, self.opening.network, limits, verbose)
         assert self._make is not None
         return self._opened(self._make(), Path(self.opening.network).name, {}, verbose)
@@ -173,7 +169,7 @@ class Maker:
 
     def _opened(self, model: nn.Module, name: str, entries: Mapping[str, Any], verbose: bool) -> LoadedCheckpoint:
         asked_for, known = self.opening, self._named
-        own = {} if known is None else _of_named(known, model)
+        own = {} if known is None else for_wrap(known, model)
         if asked_for.input_size is not None:
             own["input_size"] = asked_for.input_size
         for entry in ("categories", "mean", "std", "layers", "device"):
@@ -186,6 +182,7 @@ class Maker:
             loaded = wrap(model.eval(), sites=sites, name=name, verbose=verbose, **own)
         except RuntimeError as error:  # of the device
             raise ValueError(str(error).strip().splitlines()[0]) from error
+        loaded = loaded if known is None and asked_for.input_size is None else size_is_known(loaded)
         return replace(loaded, card=loaded.card | {"arch": asked_for.network} | entries)
 
 
@@ -202,7 +199,7 @@ def opened_by_name(
         model, fitted = match_named(known, tables, card.num_classes, part=part)
         if isinstance(card.e_lambda, float):
             set_e_lambda(model, card.e_lambda)
-        own = _of_named(known, model)
+        own = for_wrap(known, model)
         if card.categories is not None:
             own["categories"] = card.categories
         if card.input_size is not None:
@@ -218,10 +215,10 @@ def opened_by_name(
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     known_card = Card.of({**loaded.card, **card, "arch": arch, "title": card.title or name})
-    return replace(loaded, card=known_card), fitted
+    return replace(size_is_known(loaded), card=known_card), fitted
 
 
-def _of_named(known: Named, model: nn.Module) -> dict[str, Any]:
+def for_wrap(known: Named, model: nn.Module) -> dict[str, Any]:
     """How :func:`wrap` is to look at a network that others publish."""
     own: dict[str, Any] = {"input_size": max(known.input_size), "output": known.output}
     if known.mean is not None and known.std is not None:
@@ -235,6 +232,16 @@ def _of_named(known: Named, model: nn.Module) -> dict[str, Any]:
     if known.categories is not None and (known.output in ("boxes", "pixels") or classes == len(known.categories)):
         own["categories"] = known.categories
     return own
+
+
+def random_weights() -> dict[str, Any]:
+    """What the card of a network that was never trained says."""
+    return {"random_weights": True, "limits": _("Its weights are random numbers: its answers mean nothing.")}
+
+
+def size_is_known(loaded: LoadedCheckpoint) -> LoadedCheckpoint:
+    """The same, the size of its input no longer among what is assumed."""
+    return replace(loaded, assumed=tuple(entry for entry in loaded.assumed if entry != "input_size"))
 
 
 def _count(opening: Opening) -> int | None:

@@ -127,13 +127,14 @@ def wrap(
     ):
         assumed.append(_('that its one number answers yes or no (say output="regression" where it is a value)'))
     card = Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(copy))})
+    entries = {
+        "categories": assumed_names,
+        "normalisation": mean is None and not detector,
+        "input_size": example is None,
+    }
     loaded = LoadedCheckpoint(
-        name,
-        copy,
-        transforms,
-        names,
-        e_lambda,
-        card,
+        *(name, copy, transforms, names, e_lambda, card),
+        assumed=tuple(entry for entry, is_assumed in entries.items() if is_assumed),
         output=read,
         layers=heat,
         example=example if isinstance(example, Tensor) else None,

@@ -18,6 +18,7 @@ CLASSES = {"cifar": 10, "imagenet": 1000}
 """How many classes their networks tell apart where nothing else is said."""
 
 _GATED = re.compile(r"(.+)-(none|simam|(se|cbam)([1-9]|1[0-6])?)")
+_SOURCE = "authors:"
 _SUFFIXES: tuple[Kind, ...] = ("none", "se", "cbam")
 _NETWORKS = (*(f"cifar/{name}" for name in cifar.NETWORKS), *(f"imagenet/{name}" for name in imagenet.NETWORKS))
 
@@ -63,3 +64,18 @@ def parsed(name: str) -> tuple[str, Kind, int]:
             closest=", ".join(difflib.get_close_matches(name, names(), 3, 0)),
         )
     )
+
+
+def has_simam(source: str | None) -> bool | None:
+    """Whether ``authors:NAME`` is a network with SimAM (true) or without attention; ``None`` for any other name."""
+    if source is None or not source.startswith(_SOURCE):
+        return None
+    return {"simam": True, "none": False}.get(parsed(source.removeprefix(_SOURCE))[1])
+
+
+def sibling(source: str | None) -> str | None:
+    """The same network as ``authors:NAME`` without SimAM, or with it where that one has none; any other name as it is."""
+    if (has := has_simam(source)) is None or source is None:
+        return source
+    network = source.removesuffix("-simam").removesuffix("-none")
+    return f"{network}-none" if has else network

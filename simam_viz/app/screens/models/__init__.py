@@ -1,4 +1,4 @@
-"""Models: every network there is, what is known of the one in use, and how to bring another."""
+"""Models: bring a network, see what was understood of it, confirm what no file says; then try it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import streamlit as st
 from ....wording import _
 from ... import zoo
 from ...scene import Part, Scene, Subject
-from . import bringing, describing, measured_accuracy, shown_card, trying
-from .listed import card_file, facts, fit, follow, plain_title, table
+from . import bringing, describing, drawn, measured_accuracy, shown_card, ticking, trying
+from .listed import card_file, facts, fit, follow, looked_at, plain_title, table
 
 
 def page(subject: Subject) -> Iterator[Part]:
@@ -21,29 +21,47 @@ def page(subject: Subject) -> Iterator[Part]:
 def _models(view: Scene) -> None:
     choices = zoo.choices()
     follow(view, choices)
-    st.subheader(_("What there is"))
-    table(view, choices)
-
     choice = choices[view.loaded.name]
-    st.subheader(_("In use: {network}", network=plain_title(view.loaded)))
-    facts(view)
-    shown_card.classes_known(view.shown, view.loaded)
-    fit(view.loaded)
-    card_file(choice, view.loaded)
-    if choice.changeable:
-        describing.description(choice, view.loaded)
-    st.subheader(_("Try it on the samples"))
-    trying.samples(view)
-    st.subheader(_("How often it is right"))
-    measured_accuracy.measure(view, choice)
-
-    st.subheader(_("Bring another"))
-    own, authors, torchvision = st.tabs(
-        [_("A file of your own"), _("The SimAM authors' files"), _("torchvision's ImageNet weights")]
+    st.subheader(_("1 · Bring it"))
+    table(view, choices)
+    bringing.refused()
+    own, ticked, authors, torchvision = st.tabs(
+        [
+            _("A file of your own"),
+            _("SimAM where you want it"),
+            _("The SimAM authors' files"),
+            _("torchvision's ImageNet weights"),
+        ]
     )
     with own:
-        bringing.own_file()
+        bringing.own_file(choice, view.loaded)
+    with ticked:
+        ticking.tick()
     with authors:
         bringing.authors_files()
     with torchvision:
         bringing.torchvisions()
+
+    st.subheader(_("2 · What was understood: {network}", network=plain_title(view.loaded)))
+    zoo.mark(view.loaded)
+    drawn.network(view.loaded)
+    facts(view)
+    looked_at(view.loaded)
+    fit(view.loaded)
+    shown_card.classes_known(view.shown, view.loaded)
+    card_file(choice, view.loaded)
+
+    st.subheader(_("3 · Confirm"))
+    describing.description(choice, view.loaded)
+
+    if not trying.possible(view.loaded):
+        st.markdown(
+            _(
+                "Running the samples and counting right answers make sense of networks that name one class for a photo; this one does not."
+            )
+        )
+        return
+    st.subheader(_("Try it on the samples"))
+    trying.samples(view)
+    st.subheader(_("How often it is right"))
+    measured_accuracy.measure(view, choice)

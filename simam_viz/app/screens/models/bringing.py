@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import streamlit as st
 
 from ....checkpoints import torchvision_weights
+from ....checkpoints.loading import LoadedCheckpoint
 from ....checkpoints.store import SUFFIXES
 from ....checkpoints.torchvision_weights import Published
 from ....checkpoints.weights_file import CheckpointError
-from ....wording import _
-from ... import state, zoo
+from ....networks.authors import catalogue
+from ....wording import _, later
+from ... import dropping, given, own, pages, state, zoo
+from ...own import Errand
+from ...zoo import Choice
+
+_FIRST, _SECOND = later("the network in use"), later("the file dropped beside it")
 
 
-def own_file() -> None:
-    """Ways in for a person's own file, and what was wrong with the last one."""
-    zoo.uploader("page")
-    zoo.tell_refused("page")
-    if (refused := zoo.refused()) and refused.error.problems:
+def refused() -> None:
+    """What was wrong with the last file, and what can still be done with it."""
+    dropping.tell_refused("page")
+    if (refused := dropping.refused()) and refused.error.problems:
         st.dataframe(
             [{_("tensor"): name, _("what is wrong"): why} for name, why in refused.error.problems],
             hide_index=True,
             width="stretch",
             key="problems",
         )
-    mine = [choice for choice in zoo.choices().values() if choice.info is None]
-    for choice in mine:
-        st.button(
-            _("Forget {network}", network=choice.title),
-            icon=":material/delete:",
-            on_click=zoo.drop,
-            args=(choice.name,),
-            key=f"drop-{choice.name}",
+
+
+def own_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
+    """Ways in for a person's own file, and for its twin beside it."""
+    if (maker := given.started().maker) is not None:
+        st.caption(
+            _(
+                "A file dropped here is put into the network of the command line, {network}, where it fits that.",
+                network=state.plain(Path(maker.opening.network).name),
+            )
         )
-    st.markdown(
+    with st.grid(2, min_column_width=280):
+        with st.container():
+            dropping.uploader("page")
+        with st.container():
+            _twin(choice, loaded)
+    with st.container(horizontal=True, gap="small"):
+        for name, kept in own.networks().items():
+            st.button(
+                _("Forget {network}", network=state.plain(kept.card.title or name)),
+                icon=":material/delete:",
+                on_click=dropping.drop,
+                args=(name,),
+                key=f"drop-{name}",
+            )
+    st.caption(
         _(
             "Or put it into the folder `weights` beside `app.py` (or that which the environment variable `SIMAM_VIZ_WEIGHTS` "
             "names), ending in {endings}; or open it with the app: "
@@ -43,8 +67,51 @@ def own_file() -> None:
     )
 
 
+def _twin(choice: Choice, loaded: LoadedCheckpoint) -> None:
+    """Where the file of a twin is dropped beside the network in use."""
+    possible = own.is_upload(choice.name) or (choice.info is None and given.started().maker is not None)
+    possible = possible and (loaded.has_simam or not loaded.attends)
+    told = loaded.trained_with_simam
+    with_simam = told
+    key = dropping.fresh_key("twin")
+    if possible and told is None:
+        said = st.session_state.get("twin-which", _FIRST)
+        with_simam = said == _FIRST
+    st.file_uploader(
+        _("Its twin, dropped beside it"),
+        max_upload_size=dropping.largest() // 2**20,
+        key=key,
+        disabled=not possible,
+        on_change=partial(dropping.accept, key, Errand(beside=choice.name, first_has_simam=with_simam)),
+        help=_(
+            "A second file: the same network trained by the same recipe, one of the two with SimAM and the other without. The page "
+            "Grad-CAM comparison then shows both, the only fair comparison."
+        ),
+    )
+    if possible and told is None:
+        st.segmented_control(
+            _("Trained with SimAM was"),
+            [_FIRST, _SECOND],
+            format_func=_,
+            default=_FIRST,
+            required=True,
+            key="twin-which",
+        )
+    elif not possible:
+        st.caption(
+            _("Twins differ in SimAM, and this network's attention is another.")
+            if loaded.attends and not loaded.has_simam
+            else _("First bring a network of your own; its twin goes beside it.")
+        )
+    if (beside := zoo.beside(loaded)) is not None:
+        if dropping.taken() == beside.name:
+            st.success(_("They are each other's twin now."))
+        st.markdown(_("Its twin is **{network}**.", network=state.plain(beside.card.title or beside.name)))
+        pages.leap("pages/gradcam_comparison.py", _("Compare the two"))
+
+
 def authors_files() -> None:
-    """How to get the files that SimAM's authors publish."""
+    """How to get the files that SimAM's authors publish, and where to drop those that no shapes tell apart."""
     st.markdown(
         _(
             "The authors' ImageNet checkpoints lie on Google Drive and Baidu, which hand out no direct address, so the last step is "
@@ -68,6 +135,28 @@ def authors_files() -> None:
     columns = (_("model"), _("architecture"), _("top-1 (%)"), _("top-5 (%)"))
     st.dataframe([dict(zip(columns, row, strict=True)) for row in published], hide_index=True)
     st.caption(_("ImageNet accuracy as the authors publish it, from the README of github.com/ZjjConan/SimAM."))
+    st.markdown(
+        _(
+            "Files of the networks in the authors' code, **CIFAR** and those with SE or CBAM among them, open by name: choose the "
+            "network that the file is of."
+        )
+    )
+    with st.grid(2, min_column_width=280):
+        name = st.selectbox(
+            _("The authors' network"),
+            catalogue.names(),
+            key="authors-name",
+            help=_(
+                "Without a suffix it has SimAM; -none has no attention. λ is the authors': 1e-4 on CIFAR, 0.1 on ImageNet."
+            ),
+        )
+        key = dropping.fresh_key("authors")
+        dropping.file_of_weights(
+            key,
+            _("Its file"),
+            _("A file as the authors' code saves it. Nothing in it is run; it stays in this session's memory."),
+            partial(dropping.accept, key, Errand(arch=f"authors:{name}")),
+        )
 
 
 def torchvisions() -> None:

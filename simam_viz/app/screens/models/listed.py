@@ -8,10 +8,10 @@ import streamlit as st
 
 from ....checkpoints.loading import LoadedCheckpoint
 from ....checkpoints.recognition import Match
-from ....checkpoints.store import card_path
+from ....checkpoints.store import CheckpointInfo, card_path
 from ....networks.counting import count_parameters, multiply_adds
 from ....wording import _, later
-from ... import state, zoo
+from ... import dropping, state, zoo
 from ...scene import Scene
 from ...sidebar import EACH_ITS_OWN
 from ...zoo import Choice
@@ -40,23 +40,23 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
 
     rows = []
     for name, choice in choices.items():
-        card = view.loaded.card if name == view.loaded.name else choice.card
-        trained = view.loaded.trained_with_simam if name == view.loaded.name else choice.trained_with_simam
+        source = view.loaded if name == view.loaded.name else choice.source
+        card, trained = source.card, source.trained_with_simam
+        loaded = source if isinstance(source, LoadedCheckpoint) else None
         accuracy = card.accuracy or card.published_accuracy
-        size = choice.size
         rows.append(
             {
                 _("network"): choice.title,
                 _("in use"): name == view.loaded.name,
                 _("from"): choice.where,
-                _("architecture"): card.arch or _("seen when used"),
+                _("architecture"): short_arch(loaded) if loaded else card.arch or _("seen when used"),
                 _("trained with SimAM"): _("seen when used")
-                if trained is None and not card.arch
+                if trained is None and not card.arch and not loaded
                 else _(_TRAINED[trained]),
-                "λ": None if trained is False else _lambda_text(card.e_lambda),
-                _("classes"): card.num_classes,
+                "λ": _lambda_cell(source),
+                _("classes"): len(loaded.categories) if loaded else card.num_classes,
                 _("top-1 (%)"): accuracy.top1 if accuracy else None,
-                _("file (MB)"): round(size / 1e6, 1),
+                _("file (MB)"): round(choice.size / 1e6, 1) if choice.size else None,
             }
         )
     view.shown.keep_table("networks", _("Every network there is"), rows)
@@ -76,26 +76,50 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
     )
 
 
+def short_arch(loaded: LoadedCheckpoint) -> str:
+    """What the architecture is called: of a person's own code, the name of the function or class alone."""
+    arch = loaded.card.arch
+    if arch is None:
+        return type(loaded.model).__name__
+    place, colon, name = arch.rpartition(":")
+    return name if colon and place != "authors" else arch
+
+
 def facts(view: Scene) -> None:
     """The network in use in numbers, and whether it ever saw SimAM."""
     loaded = view.loaded
-    zoo.mark(loaded)
+    multiply_adds = _multiply_adds(loaded, loaded.identity, view.input_size)
     with st.grid(4, min_column_width=150):
-        st.metric(_("Architecture"), loaded.card.arch)
+        st.metric(_("Architecture"), short_arch(loaded), help=loaded.card.arch and state.plain(loaded.card.arch))
         st.metric(_("Parameters"), f"{count_parameters(loaded.model) / 1e6:.2f} M", help=_("SimAM itself has none."))
-        st.metric(
-            _("Multiply–adds at {input_size} px", input_size=view.input_size),
-            f"{_multiply_adds(loaded, loaded.card.arch, len(loaded.categories), view.input_size) / 1e9:.3g} G",
-            help=_("Convolutions and dense layers, for one photo. SimAM adds four for each neuron it weighs."),
-        )
-        st.metric(_("File"), f"{(loaded.size or 0) / 1e6:.1f} MB")
-        st.metric(_("Classes"), f"{len(loaded.categories):,}")
-        st.metric(
-            _("{word} λ", word=_(zoo.lambda_word(loaded)).capitalize()),
-            _(EACH_ITS_OWN) if loaded.e_lambda is None else f"{loaded.e_lambda:g}",
-        )
+        if multiply_adds is not None:
+            st.metric(
+                _("Multiply–adds at {input_size} px", input_size=view.input_size),
+                f"{multiply_adds / 1e9:.3g} G",
+                help=_("Convolutions and dense layers, for one photo. SimAM adds four for each neuron it weighs."),
+            )
+        if loaded.size:
+            st.metric(_("File"), f"{loaded.size / 1e6:.1f} MB")
+        if loaded.output.has_probabilities:
+            st.metric(_("Classes"), f"{len(loaded.categories):,}")
+        if loaded.has_simam or not loaded.attends:
+            st.metric(
+                _("{word} λ", word=_(zoo.lambda_word(loaded)).capitalize()),
+                _(EACH_ITS_OWN) if loaded.e_lambda is None else f"{loaded.e_lambda:g}",
+            )
         st.metric(_("Input size"), f"{loaded.transforms.input_size} px")
-        st.metric(_("Trained with SimAM"), _(_TRAINED[loaded.trained_with_simam]))
+        if loaded.has_simam or loaded.trained_with_simam is not None or loaded.found is None:
+            st.metric(_("Trained with SimAM"), _(_TRAINED[loaded.trained_with_simam]))
+    if not loaded.card.get("random_weights"):  # the badge says it all
+        _training(loaded)
+
+
+def _training(loaded: LoadedCheckpoint) -> None:
+    """What the training with or without SimAM means for what is shown, where anything does."""
+    if loaded.found is not None and loaded.trained_with_simam is None:
+        if loaded.has_simam and loaded.match is not None:
+            st.markdown(_("Whether these weights were trained with SimAM in place, no tensor tells: say it in step 3."))
+        return
     if loaded.trained_with_simam is False:
         consequence = (
             _(
@@ -112,22 +136,37 @@ def facts(view: Scene) -> None:
         st.markdown(
             _(
                 "Nothing in the file says whether it was trained with SimAM, which has no parameters to show for it. *Run the "
-                "samples* below looks at what batch norm remembers; then say it under *What the file does not say*."
+                "samples* below looks at what batch norm remembers; then say it in step 3."
             )
         )
     if "simam_at" in loaded.assumed and loaded.attends:
         st.markdown(
             _(
                 "SimAM runs behind the second convolution of every block, where its authors put it. That is assumed: in training it may "
-                "have stood behind a batch norm, at the block's end, or in some blocks alone, and no tensor tells. Say where, under "
-                "*What the file does not say*."
+                "have stood behind a batch norm, at the block's end, or in some blocks alone, and no tensor tells. Say where, in step 3."
             )
         )
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _multiply_adds(_loaded: LoadedCheckpoint, arch: str | None, classes: int, input_size: int) -> int:
-    return multiply_adds(_loaded.model, input_size)
+@st.cache_data(scope="session", max_entries=16, show_spinner=False)
+def _multiply_adds(_loaded: LoadedCheckpoint, identity: str, input_size: int) -> int | None:
+    """``None`` where they cannot be counted without a photo: a detector's depend on what it finds."""
+    if _loaded.transforms.shape is not None:
+        return None
+    try:
+        return multiply_adds(_loaded.model, _loaded.transforms.dimensions(input_size))
+    except Exception:
+        if _loaded.found is None:
+            raise
+        return None  # anybody's forward pass may raise anything without numbers to compute with
+
+
+def looked_at(loaded: LoadedCheckpoint) -> None:
+    """What was found in a network that nobody here has seen, line by line."""
+    if loaded.found is None:
+        return
+    with st.expander(_("What was found in it, line by line"), icon=":material/search:"):
+        st.code("\n".join(loaded.found.lines), language=None, wrap_lines=True)
 
 
 def fit(loaded: LoadedCheckpoint) -> None:
@@ -198,14 +237,22 @@ def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
                 type=["json"],
                 max_upload_size=1,
                 key=key,
-                on_change=zoo.take_card,
+                on_change=dropping.take_card,
                 args=(key, choice.name),
                 help=_("What it says takes the place of what is assumed of this network."),
             )
 
 
-def _lambda_text(e_lambda: object) -> str | None:
-    """What a card says of λ, in a cell: a number, that every block has its own, or nothing."""
+def _lambda_cell(source: CheckpointInfo | LoadedCheckpoint) -> str | None:
+    """What is known of λ, in a cell: a number, that every block has its own, or nothing."""
+    if source.trained_with_simam is False:
+        return None
+    if isinstance(source, LoadedCheckpoint) and source.found is not None:
+        if not source.has_simam:
+            return None
+        e_lambda: object = source.e_lambda or EACH_ITS_OWN
+    else:
+        e_lambda = source.card.e_lambda
     if e_lambda is None:
         return None
     return f"{e_lambda:g}" if isinstance(e_lambda, (int, float)) else _(EACH_ITS_OWN)

@@ -21,22 +21,29 @@ Answer = tuple[Sample, list[tuple[int, str, float]]]
 """A sample and the five most probable classes: index, name, probability."""
 
 
+def possible(loaded: LoadedCheckpoint) -> bool:
+    """Whether it makes sense to ask a network what is on the samples, and to count its right answers."""
+    return loaded.output.kind == "classes" and loaded.transforms.takes_photos
+
+
 def samples(view: Scene) -> None:
     """Run the bundled photos through the network: the top-5 of each, and what batch norm remembers of SimAM."""
     loaded = view.loaded
     subject = (loaded.identity, view.e_lambda, view.input_size)
     st.markdown(_("Do weights, class names and preprocessing fit together? Then most of these photos are recognised."))
     photos = list_samples()
+    told_by_norms = loaded.found is None  # of others it is not known which batch norm stands where
 
     def work() -> Iterator[Answer | Evidence]:
         for sample in photos:
             yield sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)
-        yield training_evidence(loaded, [sample.image() for sample in photos])
+        if told_by_norms:
+            yield training_evidence(loaded, [sample.image() for sample in photos])
 
     found = long_task.in_pieces(
         "samples",
         subject,
-        len(photos) + 1,
+        len(photos) + told_by_norms,
         work,
         start=_("Run the samples"),
         again=_("Run them again"),
