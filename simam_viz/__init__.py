@@ -14,6 +14,7 @@ from .explain.variants import compare
 from .modules.formulas import attention, energy, importance
 from .modules.simam import SimAM
 from .networks.architectures import create_model
+from .networks.lambdas import Times
 from .networks.places import insert_simam
 from .photos.bombs import ImageError
 from .photos.images import open_image
@@ -40,6 +41,7 @@ __all__ = [
     "ImageError",
     "LoadedCheckpoint",
     "SimAM",
+    "Times",
     "ablate_blocks",
     "analyze",
     "analyze_lambdas",

@@ -14,7 +14,7 @@ from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from ..wording import _
-from . import absent, dropping, given, own, pages, question, sidebar, state
+from . import absent, devices, dropping, given, own, pages, question, sidebar, state
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
@@ -54,6 +54,8 @@ def run(file: str) -> None:
             trouble = str(error)
         place_of_lambda = st.container()
         if loaded is not None:
+            loaded = devices.choose(loaded)
+            photo = question.own_input(photo, loaded)
             target = sidebar.choose_class(loaded)
             ask = question.choose_question(loaded)
             size = sidebar.choose_input_size(loaded)

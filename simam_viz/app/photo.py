@@ -1,10 +1,11 @@
-"""The photo that a page is about."""
+"""What a page looks at: a photo, or the tensor that a network was given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from PIL import Image
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,5 @@ class Photo:
     """What to call it outside the page: as ``title``, but never escaped for Markdown."""
     notices: tuple[str, ...] = ()
     """What was done to it when it was read, a sentence each; never escaped for Markdown."""
+    tensor: Tensor | None = None
+    """The network's input (1, C, …), of which ``image`` is a picture, where it is no photo."""

@@ -11,6 +11,7 @@ from ..checkpoints.loaded import LoadedCheckpoint
 from ..photos.samples import list_samples
 from ..wording import _
 from . import state
+from .photo import Photo
 
 _NO_BOX = -1
 
@@ -57,6 +58,44 @@ def choose_question(loaded: LoadedCheckpoint) -> Ask:
             )
         )
     return Ask()
+
+
+def own_input(photo: Photo, loaded: LoadedCheckpoint) -> Photo:
+    """The tensor that a network was wrapped with, in place of the photo: by choice, or where no photo can be its input."""
+    example = loaded.example
+    if example is None:
+        return photo
+    if loaded.transforms.takes_photos:
+        chosen = state.control(
+            st.toggle, _("The network's own example"), name="example", default=True,
+            parse=state.one_of({"yes": True, "no": False}), text=lambda on: None if on else "no",
+            help=_("The tensor that the network was wrapped with; off, the photo, as such an input."),
+        )  # fmt: skip
+        if not chosen:
+            return photo
+    else:
+        st.caption(_("No photo can be this network's input: what is shown is the tensor that it was wrapped with."))
+    depth = example.shape[2] if example.dim() == 5 else 1
+    at = choose_slice(depth) if depth > 1 else None
+    picture, caption = loaded.transforms.picture(example[0], at)
+    title = _("The network's own example")
+    return Photo(
+        f"example-{loaded.identity}", title, "", title, picture, title, tuple(filter(None, [caption])), example
+    )
+
+
+def choose_slice(depth: int) -> int:
+    """Which slice of maps of a 3-D convolution is shown, counted in slices of the input; the middle one to begin with."""
+
+    def parse(text: str) -> int:
+        if not 0 <= (index := int(text)) < depth:
+            raise ValueError(text)
+        return index
+
+    return state.control(
+        st.slider, _("Slice"), 0, depth - 1, name="slice", default=depth // 2, parse=parse, text=str,
+        help=_("Maps of 3-D convolutions are shown slice by slice; what follows from a whole channel is that of the whole channel."),
+    )  # fmt: skip
 
 
 def changed(ask: Ask, loaded: LoadedCheckpoint) -> bool:

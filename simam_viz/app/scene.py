@@ -9,16 +9,18 @@ from typing import Any
 
 import streamlit as st
 from PIL import Image
+from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import variants
 from ..explain.analysis import Place, analyze, analyze_lambdas, analyze_together
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
+from ..networks.lambdas import Times
 from ..photos.images import enlargement, square_view
 from ..photos.samples import list_samples
 from ..wording import _
-from . import zoo
+from . import state, zoo
 from .photo import Photo
 from .question import Ask
 from .server import forgetting, turns
@@ -42,10 +44,11 @@ class Subject:
     @property
     def photo_notices(self) -> tuple[str, ...]:
         """What was done to the photo on its way into the network, a sentence each."""
-        enlarged = enlargement(self.photo.image, self.input_size) if self.loaded.transforms.plain else ""
+        photo = self.loaded.transforms.plain and self.photo.tensor is None
+        enlarged = enlargement(self.photo.image, self.input_size) if photo else ""
         return tuple(filter(None, (*self.photo.notices, enlarged)))
 
-    def at(self, e_lambda: float | None, shown: Shown) -> Scene:
+    def at(self, e_lambda: float | Times | None, shown: Shown) -> Scene:
         """The same at one λ; what is drawn of it is kept in ``shown``."""
         return Scene(self.photo, self.loaded, self.target, self.input_size, self.ask, e_lambda, shown)
 
@@ -54,7 +57,7 @@ class Subject:
 class Scene(Subject):
     """A subject at one λ: what the part of a page that follows λ shows."""
 
-    e_lambda: float | None
+    e_lambda: float | Times | None
     """Of all SimAM modules; ``None`` leaves each its own."""
     shown: Shown
     """Where whatever is drawn is kept, to be taken home."""
@@ -105,11 +108,24 @@ class Scene(Subject):
         The caller holds a turn.
         """
         asked = self.question | {"box": self.ask.box if self.place is None else self.place}
-        return analyze(self.loaded, self.photo.image, self.e_lambda, self.target, self.input_size, **asked).pictures()
+        given = self.photo.image if self.photo.tensor is None else self.photo.tensor
+        return self.flat(analyze(self.loaded, given, self.e_lambda, self.target, self.input_size, **asked))
+
+    def flat(self, analysis: Analysis) -> Analysis:
+        """An analysis whose maps are pictures: of 3-D convolutions, the slice that was chosen."""
+        tensor = self.photo.tensor
+        if tensor is None or tensor.dim() != 5:
+            return analysis.pictures()
+        depth = tensor.shape[2]
+        at = state.parsed("slice", int, depth // 2)
+        share = min(max(at, 0), depth - 1) / depth
+        return dataclasses.replace(analysis.pictures(share), view=self.photo.image)
 
     @property
-    def square(self) -> Image.Image:
+    def square(self) -> Image.Image | Tensor:
         """What networks see of the photo: cut and resized once, which takes as long as an analysis where the photo is large."""
+        if self.photo.tensor is not None:
+            return self.photo.tensor
         if not self.loaded.transforms.plain:
             return self.photo.image
         return _square(self.photo.image, self.photo.name, self.input_size)
@@ -122,7 +138,7 @@ class Scene(Subject):
         reference = references[named].image() if named in references else None
         return {"region": self.ask.region, "box": self.place, "reference": reference}
 
-    def at_lambda(self, e_lambda: float | None) -> Scene:
+    def at_lambda(self, e_lambda: float | Times | None) -> Scene:
         """The same at another λ; at ``None``, with every SimAM module's own."""
         return dataclasses.replace(self, e_lambda=e_lambda)
 
@@ -165,7 +181,16 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
     forgetting.keeps(_ANALYSES, kept)
-    subject = (scene.photo.name, scene.loaded.identity, scene.input_size, scene.target, against, scene.ask, scene.place)
+    subject = (
+        scene.photo.name,
+        scene.loaded.identity,
+        scene.input_size,
+        scene.target,
+        against,
+        scene.ask,
+        scene.place,
+        state.get("slice"),
+    )
 
     def key(variant: Variant) -> tuple[object, ...]:
         return (*subject, variant.name, variant.fixed_mean, variant.e_lambda(scene.e_lambda))
@@ -176,7 +201,7 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
             together = analyze_together(
                 runs, scene.square, target, scene.input_size, against, one_target=True, **scene.question
             )
-            analyses = [analysis.pictures().compacted() for analysis in together]
+            analyses = [scene.flat(analysis).compacted() for analysis in together]
             for variant, analysis in zip(batch, analyses, strict=True):
                 kept.put(key(variant), analysis)
         return analyses

@@ -13,6 +13,7 @@ from PIL import Image
 from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..checkpoints.weights_file import CheckpointError
 from ..networks.architectures import residual_blocks
+from ..networks.lambdas import Times
 from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, enlargement, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
@@ -42,6 +43,7 @@ _BACK = {
     "default": later("Back to the default λ = {e_lambda:g}"),
     "own": later("Back to its own λ = {e_lambda:g}"),
 }
+_FACTORS = [*(float(f"{mantissa}e{exponent}") for exponent in range(-3, 3) for mantissa in (1, 2, 5)), 1000.0]
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
@@ -223,11 +225,22 @@ def _keep_what_fits(loaded: LoadedCheckpoint) -> None:
             state.put(entry, None)
 
 
-def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
-    """λ of all SimAM modules, the network's own to begin with; ``None`` where each keeps its own, or there is none."""
+def choose_lambda(loaded: LoadedCheckpoint) -> float | Times | None:
+    """λ of all SimAM modules, the network's own to begin with; ``None`` where each keeps its own, or there is none.
+
+    Where modules keep different ones, these may be multiplied instead.
+    """
     if loaded.attends and not loaded.has_simam:
         st.caption(_("This network's attention is not SimAM: there is no λ to move."))
         return None
+    if loaded.e_lambda is None and loaded.has_simam:
+        by = state.control(
+            st.segmented_control, _("λ of all blocks"), ["set", "multiply"], name="lambda-by", default="set", required=True,
+            parse=state.one_of({"set": "set", "multiply": "multiply"}),
+            format_func={"set": _("set to one"), "multiply": _("multiply each")}.__getitem__,
+        )  # fmt: skip
+        if by == "multiply":
+            return _choose_factor()
     word = zoo.lambda_word(loaded)
     own: float | str = EACH_ITS_OWN if loaded.e_lambda is None else loaded.e_lambda
     asked = []
@@ -260,6 +273,29 @@ def choose_lambda(loaded: LoadedCheckpoint) -> float | None:
         key="trained-lambda",
     )
     return None if isinstance(value, str) else value
+
+
+def _choose_factor() -> Times | None:
+    factor = state.control(
+        st.select_slider,
+        _("Each block's own λ, times"),
+        _FACTORS,
+        name="times",
+        default=1.0,
+        parse=state.one_of({state.number_text(stop): stop for stop in _FACTORS}),
+        text=lambda value: None if value == 1 else state.number_text(value),
+        format_func=lambda value: f"× {value:g}",
+        help=explain("lambda"),
+    )
+    st.button(
+        _("Back to each block's own λ"),
+        on_click=state.put,
+        args=("times", None),
+        disabled=factor == 1,
+        width="stretch",
+        key="own-lambdas",
+    )
+    return None if factor == 1 else Times(factor)
 
 
 def parse_lambda(text: str) -> float:
@@ -312,7 +348,7 @@ def choose_input_size(loaded: LoadedCheckpoint) -> int:
 
 def say_enlarged(photo: Photo, loaded: LoadedCheckpoint, size: int) -> None:
     """Where the photo has fewer pixels than the network's input, that is said below the choice of it."""
-    if not loaded.transforms.plain:
+    if not loaded.transforms.plain or photo.tensor is not None:
         return
     if notice := enlargement(photo.image, size):
         st.caption(f":material/info: {notice}")

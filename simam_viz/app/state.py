@@ -23,7 +23,8 @@ from ..wording import _
 
 NAMES = (
     *("photo", "checkpoint", "size", "lambda", "class"),
-    *("box", "region", "reference", "slice"),
+    *("lambda-by", "times"),
+    *("box", "region", "reference", "slice", "example", "device"),
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
     *("level", "sort", "least", "compare", "other"),
     *("neuron", "toy", "at", "edits"),
@@ -55,7 +56,7 @@ _GONE = "gone"
 _SETTINGS = "settings"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
-_NUMBERS = ("size", "box", "slice", "lambda", "channel", "row", "column", "least")
+_NUMBERS = ("size", "times", "box", "slice", "lambda", "channel", "row", "column", "least")
 
 
 def begin(page: str) -> bool:

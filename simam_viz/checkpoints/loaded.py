@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights
 
 from ..modules.simam import SimAM
 from ..modules.weighing import Removed, Weighing
 from ..networks.answers import CLASSES, Output, both_names
+from ..networks.shared import shared_copy
 from ..networks.sites import Layers, Site
 from ..photos.transforms import Transforms
 from ..wording import _
@@ -61,6 +63,8 @@ class LoadedCheckpoint:
     """How its answers are read."""
     layers: Layers | None = None
     """Where its heat maps are taken; ``None`` is at its residual blocks."""
+    example: Tensor | None = None
+    """An input of it, (1, C, …), where :func:`simam_viz.wrap` was given one as a tensor."""
     found: Found | None = None
     """What :func:`simam_viz.wrap` found in it; ``None`` for a network of :func:`simam_viz.create_model`."""
 
@@ -116,6 +120,24 @@ class LoadedCheckpoint:
         if self.attends and self.trained_with_simam is not False:
             assumed = {"simam_at": _("where SimAM stands is assumed"), "e_lambda": _("the value of λ is assumed")}
         return *told, *(words for entry, words in assumed.items() if entry in self.assumed)
+
+
+def on_device(loaded: LoadedCheckpoint, device: str) -> LoadedCheckpoint:
+    """The same network on another device: a copy of its weights there, or itself where they are there already.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    try:
+        if torch.device(device) == torch.device(loaded.transforms.device):
+            return loaded
+        model = shared_copy(loaded.model).to(device)
+    except (RuntimeError, AssertionError) as error:  # the second: PyTorch was built without it
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(
+            _("Nothing can be computed on {device} here: {reason}.", device=device, reason=reason)
+        ) from error
+    return replace(loaded, model=model, transforms=replace(loaded.transforms, device=device))
 
 
 def default_categories(num_classes: int) -> tuple[str, ...]:

@@ -56,9 +56,9 @@ def wrap(
 
     Args:
         model: any network of convolutions.
-        categories: names of its K classes; ``None`` calls 1000 of them by ImageNet's names. One output answers yes or no: one
-            name is that of its yes (``["defect"]`` stands for “defect” and “not defect”), two names are its yes and its no,
-            and ``None`` calls them “yes” and “no”.
+        categories: names of its K classes; ``None`` takes those that it carries as ``names``, or calls 1000 of them by
+            ImageNet's names. One output answers yes or no: one name is that of its yes (``["defect"]`` stands for “defect” and
+            “not defect”), two names are its yes and its no, and ``None`` calls them “yes” and “no”.
         input_size: side of its input in pixels, where no example is given.
         example: a photo, or a tensor (1, C, H, W), or with another number of dimensions from the third on: fixes channels and
             size of the input.
@@ -107,13 +107,25 @@ def wrap(
     read = answers.understood(seen.answer, output, score, x.dim(), detects)
     if read.kind == "boxes" and threshold is not None:
         read = replace(read, threshold=threshold)
-    names, assumed_names = _categories(read, seen.answer, categories)
-    known = steered(copy, seen.keeps_shape, sites)
+    if read.kind == "boxes" and not detector:  # which only its answer showed
+        detector = True
+        other = _transforms(copy, example, input_size, mean, std, "letterbox")
+        transforms = replace(other, crop=crop, interpolation=interpolation)
+    names, assumed_names = _categories(read, seen.answer, categories, _own_names(copy))
+    known = steered(copy, seen, sites)
     heat = _layers(known, seen, layers)
     e_lambda = own_e_lambda(copy) if any(site.kind == "simam" for site in known.sites) else DEFAULT_E_LAMBDA
     assumed = [_("the names of its classes")] if assumed_names else []
     assumed += [_("the normalisation of its input")] if mean is None and not detector else []
     assumed += [_("the size of its input")] if example is None else []
+    if (
+        output == "auto"
+        and read.kind == "classes"
+        and len(names) == 2
+        and not read.squashed
+        and _one_number(read, seen)
+    ):
+        assumed.append(_('that its one number answers yes or no (say output="regression" where it is a value)'))
     card = Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(copy))})
     entries = {
         "categories": assumed_names,
@@ -125,6 +137,7 @@ def wrap(
         assumed=tuple(entry for entry, is_assumed in entries.items() if is_assumed),
         output=read,
         layers=heat,
+        example=example if isinstance(example, Tensor) else None,
     )
     found = Found(known.sites, known.left, _lines(known, seen, heat, loaded, x, assumed), uuid.uuid4().hex)
     loaded = replace(loaded, found=found)
@@ -185,7 +198,16 @@ def _example(transforms: Transforms, example: Image.Image | Tensor | None) -> Te
     return ((noise - mean) / std).to(device=transforms.device, dtype=transforms.dtype)
 
 
-def _categories(output: Output, answer: Any, given: Sequence[str] | None) -> tuple[tuple[str, ...], bool]:
+def _own_names(model: nn.Module) -> tuple[str, ...]:
+    """The names of its classes that a network carries itself, as YOLOs do."""
+    names = getattr(model, "names", None)
+    names = list(names.values()) if isinstance(names, Mapping) else names
+    return tuple(names) if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names) else ()
+
+
+def _categories(
+    output: Output, answer: Any, given: Sequence[str] | None, own: tuple[str, ...]
+) -> tuple[tuple[str, ...], bool]:
     """The names of the classes, and whether they are assumed."""
     if output.kind == "embedding":
         return ("similarity",) if given is None else tuple(given), False
@@ -193,6 +215,8 @@ def _categories(output: Output, answer: Any, given: Sequence[str] | None) -> tup
     if given is None:
         if output.kind == "regression":
             return tuple(f"value {index}" for index in range(scores)), False
+        if len(own) == scores:
+            return own, False
         return default_categories(scores) if output.yes_or_no or scores > 1 else ("class 0",), True
     names = answers.both_names(given, output)
     if len(names) != output.names_needed(scores):
@@ -206,6 +230,10 @@ def _categories(output: Output, answer: Any, given: Sequence[str] | None) -> tup
     return names, False
 
 
+def _one_number(output: Output, seen: Pass) -> bool:
+    return output.logits(seen.answer).shape[1] == 1
+
+
 def _layers(known: Steered, seen: Pass, asked: str | Sequence[str] | None) -> Layers:
     if asked is not None:
         names = (asked,) if isinstance(asked, str) else tuple(asked)
@@ -217,7 +245,7 @@ def _layers(known: Steered, seen: Pass, asked: str | Sequence[str] | None) -> La
                 raise ValueError(
                     _("layers: {name} returns no feature map, so no heat map can be taken there.", name=name)
                 )
-        return Layers(names, shown=True, shared=True)
+        return Layers(names, shown=True)
     ours = residual_blocks(known.model)
     names = tuple(name for name, _module in known.model.named_modules() if name in ours or name in seen.adding)
     if known.sites or ours:
@@ -248,6 +276,16 @@ def _lines(
         else _("No attention: what SimAM would do is shown behind {places}.", places=_some(_would_stand(known, heat)))
     ]
     lines += [f"  {_site(site, heat)}" for site in known.sites]
+    inside = [site.name for site in known.sites]
+    outside = [name for name in seen.weighing if not any(f"{name}.".startswith(f"{site}.") for site in inside)]
+    if outside:
+        lines.append(
+            _(
+                "Not understood: {names}: their output is multiplied with their input outside of them. Where a module of its own "
+                "takes the input and returns the product, it is found.",
+                names=_some(outside),
+            )
+        )
     if known.left:
         lines.append(_("Looked at, and no attention: {names}.", names=_some(known.left)))
     transforms = loaded.transforms

@@ -13,7 +13,7 @@ from ..export import folder
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
 from ..wording import _
-from .arguments import Commands, chosen_network
+from .arguments import Commands, chosen_network, parsed_lambda
 
 _NAMED = 10
 """Files that are left out are named up to so many."""
@@ -26,7 +26,11 @@ def register(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=_("folder for the results"))
     parser.add_argument("--checkpoint", default=None, help=_("a name from 'checkpoints', or a file (default: bundled)"))
     parser.add_argument(
-        "--lambda", dest="e_lambda", type=float, default=None, help=_("λ of every block (default: each as trained)")
+        "--lambda",
+        dest="e_lambda",
+        type=parsed_lambda,
+        default=None,
+        help=_("λ of every block, or x10: ten times each one's own (default: each as trained)"),
     )
     parser.add_argument("--target", default=None, help=_("class for Grad-CAM, by name or index (default: predicted)"))
     parser.add_argument("--size", type=int, default=None, help=_("side of the network's input in pixels"))

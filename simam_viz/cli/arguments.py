@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..checkpoints import opening
-from ..checkpoints.loaded import LoadedCheckpoint
+from ..checkpoints.loaded import LoadedCheckpoint, on_device
 from ..checkpoints.loading import load_checkpoint
 from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.tiny_imagenet import HELD_OUT
+from ..networks.lambdas import Times
 from ..wording import _, later
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
@@ -56,12 +57,20 @@ def chosen_network(arguments: argparse.Namespace) -> LoadedCheckpoint:
     """
     asked = opening.asked(arguments)
     if asked is None:
-        return load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
+        loaded = load_checkpoint(arguments.checkpoint or list_checkpoints()[0].name, progress=terminal_bar())
+        return on_device(loaded, arguments.device) if arguments.device else loaded
     if arguments.checkpoint:
         raise ValueError(_("--checkpoint and --network name a network each; leave one of them out."))
     loaded = opening.Maker(asked).as_made()
     print(repr(loaded), file=sys.stderr)
     return loaded
+
+
+def parsed_lambda(text: str) -> float | Times:
+    """λ for all SimAM modules, or “x10”, ten times what each has."""
+    if text[:1] in ("x", "×"):
+        return Times(float(text[1:]))
+    return float(text)
 
 
 def default_cache() -> Path:

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints.loaded import LoadedCheckpoint
-from ..modules.weighing import Each, Removed, Weighing, in_the_place_of
+from ..modules.weighing import Each, Removed, Weighing
 from ..networks.answers import Question
 from ..networks.architectures import SIMAM_BLOCKS, is_ours
+from ..networks.boxes import nearest
 from ..networks.lambdas import Times, check_asked, common_e_lambda, set_e_lambda
 from ..networks.places import weighing_modules
-from ..networks.shared import own_buffers, shared_copy, weights_memory
+from ..networks.shared import out_of_memory, own_buffers, put_in_place, shared_copy, weights_memory
 from ..wording import _
 from .blocks import Analysis, Block, Box
 from .inputs import Given, Input, prepared
@@ -153,18 +154,15 @@ def _analyse(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analy
     try:
         return _one_batch(networks, given, asked)
     except RuntimeError as error:
-        if len(networks) == 1 or not _out_of_memory(error):
+        if len(networks) == 1 or not out_of_memory(error):
             raise
+    # Here, the error has let go of the graph that filled the memory.
     half = len(networks) // 2
     found = _analyse(networks[:half], given, asked)
     rest = replace(asked, target=found[0].target) if asked.one_target and asked.target is None else asked
     found += _analyse(networks[half:], given, rest)
     notice = _("There was not enough memory for all at once, so they were computed in smaller batches.")
     return [replace(analysis, notices=(notice,)) for analysis in found]
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
@@ -177,7 +175,7 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
         targets = _targets(scores, asked)
         if against is not None and logits.shape[1] == 1:
             raise ValueError(_("With one output, yes is the opposite of no already: there is nothing to contrast."))
-        explained = scores[range(len(targets)), targets]
+        explained = torch.stack([scores[i, target] for i, target in enumerate(targets)])
         if against is not None:
             explained = explained - scores[:, against]
         if not explained.requires_grad:
@@ -218,11 +216,12 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
                 blocks,
                 against,
                 output,
-                given.tensor if given.given else None,
+                given.tensor.cpu() if given.given else None,
                 given.caption,
                 asked.question,
                 boxes,
                 box,
+                asked=e_lambda,
             )
         )
     return analyses
@@ -266,31 +265,15 @@ def _boxes(
     of_target = [box for box in told if box.label == target]
     explained = next(iter(of_target), None)
     if question.box is not None and of_target:
-        near = question.box
-        explained = max(of_target, key=lambda box: _overlap(box.place, near))
+        explained = of_target[nearest(torch.tensor([box.place for box in of_target]), question.box)]
     return tuple(told[: found.offered]), explained
-
-
-def _overlap(one: Place, other: Place) -> float:
-    """Intersection over union."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(across, 0.0) * max(down, 0.0)
-    areas = sum((place[2] - place[0]) * (place[3] - place[1]) for place in (one, other))
-    return shared / (areas - shared) if areas > shared else 0.0
 
 
 def _forward(networks: Sequence[Run], x: Tensor) -> tuple[Any, list[Use]]:
     """What the network returns for one input (1, C, H, W) under N attentions, and every use of attention on the way."""
-    explained_alone: set[str] = set()
-    while True:
-        model = _one_model(networks)
-        with Recording(model, networks, explained_alone) as record:
-            answer = model(x if _parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
-        # What a module does twice within a layer is known only when it has done it.
-        if record.several <= explained_alone:
-            break
-        explained_alone |= record.several
+    model = _one_model(networks)
+    with Recording(model, networks) as record:
+        answer = model(x if _parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
     if not record.uses:
         raise ValueError(
             _("None of this network's attention modules took part in its answer, so there is nothing to show.")
@@ -369,8 +352,8 @@ def _one_model(networks: Sequence[Run]) -> nn.Module:
         there = tuple(model.get_submodule(place) for model in models)
         if there not in made:
             each = [_at(module, e_lambda) for module, e_lambda in zip(there, e_lambdas, strict=True)]
-            made[there] = in_the_place_of(there[0], Each(each))
-        whole.set_submodule(place, made[there])
+            made[there] = Each(each)
+        put_in_place(whole, place, made[there])
     return whole
 
 

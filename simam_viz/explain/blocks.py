@@ -13,7 +13,9 @@ from ..modules import formulas
 from ..modules.simam import SimAM
 from ..modules.weighing import Kind, Weighing
 from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
-from ..wording import _, later
+from ..networks.lambdas import Times
+from ..wording import _, counted, later
+from . import thumbnails
 from .cam import METHODS, HeatMap, over_maximum
 
 OF_ANY_ATTENTION = (later("attention weight"), later("feature"), later("refined feature"))
@@ -35,8 +37,15 @@ OWN_LAMBDAS = later("each block's own λ")
 """How it is called that every SimAM module keeps a λ of its own; :func:`simam_viz.wording._` shows it."""
 
 
-def lambda_text(e_lambda: float | None) -> str:
-    """“λ = 0.1”, or where modules keep different ones (``None``), “each block's own λ”."""
+_MOST_TOLD = 6
+"""So many blocks have a line in ``repr``, which has at most ten; and so many a row in a notebook:"""
+_MOST_PICTURED = 12
+
+
+def lambda_text(e_lambda: float | Times | None) -> str:
+    """“λ = 0.1”, or where modules keep different ones (``None``), “each block's own λ”, which may be multiplied."""
+    if isinstance(e_lambda, Times):
+        return _("each block's own λ × {factor:g}", factor=e_lambda.factor)
     return _(OWN_LAMBDAS) if e_lambda is None else f"λ = {e_lambda:g}"
 
 
@@ -59,6 +68,19 @@ class Block:
     """Computes these weights."""
     hypothetical: bool = False
     """Whether the network does not do so: then everything here is what SimAM *would* give."""
+
+    def __repr__(self) -> str:
+        words = {
+            "simam": _("SimAM"),
+            "channel": _("one weight a channel"),
+            "position": _("one weight a position"),
+            "gate": _("a gate"),
+        }
+        told = [_("{kind}, which would stand here", kind=words[self.kind]) if self.hypothetical else words[self.kind]]
+        told += [] if self.e_lambda is None else [lambda_text(self.e_lambda)]
+        told.append(" × ".join(map(str, self.features.shape)))
+        told.append(_("mean weight {weight:.3f}", weight=float(self.attention.mean())))
+        return f"{self.name}: {', '.join(told)}"
 
     @property
     def kind(self) -> Kind:
@@ -225,6 +247,55 @@ class Analysis:
     """Of a detector: the box that is explained; ``None`` where it found none of the target's class."""
     notices: tuple[str, ...] = ()
     """What had to be done otherwise than asked, a sentence each."""
+    asked: float | Times | None = None
+    """The λ that was asked for; ``None``: each SimAM module its own."""
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._told(), *map(repr, self.blocks[:_MOST_TOLD]), *self._more(_MOST_TOLD)])
+
+    def _told(self) -> list[str]:
+        """The answer, what is explained, and λ."""
+        chances = self.output.has_probabilities
+        said = [f"{name} {value:.1%}" if chances else f"{name} {value:.4g}" for _index, name, value in self.top(3)]
+        explained = _("heat maps explain {name}", name=self.categories[self.target])
+        if self.against is not None:
+            explained = _(
+                "heat maps explain {name} against {other}",
+                name=self.categories[self.target],
+                other=self.categories[self.against],
+            )
+        attention = counted("{count} attention", "{count} attentions", len(self.blocks))
+        if not self.attends:
+            attention = _("no attention, but what SimAM would do")
+        elif any(block.e_lambda is not None for block in self.blocks):
+            attention += f", {self.lambda_text}"
+        return [", ".join(said), explained, attention]
+
+    def _more(self, shown: int) -> list[str]:
+        rest = len(self.blocks) - shown
+        return [_("and {rest} more", rest=rest)] if rest > 0 else []
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answer, and of the last blocks the mean weight and the heat map over the picture."""
+        pictures = self.pictures()
+        rows = [[(thumbnails.photo(self.view), "")]]
+        for block in pictures.blocks[-_MOST_PICTURED:]:
+            weights = block.attention.mean(dim=0)
+            low, high = float(weights.min()), float(weights.max())
+            rows.append(
+                [
+                    (
+                        thumbnails.map_over(self.view, weights, low, high),
+                        _("mean weight, {low:.3f} to {high:.3f}", low=low, high=high),
+                    ),
+                    (
+                        thumbnails.map_over(self.view, block.cam, 0.0, 1.0),
+                        _("Grad-CAM, up to {maximum:.3g}", maximum=block.cam_max),
+                    ),
+                    ("", repr(block)),
+                ]
+            )
+        return thumbnails.paragraph(self._told()) + thumbnails.table(rows)
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -268,17 +339,14 @@ class Analysis:
         """Bytes of memory that its blocks take now."""
         return sum(block.nbytes for block in self.blocks)
 
-    @property
-    def slices(self) -> int:
-        """Of maps of a 3-D convolution, how many slices the first block's have; 1 of any other."""
-        features = self.blocks[0].features
-        return features.shape[1] if features.dim() == 4 else 1
+    def pictures(self, share: float | None = None) -> Analysis:
+        """The same with all maps as pictures: see :meth:`Block.picture`.
 
-    def pictures(self, index: int | None = None) -> Analysis:
-        """The same with all maps as pictures: see :meth:`Block.picture`; ``index`` counts the slices of the first block."""
+        Args:
+            share: of maps of a 3-D convolution, which slice, from 0 to below 1 of all; ``None`` is the middle.
+        """
         if all(block.features.dim() == 3 for block in self.blocks):
             return self
-        share = None if index is None else index / self.slices
         return dataclasses.replace(
             self,
             blocks=tuple(

@@ -28,7 +28,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from ..checkpoints.loaded import LoadedCheckpoint
 from ..networks.lambdas import set_e_lambda
-from ..networks.shared import own_buffers, shared_copy
+from ..networks.shared import out_of_memory, own_buffers, shared_copy
 from ..wording import _, later
 from .blocks import Analysis
 from .cam import enlarged, over_maximum
@@ -191,24 +191,30 @@ class Probe:
         self._output, self._question = loaded.output, analysis.question
         self._model = shared_copy(loaded.model)
         own_buffers(self._model)
-        set_e_lambda(self._model, analysis.e_lambda)
+        set_e_lambda(self._model, analysis.asked if analysis.e_lambda is None else analysis.e_lambda)
         self._target = analysis.target
-        self._photo = loaded.transforms.tensor(analysis.view) if analysis.given is None else analysis.given[0]
+        self._photo = (
+            loaded.transforms.tensor(analysis.view)
+            if analysis.given is None
+            else loaded.transforms.given(analysis.given)[0]
+        )
         if self._photo.dim() != 3:
             raise ValueError(_("Faithfulness is measured on pictures, and this network's input is none."))
-        self._grey, self._blurred = baselines or (torch.zeros_like(self._photo), blurred(self._photo))
+        grey, blur = baselines or (torch.zeros_like(self._photo), blurred(self._photo))
+        self._grey, self._blurred = grey.to(self._photo), blur.to(self._photo)
         self._counts = torch.linspace(0, self._photo[0].numel(), steps + 1).round().long()
 
     def measures(self, map_: Tensor) -> Faithfulness:
         """What :func:`faithfulness` says of one map (h, w) in [0, 1]."""
         photo, grey, blur, counts = self._photo, self._grey, self._blurred, self._counts
         whole, nothing, unsharp = self._ends
-        shown = enlarged(map_.to(photo), (photo.shape[-2], photo.shape[-1]))
+        # Ranked on the processor, and not in half precision, where many pixels would be equal.
+        shown = enlarged(map_.float().cpu(), (photo.shape[-2], photo.shape[-1]))
         order = shown.flatten().argsort(descending=True, stable=True)
         rank = torch.empty_like(order)
-        rank[order] = torch.arange(len(order), device=order.device)
-        taken = rank.view(1, 1, *shown.shape) < counts[1:-1].view(-1, 1, 1, 1)
-        hidden = [torch.where(taken, grey, photo), torch.where(taken, photo, blur), (photo * shown)[None]]
+        rank[order] = torch.arange(len(order))
+        taken = (rank.view(1, 1, *shown.shape) < counts[1:-1].view(-1, 1, 1, 1)).to(photo.device)
+        hidden = [torch.where(taken, grey, photo), torch.where(taken, photo, blur), (photo * shown.to(photo))[None]]
         between = len(counts) - 2
         deletion, insertion, masked = self._probabilities(torch.cat(hidden)).split([between, between, 1])
         return Faithfulness(
@@ -228,12 +234,19 @@ class Probe:
     def _probabilities(self, inputs: Tensor) -> Tensor:
         """The target's probability, (N,), for inputs (N, 3, S, S)."""
         read = self._output
-        return torch.cat(
-            [
-                read.probabilities(read.logits(self._model(batch), self._question))[:, self._target].cpu()
-                for batch in inputs.split(_BATCH)
-            ]
-        )
+        found: list[Tensor] = []
+        rest, size = inputs, _BATCH
+        while len(rest):
+            try:
+                logits = read.logits(self._model(rest[:size]), self._question)
+            except RuntimeError as error:
+                if size == 1 or not out_of_memory(error):
+                    raise
+                size //= 2
+                continue
+            found.append(read.probabilities(logits)[:, self._target].cpu())
+            rest = rest[size:]
+        return torch.cat(found)
 
 
 def faithfulness(

@@ -54,21 +54,17 @@ class Use:
 class Recording:
     """Hooks that keep, whenever attention runs in a private copy, what enters it and what leaves the layer around it.
 
-    A layer in which attention runs once gives the use its name and its output. Where it runs several times in one, or outside
-    of any, each use is explained at its own output, unless somebody chose the layer. Leaving the ``with`` block takes all
-    hooks off, whether or not the pass succeeded.
+    Attention that runs within a layer is explained at the layer's output, and bears its name if it runs there once. Any other
+    is explained at its own output. Leaving the ``with`` block takes all hooks off, whether or not the pass succeeded.
 
     Args:
         model: what runs.
         runs: the networks, one for each image of the batch, with their λ.
-        explained_alone: names of modules that run several times in one layer, as a pass before has shown.
     """
 
-    def __init__(self, model: nn.Module, runs: Sequence[Run], explained_alone: set[str]) -> None:
+    def __init__(self, model: nn.Module, runs: Sequence[Run]) -> None:
         self.uses: list[Use] = []
         """In the order in which the pass reached their outputs."""
-        self.several: set[str] = set()
-        """Names of modules that ran several times in one layer."""
         self._ours = is_ours(model)
         self._runs = runs
         self._entered: list[list[tuple[str, Tensor]]] = []
@@ -81,18 +77,14 @@ class Recording:
             residual_blocks(model) if chosen is None else {name: model.get_submodule(name) for name in chosen.names}
         )
         shown = chosen is not None and chosen.shown
-        self._shared = chosen is not None and chosen.shared
         attending = attending_modules(model)
         if shown and not any(isinstance(module, Weighing) for module in attending):
             attending = {}  # what stands behind the layers is shown, and not what would behind convolutions
-        around = {module: layer for layer in layers.values() for module in layer.modules()}
-        in_layer = Counter(around[module] for module in attending if module in around)
         for module, name in attending.items():
             self._weighed_by(name, module.each if isinstance(module, Each) else [module] * len(runs))
-            together = module in around and (in_layer[around[module]] == 1 or self._shared)
-            self._watch(module, name, not together or name in explained_alone)
+            self._watch(module, name)
         for name, layer in layers.items():
-            bare = shown and not in_layer[layer]
+            bare = shown and not any(module in attending for module in layer.modules())
             if bare:
                 self._weighed_by(name, [nn.Identity()] * len(runs))
             self._watch_layer(layer, name, bare)
@@ -113,7 +105,7 @@ class Recording:
         self._modules[name] = tuple(module for module, _hypothetical in told)
         self._hypothetical[name] = tuple(hypothetical for _module, hypothetical in told)
 
-    def _watch(self, module: nn.Module, name: str, alone: bool) -> None:
+    def _watch(self, module: nn.Module, name: str) -> None:
         entered: list[Tensor] = []
 
         def enter(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
@@ -126,7 +118,7 @@ class Recording:
             features = entered.pop() if isinstance(module, Weighing) else theirs
             if len(features) == 1:  # one image, of which the attention makes a batch
                 features = features.expand(len(self._runs), *features.shape[1:])
-            if alone or not self._entered:
+            if not self._entered:
                 return self._keep(name, name, features, output)
             self._entered[-1].append((name, features))
             return None
@@ -143,16 +135,10 @@ class Recording:
             entered = self._entered.pop()
             if bare:
                 return self._keep(name, name, output if self._ours else output.clone(), output)
-            if len(entered) == 1:
-                ((module, features),) = entered
-                return self._keep(name, module, features, output)
-            if not self._shared:
-                self.several |= {module for module, _features in entered}
-                return None
             given: Tensor | None = None
             for module, features in entered:
                 output = output if given is None else given
-                given = self._keep(module, module, features, output)
+                given = self._keep(name if len(entered) == 1 else module, module, features, output)
             return given
 
         self._handles += [layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave)]

@@ -14,6 +14,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.analysis import analyze
 from ..explain.blocks import OWN_LAMBDAS, Analysis
 from ..modules.simam import SimAM
+from ..networks.lambdas import Times
 from ..networks.shared import weights_hash
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
@@ -30,7 +31,7 @@ LEFT_OUT = "left-out.txt"
 class Settings:
     """What is done with every photo; ``None`` as :func:`simam_viz.analyze` takes it."""
 
-    e_lambda: float | None = None
+    e_lambda: float | Times | None = None
     target: int | None = None
     input_size: int | None = None
     full: bool = False
@@ -110,11 +111,13 @@ class Job:
     @property
     def _e_lambda(self) -> float | list[float]:
         """λ as it is asked for, or as the network has it: those of all its SimAM modules where they differ."""
-        if self.settings.e_lambda is not None:
-            return self.settings.e_lambda
+        asked = self.settings.e_lambda
+        if isinstance(asked, (int, float)):
+            return asked
+        factor = asked.factor if isinstance(asked, Times) else 1.0
         if self.loaded.e_lambda is not None:
-            return self.loaded.e_lambda
-        return [module.e_lambda for module in self.loaded.model.modules() if isinstance(module, SimAM)]
+            return self.loaded.e_lambda * factor
+        return [module.e_lambda * factor for module in self.loaded.model.modules() if isinstance(module, SimAM)]
 
     def identity(self, photo: bytes) -> dict[str, object]:
         """What must be the same for results to be the same."""

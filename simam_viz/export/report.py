@@ -103,11 +103,16 @@ def _seen(photo: Image.Image, loaded: LoadedCheckpoint, analysis: Analysis) -> t
 
 
 def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
-    """The command that makes this analysis again from the photo."""
+    """The command that makes this analysis again from the photo; empty for a network that only a program has."""
+    network = f"--checkpoint {shlex.quote(loaded.name)}"
+    if loaded.found is not None:
+        if ":" not in (loaded.card.arch or ""):
+            return ""
+        network = f"--network {shlex.quote(str(loaded.card.arch))}" + (" --weights FILE" if loaded.sha256 else "")
     return (
-        f"python -m simam_viz analyze PHOTO --out DIR --report --checkpoint {shlex.quote(loaded.name)} "
+        f"python -m simam_viz analyze PHOTO --out DIR --report {network} "
         + ("" if analysis.e_lambda is None else f"--lambda {analysis.e_lambda:g} ")
-        + f"--target {analysis.target} --size {analysis.view.width}"
+        + f"--target {analysis.target} --size {max(analysis.view.size)}"
     )
 
 

@@ -107,8 +107,7 @@ class ChannelGate(Weighing, nn.Sequential):
     def _weights(self, x: Tensor) -> Tensor:
         # A maximum that several neurons share has its gradient at one of them, as in the published code: hence no amax.
         highest = x.flatten(2).max(dim=2).values
-        dense = nn.Sequential.forward
-        weights: Tensor = (dense(self, x.mean(dim=(2, 3))) + dense(self, highest)).sigmoid()  # type: ignore[no-untyped-call]
+        weights = (_through(self, x.mean(dim=(2, 3))) + _through(self, highest)).sigmoid()
         return weights[..., None, None]
 
 
@@ -133,8 +132,13 @@ class PositionGate(Weighing, nn.Sequential):
 
     def _weights(self, x: Tensor) -> Tensor:
         summary = torch.cat([x.max(dim=1, keepdim=True).values, x.mean(dim=1, keepdim=True)], dim=1)
-        weights: Tensor = nn.Sequential.forward(self, summary).sigmoid()  # type: ignore[no-untyped-call]
-        return weights
+        return _through(self, summary).sigmoid()
+
+
+def _through(layers: nn.Sequential, x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 GATES: dict[str, type[nn.Module]] = {"se": SqueezeExcitation, "cbam": CBAM, "eca": ECA}

@@ -2,7 +2,7 @@
 
 A module that multiplies every neuron by a weight gives 0 wherever it gets 0, whatever the other neurons are. Attention also
 looks at the others: what it does to a neuron changes with them, where an activation's does not. And it sees how strong they
-are, which a normalisation does not. Of what is left, r = output / input are the weights.
+are, which a normalisation does not, or its weights lie between 0 and 1. Of what is left, r = output / input are the weights.
 """
 
 from __future__ import annotations
@@ -88,8 +88,12 @@ def _recognise(module: nn.Module, sides: tuple[int, ...], dtype: torch.dtype) ->
     moved = (mixed - given)[~other].abs().max()
     if float(moved) <= near * float(given.abs().max()):
         return None  # an activation
-    if float((module(2 * x) - given).abs().max()) <= 1e-3 * float(given.abs().max()):
+    doubled = module(2 * x)
+    if float((doubled - given).abs().max()) <= 1e-3 * float(given.abs().max()):
         return None  # a normalisation
+    bounded = bool(((weights >= 0) & (weights <= 1)).all())
+    if not bounded and float((doubled - 2 * given).abs().max()) <= 1e-3 * float(given.abs().max()):
+        return None  # of responses by each other, as ConvNeXt V2 has it
     places = tuple(range(2, x.dim()))
     if float(weights.std(dim=places).max()) <= near * size:
         # What is the same for both images was learned, and is no attention to any.

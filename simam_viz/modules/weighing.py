@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +20,6 @@ class Weighing(nn.Module):
     def weights(self, x: Tensor) -> Tensor:
         """The weight that every neuron of ``x`` is multiplied by, of the shape of ``x``."""
         raise NotImplementedError
-
-
-Made = TypeVar("Made", bound=nn.Module)
-
-
-def in_the_place_of(original: nn.Module, made: Made) -> Made:
-    """``made``, with what others may read off ``original``, whose place it takes: a YOLO's ``f``, ``i``, ``type`` and ``np``, say."""
-    own = vars(made)
-    own.update({name: value for name, value in vars(original).items() if name not in own})
-    return made.train(original.training)
 
 
 class Gate(Weighing):

@@ -201,7 +201,7 @@ def understood(
     if score is not None:
         output = Output("classes" if kind == "auto" else kind, score)
     elif kind == "boxes" or (kind == "auto" and (boxes.looks_like(answer) or detects)):
-        return Output("boxes", classes=detects or boxes.greatest_label(answer) + 1)
+        output = Output("boxes", classes=detects or boxes.greatest_label(answer) + 1)
     else:
         part = main_part(answer)
         assert isinstance(part, Tensor)
@@ -214,7 +214,7 @@ def understood(
     if output.kind == "embedding":
         return output
     logits = output.logits(answer)
-    if not logits.requires_grad:
+    if not logits.requires_grad and bool(logits.isfinite().any()):  # a detector that found nothing tells nothing
         raise ValueError(
             _(
                 "No heat map can be made: the network's answer has no gradient, because its forward pass switches gradients "
@@ -275,7 +275,7 @@ def _squashed(part: Tensor) -> Squashed:
     known: dict[str, Squashed] = {"SigmoidBackward0": "sigmoid", "SoftmaxBackward0": "softmax"}
     if step is not None and (squashed := known.get(step.name())):
         return squashed
-    values = part.detach().double()
+    values = part.detach().cpu().double()
     if values.dim() > 1 and values.shape[1] > 1 and bool((values >= 0).all()):
         sums = values.sum(dim=1)
         if bool(((sums - 1).abs() <= 1e-4).all()):

@@ -115,6 +115,12 @@ def read(answer: Any, classes: int | None, threshold: float) -> list[Boxes]:
             ]
         if answer.shape[2] == 6:
             return [_kept(one[:, :4], one[:, 4], one[:, 5].long(), threshold) for one in answer]
+        if 4 + classes < answer.shape[1] < answer.shape[2]:  # and a mask's coefficients, key points or an angle
+            found = answer.transpose(1, 2)
+            return [
+                _suppressed(box_convert(one[:, :4], "cxcywh", "xyxy"), one[:, 4 : 4 + classes], threshold)
+                for one in found
+            ]
     raise ValueError(
         _(
             "The network's answer is not understood as boxes (torchvision's list of dicts, or a YOLO's tensor): give score=…, a "
@@ -142,11 +148,21 @@ def class_scores(found: list[Boxes], classes: int, near: tuple[float, float, flo
                 continue
             best = of_class[0]
             if near is not None:
-                target = one.places.new_tensor([near])
-                best = of_class[box_iou(one.places[of_class].detach(), target)[:, 0].argmax()]
+                best = of_class[nearest(one.places[of_class].detach(), near)]
             scores.append(one.logits[best])
         rows.append(torch.stack(scores))
     return torch.stack(rows)
+
+
+def nearest(places: Tensor, near: tuple[float, float, float, float]) -> int:
+    """Which of some boxes (M, 4) overlaps another most; where none does, whose sides are closest to its."""
+    target = places.new_tensor([near])
+    overlaps = box_iou(places, target)[:, 0].nan_to_num(0)  # two boxes without an area divide 0 by 0
+    distances = (places - target).abs().sum(dim=1)
+    same = distances <= 1e-6 * target.abs().sum()
+    if bool(overlaps.any()) and not bool(same.any()):
+        return int(overlaps.argmax())
+    return int(distances.argmin())
 
 
 def _suppressed(places: Tensor, probabilities: Tensor, threshold: float) -> Boxes:

@@ -123,10 +123,9 @@ class _Copier:
 
     def _other(self, value: Any, kind: type) -> Any:
         """The copy of what is neither a module nor a plain container."""
-        if issubclass(kind, nn.Parameter):
-            return self._parameter(value)
-        if issubclass(kind, Tensor):
-            return self._plain(value)
+        if issubclass(kind, Tensor):  # a parameter of a class of its own is one by a mark, and not by its type
+            is_parameter = issubclass(kind, nn.Parameter) or getattr(value, "_is_param", False)
+            return self._parameter(value) if is_parameter else self._plain(value)
         if kind is tuple:
             return tuple(map(self.copy, value))
         if issubclass(kind, tuple) and hasattr(kind, "_make"):

@@ -18,8 +18,10 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def multiply_adds(model: nn.Module, input_size: int, channels: int = 3) -> int:
+def multiply_adds(model: nn.Module, input_size: int | tuple[int, ...]) -> int:
     """Multiplications, each with its addition, in the convolutions and dense layers for one image of this size.
+
+    ``input_size`` is the side of a square photo, or all of an input's dimensions but the first, (C, …).
 
     Counted on shapes alone: nothing is computed. SimAM itself is left out, as its authors leave it out; it adds four a neuron.
 
@@ -31,13 +33,15 @@ def multiply_adds(model: nn.Module, input_size: int, channels: int = 3) -> int:
         return tensor.detach().to("meta")
 
     shapes = copied(model, lambda weight: nn.Parameter(shape(weight), requires_grad=False), shape, shape).eval()
+    sides = (3, input_size, input_size) if isinstance(input_size, int) else input_size
     counting = _Counting()  # type: ignore[no-untyped-call]  # PyTorch's own __init__ has no types
     try:
         # In inference mode, layers would not be taken apart into what is counted.
         with torch.inference_mode(False), torch.no_grad(), counting:
-            shapes(torch.empty(1, channels, input_size, input_size, device="meta"))
-    except RuntimeError:
-        raise ValueError(_("This network cannot run on images of {size} × {size} pixels.", size=input_size)) from None
+            shapes(torch.empty(1, *sides, device="meta"))
+    except (RuntimeError, NotImplementedError):  # the second: an operation that is not known for shapes alone
+        told = " × ".join(map(str, sides[1:]))
+        raise ValueError(_("This network cannot run on images of {shape} pixels.", shape=told)) from None
     return counting.operations // 2
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from ..modules.weighing import Weighing, in_the_place_of
+from ..modules.weighing import Weighing
 from .copies import copied
 
 Kind = TypeVar("Kind", bound=nn.Module)
@@ -53,6 +53,11 @@ _NORMS = (
 def detached(tensor: Tensor) -> Tensor:
     """A copy that no graph of autograd holds on to."""
     return tensor.detach().clone()
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether there was not enough memory, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def weights_memory(model: nn.Module, leaving_out: Sequence[str] = ()) -> tuple[object, ...]:
@@ -106,6 +111,16 @@ def replace_modules(model: nn.Module, kind: type[Kind], make: Callable[[Kind], n
     for name, module in list(model.named_modules(remove_duplicate=False)):
         if name and isinstance(module, kind):
             if module not in made:
-                other = make(module)
-                made[module] = other if other is module else in_the_place_of(module, other)
-            model.set_submodule(name, made[module])
+                made[module] = make(module)
+            put_in_place(model, name, made[module])
+
+
+def put_in_place(model: nn.Module, name: str, made: nn.Module) -> None:
+    """Put a module in the place of the one called ``name``.
+
+    It gets whatever plain attributes that one has beside its own: some networks ask their layers where their input comes from.
+    """
+    before, own = model.get_submodule(name), vars(made)
+    if made is not before:
+        own.update({key: value for key, value in vars(before).items() if key not in own})
+    model.set_submodule(name, made)

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from ..modules.recognising import Recognised, gives_zero_for_zero, recognise
 from ..modules.simam import SimAM
-from ..modules.weighing import Gate, Kind, Weighing, in_the_place_of
+from ..modules.weighing import Gate, Kind, Weighing
 from ..wording import _
 from .copies import copied
+from .probing import Pass
+from .shared import put_in_place
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,6 @@ class Layers:
     """Modules that return one map. Attention within one of them is explained there, any other at its own output."""
     shown: bool = False
     """Whether each is shown even where no attention runs in it: then SimAM is what *would* stand behind it."""
-    shared: bool = False
-    """Whether several attentions in one are all explained there, as somebody chose, and not each at its own output."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,18 @@ class Steered:
     """Modules that were looked at, and taken for no attention."""
 
 
-def steered(model: nn.Module, candidates: Mapping[str, torch.Size], named: Mapping[str, Kind] | None = None) -> Steered:
-    """Find the attention among ``candidates`` and make it steerable, in place.
+def steered(model: nn.Module, seen: Pass, named: Mapping[str, Kind] | None = None) -> Steered:
+    """Find the attention in a network and make it steerable, in place.
 
     Args:
         model: a private copy, in evaluation mode.
-        candidates: modules that may be attention, and the shape of the map that each is given.
+        seen: what one pass through it showed.
         named: modules that somebody says are attention, and of which kind.
 
     Raises:
         ValueError: a named module does not exist or work as attention does.
     """
-    modules = dict(model.named_modules())
+    modules, candidates = dict(model.named_modules()), seen.keeps_shape
     found: dict[nn.Module, tuple[Site, Weighing]] = {}
     for name, module in modules.items():
         if isinstance(module, Weighing):
@@ -80,7 +80,7 @@ def steered(model: nn.Module, candidates: Mapping[str, torch.Size], named: Mappi
         )
     left = []
     inner = _enclosing(modules, (site.name for site, _module in found.values()))
-    for name in sorted(candidates, key=lambda name: -name.count(".")):  # the innermost first
+    for name in sorted(seen.multiplying, key=lambda name: -name.count(".")):  # the innermost first
         module = modules[name]
         if module in found or name in inner or any(name.startswith(f"{site.name}.") for site, _m in found.values()):
             continue
@@ -157,11 +157,11 @@ def _steerable(module: nn.Module, known: Recognised) -> Weighing:
         made: Weighing = Gate(module, known.kind)
     else:
         made = SimAM(known.e_lambda, known.correction)
-    return in_the_place_of(module, made)
+    return made.train(module.training)
 
 
 def _put_in(model: nn.Module, made: Mapping[nn.Module, Weighing]) -> None:
     """Put modules in the place of others, wherever those stand."""
     for name, module in list(model.named_modules(remove_duplicate=False)):
         if module in made:
-            model.set_submodule(name, made[module])
+            put_in_place(model, name, made[module])

@@ -76,6 +76,11 @@ class Transforms:
         scale = input_size / max(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
+    def dimensions(self, input_size: int | None = None) -> tuple[int, ...]:
+        """(C, H, W) of the input where its longer side is ``input_size``, or (C, …) of one that is no picture."""
+        no_picture = self.shape is not None and len(self.shape) != 2
+        return (self.channels, *(self.shape or ())) if no_picture else (self.channels, *self.size(input_size))
+
     def view(self, image: ImageSource, input_size: int | None = None) -> Image.Image:
         """The crop the network sees, at the size of its input, of whatever :func:`simam_viz.open_image` takes.
 
@@ -135,15 +140,19 @@ class Transforms:
             )
         return x.detach().to(device=self.device, dtype=self.dtype)
 
-    def picture(self, x: Tensor) -> tuple[Image.Image, str]:
-        """A picture of a tensor (C, …) that is the network's input, and in words how it was made; at the size of the input."""
+    def picture(self, x: Tensor, index: int | None = None) -> tuple[Image.Image, str]:
+        """A picture of a tensor (C, …) that is the network's input, and in words how it was made; at the size of the input.
+
+        Of a tensor (C, D, H, W), the slice ``index``, by default the middle one.
+        """
         x = x.detach().float().cpu()
         said = []
         if x.dim() == 2:
             x = x[:, None]
         elif x.dim() == 4:
-            x = x[:, x.shape[1] // 2]
-            said.append(_("the middle slice"))
+            at = x.shape[1] // 2 if index is None else index
+            said.append(_("slice {index} of {depth}", index=at, depth=x.shape[1]))
+            x = x[:, at]
         if len(x) == 3:
             mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
             photo = x * std + mean

@@ -19,6 +19,7 @@ import simam_viz
 from simam_viz.app import given
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import opening
+from simam_viz.checkpoints.loaded import on_device
 from tests.helpers.pages import open_page, text
 from tests.helpers.project import ROOT
 
@@ -235,3 +236,44 @@ def test_a_box_that_is_not_there() -> None:
     """A link may name a box of another photo."""
     NETWORKS["SimAM"]()
     assert not open_page("app.py", box="7").exception
+
+
+def test_lambdas_that_differ_are_multiplied() -> None:
+    give(Small(Retyped(1e-3), Retyped(0.1), ends=pooled))
+    app = open_page("app.py", **{"lambda-by": "multiply", "times": "10"})
+    assert app.select_slider(key="control-times").value == 10 and "× 10" in text(app)
+    network = given.networks()["mine"]
+    photo = simam_viz.photos.samples.list_samples()[0].image()
+    blocks = simam_viz.analyze(network, photo, simam_viz.networks.lambdas.Times(10)).blocks
+    assert [block.e_lambda for block in blocks] == pytest.approx([1e-2, 1.0])
+
+
+class Volume(nn.Module):
+    """A 3-D convolution with SimAM of ours behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.first, self.simam, self.head = nn.Conv3d(2, 4, 3, padding=1), simam_viz.SimAM(1e-3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.simam(F.relu(self.first(x))).mean((2, 3, 4)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_volume_is_shown_slice_by_slice(page: str) -> None:
+    network = simam_viz.wrap(Volume().eval(), example=torch.rand(1, 2, 6, 10, 12), name="mine", verbose=False)
+    given.give(network)
+    app = open_page(page, slice="1")
+    assert not app.exception and not app.error and app.slider(key="control-slice").value == 1
+    whole = simam_viz.analyze(network, network.example)
+    flat = whole.pictures(1 / 6).blocks[0]
+    torch.testing.assert_close(flat.attention, whole.blocks[0].attention[:, 1])
+    assert flat.features.shape == (4, 10, 12) and flat.cam.shape == (10, 12)
+
+
+def test_a_device_that_is_not_there_is_one_sentence(loaded: simam_viz.LoadedCheckpoint) -> None:
+    for device in ("cuda:7", "nonsense"):
+        with pytest.raises(ValueError, match=f"Nothing can be computed on {device} here"):
+            on_device(loaded, device)
+    assert on_device(loaded, "cpu") is loaded

@@ -81,7 +81,7 @@ def _results(view: Scene, points: list[Point]) -> None:
     else:
         at_own = points[lambdas.index(min(lambdas, key=lambda value: abs(value - own)))]
         own_words = _("the {word} λ", word=word)
-    marks = {name: value for name, value in {"λ": view.e_lambda, word: own}.items() if value is not None}
+    marks = {name: value for name, value in {"λ": view.e_lambda, word: own}.items() if isinstance(value, float)}
     if view.e_lambda == own:
         marks.pop(word, None)
     changes = [

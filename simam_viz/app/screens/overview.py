@@ -33,12 +33,14 @@ def _overview(view: Scene) -> None:
             pictures.picture(
                 view.shown,
                 "photo",
-                partial(render.framed_photo, view.photo.image, _seen(view)),
+                partial(render.framed_photo, view.photo.image, _seen(view))
+                if view.photo.tensor is None
+                else partial(render.fitted, view.photo.image),
                 640,
                 smooth=True,
                 alt=view.photo.alt,
                 caption=f"{view.photo.title}{view.photo.credit}. "
-                + render.seen_in_words(*view.photo.image.size, view.input_size, view.loaded.transforms),
+                + ("" if view.photo.tensor is not None else _seen_in_words(view)),
             )
         for notice in (*view.photo_notices, *analysis.notices):
             st.caption(state.plain(notice))
@@ -145,6 +147,10 @@ def _overview(view: Scene) -> None:
             "Grad-CAM at each block's output, after the residual sum and ReLU, divided by its own maximum; mixed with the photo in grey."
         )
     )
+
+
+def _seen_in_words(view: Scene) -> str:
+    return render.seen_in_words(*view.photo.image.size, view.input_size, view.loaded.transforms)
 
 
 def _seen(view: Scene) -> tuple[int, int, int, int]:

@@ -9,6 +9,7 @@ from ....draw import render
 from ....lesson.derivation import Derivation
 from ....lesson.presets import PRESETS, SIDE, preset_channel
 from ....modules.formulas import ATTENTION_FLOOR
+from ....networks.lambdas import Times
 from ....wording import _
 from ... import state
 from ...scene import Scene
@@ -19,7 +20,7 @@ from ...widgets.takeaway import Shown
 NO_EDITS: dict[Place, float] = {}
 
 
-def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
+def toy_neuron(shown: Shown, e_lambda: float | Times | None) -> Derivation:
     """A neuron of the small channel, as the person has set it; draws the controls.
 
     The small channel is in no block: where every block keeps a λ of its own, it has the one that most networks have.
@@ -61,7 +62,8 @@ def toy_neuron(shown: Shown, e_lambda: float | None) -> Derivation:
     if edits:
         st.button(_("Undo all changes of values"), on_click=state.put, args=("edits", None), key="toy-reset")
     state.write_url()
-    return Derivation(channel, *place, DEFAULT_E_LAMBDA if e_lambda is None else e_lambda)
+    own = DEFAULT_E_LAMBDA * (e_lambda.factor if isinstance(e_lambda, Times) else 1)
+    return Derivation(channel, *place, e_lambda if isinstance(e_lambda, float) else own)
 
 
 def photo_neuron(view: Scene) -> Derivation | None:
@@ -103,7 +105,7 @@ def photo_neuron(view: Scene) -> Derivation | None:
 
 def whose_lambda(view: Scene, source: str, neuron: Derivation) -> None:
     """At which λ the neuron's numbers are, and whose it is where the network's blocks keep different ones."""
-    if view.e_lambda is not None:
+    if isinstance(view.e_lambda, float):
         said = _("At λ = {e_lambda:g}: the slider in the sidebar changes it.", e_lambda=neuron.e_lambda)
     elif source == "photo":
         said = _(

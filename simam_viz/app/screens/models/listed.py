@@ -157,7 +157,7 @@ def _multiply_adds(_loaded: LoadedCheckpoint, identity: str, input_size: int) ->
     if _loaded.transforms.shape is not None:
         return None
     try:
-        return multiply_adds(_loaded.model, input_size, _loaded.transforms.channels)
+        return multiply_adds(_loaded.model, _loaded.transforms.dimensions(input_size))
     except Exception:
         if _loaded.found is None:
             raise
