@@ -14,28 +14,15 @@ from ..modules.simam import SimAM
 from ..modules.weighing import Removed, Weighing
 from ..networks.answers import CLASSES, Output, both_names
 from ..networks.shared import shared_copy
-from ..networks.sites import Layers, Site
+from ..networks.sites import Layers
 from ..photos.transforms import Transforms
 from ..wording import _
 from .card import Card
+from .found import Found
 from .recognition import Match
 
 DEFAULT_E_LAMBDA = 0.1
 """What the authors train with on ImageNet: assumed where nothing says a network's λ."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What :func:`simam_viz.wrap` found in a network that it had never seen."""
-
-    sites: tuple[Site, ...]
-    """Where attention works, in the order of the network's modules."""
-    left: tuple[str, ...]
-    """Modules that were looked at, and taken for no attention."""
-    lines: tuple[str, ...]
-    """All of it in words, a line each."""
-    token: str
-    """Of its own for each time that a network is looked into: files have a hash for that."""
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from ..networks.lambdas import own_e_lambda
 from ..networks.places import simam_lambdas
 from ..networks.probing import Pass, probe
 from ..networks.shared import shared_copy
-from ..networks.sites import Layers, Site, Steered, steered
+from ..networks.sites import Layers, Steered, steered
 from ..photos.images import check_input_size
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Fit, Interpolation, Transforms
 from ..wording import _, counted
 from .card import Card
-from .loaded import DEFAULT_E_LAMBDA, Found, LoadedCheckpoint, default_categories
+from .found import Found
+from .loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint, default_categories
 
-_MOST_NAMED = 6
 _MOST_PLACES = 5
 
 
@@ -115,31 +115,40 @@ def wrap(
     known = steered(copy, seen, sites)
     heat = _layers(known, seen, layers)
     e_lambda = own_e_lambda(copy) if any(site.kind == "simam" for site in known.sites) else DEFAULT_E_LAMBDA
-    assumed = [_("the names of its classes")] if assumed_names else []
-    assumed += [_("the normalisation of its input")] if mean is None and not detector else []
-    assumed += [_("the size of its input")] if example is None else []
-    if (
-        output == "auto"
-        and read.kind == "classes"
-        and len(names) == 2
-        and not read.squashed
-        and _one_number(read, seen)
-    ):
-        assumed.append(_('that its one number answers yes or no (say output="regression" where it is a value)'))
     card = Card.of({"title": name, "trained_with_simam": trained_with_simam, "simam_at": list(simam_lambdas(copy))})
     entries = {
         "categories": assumed_names,
         "normalisation": mean is None and not detector,
         "input_size": example is None,
+        # One number a photo may as well be a value.
+        "yes_or_no": output == "auto"
+        and read.yes_or_no
+        and not read.squashed
+        and read.logits(seen.answer).shape[1] == 1,
     }
+    assumed = tuple(entry for entry, is_assumed in entries.items() if is_assumed)
     loaded = LoadedCheckpoint(
         *(name, copy, transforms, names, e_lambda, card),
-        assumed=tuple(entry for entry, is_assumed in entries.items() if is_assumed),
+        assumed=tuple(entry for entry in assumed if entry != "yes_or_no"),  # the others are entries of its card
         output=read,
         layers=heat,
         example=example if isinstance(example, Tensor) else None,
     )
-    found = Found(known.sites, known.left, _lines(known, seen, heat, loaded, x, assumed), uuid.uuid4().hex)
+    inside = tuple(f"{site.name}." for site in known.sites)
+    found = Found(
+        known.sites,
+        known.left,
+        tuple(name for name in seen.weighing if not f"{name}.".startswith(inside)),
+        heat,
+        heat.names if heat.shown else tuple(residual_blocks(copy)),
+        tuple(x.shape[1:]),
+        str(transforms.dtype).removeprefix("torch."),
+        transforms.device,
+        read,
+        len(names),
+        assumed,
+        uuid.uuid4().hex,
+    )
     loaded = replace(loaded, found=found)
     if verbose:
         print(repr(loaded))
@@ -230,10 +239,6 @@ def _categories(
     return names, False
 
 
-def _one_number(output: Output, seen: Pass) -> bool:
-    return output.logits(seen.answer).shape[1] == 1
-
-
 def _layers(known: Steered, seen: Pass, asked: str | Sequence[str] | None) -> Layers:
     if asked is not None:
         names = (asked,) if isinstance(asked, str) else tuple(asked)
@@ -265,74 +270,3 @@ def _layers(known: Steered, seen: Pass, asked: str | Sequence[str] | None) -> La
         if shape[2:].numel() > 1 and "Pool" not in type(known.model.get_submodule(name)).__name__:
             last[tuple(shape[2:])] = name
     return Layers(tuple(last.values())[-_MOST_PLACES:], shown=True)
-
-
-def _lines(
-    known: Steered, seen: Pass, heat: Layers, loaded: LoadedCheckpoint, x: Tensor, assumed: Sequence[str]
-) -> tuple[str, ...]:
-    lines = [
-        counted("{count} attention module:", "{count} attention modules:", len(known.sites))
-        if known.sites
-        else _("No attention: what SimAM would do is shown behind {places}.", places=_some(_would_stand(known, heat)))
-    ]
-    lines += [f"  {_site(site, heat)}" for site in known.sites]
-    inside = [site.name for site in known.sites]
-    outside = [name for name in seen.weighing if not any(f"{name}.".startswith(f"{site}.") for site in inside)]
-    if outside:
-        lines.append(
-            _(
-                "Not understood: {names}: their output is multiplied with their input outside of them. Where a module of its own "
-                "takes the input and returns the product, it is found.",
-                names=_some(outside),
-            )
-        )
-    if known.left:
-        lines.append(_("Looked at, and no attention: {names}.", names=_some(known.left)))
-    transforms = loaded.transforms
-    lines.append(
-        _(
-            "Input: {shape}, {dtype} on {device}.",
-            shape=" × ".join(map(str, x.shape[1:])),
-            dtype=str(transforms.dtype).removeprefix("torch."),
-            device=transforms.device,
-        )
-    )
-    words = {
-        "classes": _("classes that exclude each other (softmax)"),
-        "labels": _("labels, each of its own (sigmoid)"),
-        "pixels": _("classes for every pixel"),
-        "boxes": _("boxes with a class each"),
-        "embedding": _("an embedding: its similarity to a second photo is explained"),
-        "regression": _("values"),
-    }
-    told = _("Answer: {kind}, {number}.", kind=words[loaded.output.kind], number=len(loaded.categories))
-    if loaded.output.squashed:
-        told += " " + _("They are probabilities already, so their logits are explained.")
-    lines.append(told)
-    if assumed:
-        lines.append(_("Assumed: {what}.", what=", ".join(assumed)))
-    return tuple(lines)
-
-
-def _would_stand(known: Steered, heat: Layers) -> tuple[str, ...]:
-    return heat.names if heat.shown else tuple(residual_blocks(known.model))
-
-
-def _site(site: Site, heat: Layers) -> str:
-    words = {
-        "simam": _("SimAM"),
-        "channel": _("one weight a channel"),
-        "position": _("one weight a position"),
-        "gate": _("a gate"),
-    }
-    told = f"{site.name}: {words[site.kind]}"
-    if site.e_lambda is not None:
-        told += f", λ = {site.e_lambda:g}"
-    around = [name for name in heat.names if site.name == name or site.name.startswith(f"{name}.")]
-    place = max(around, key=len) if around else ""
-    return told + (", " + _("heat map of {layer}", layer=place) if place else "")
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")

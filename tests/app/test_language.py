@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
 
 import pytest
 
 from simam_viz import wording
 from simam_viz.app import zoo
 from simam_viz.checkpoints import loading
-from tests.helpers.made_up_language import BRACKETED, outside
+from tests.helpers.made_up_language import BRACKETED, outside, texts, unsaid
 from tests.helpers.pages import open_page
-
-NAMES = {"SimAM Viz", ":orange-badge[ ]"}
-"""What is called the same in every language, and how Streamlit marks a badge."""
 
 
 @pytest.fixture
 def brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every thread speaks the made-up language, those of pages too."""
     monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
-
-
-def texts(node: Any) -> Iterator[str]:
-    """What a part of a page says: labels, headings, captions, help. What can be chosen from are names, for the most part."""
-    for child in getattr(node, "children", {}).values():
-        yield from texts(child)
-    proto = getattr(node, "proto", None)
-    for name in ("label", "body", "help", "placeholder"):
-        if proto is not None and name in proto.DESCRIPTOR.fields_by_name and (text := getattr(proto, name)):
-            yield text
-
-
-def unsaid(node: Any) -> list[str]:
-    """What of it did not go through ``_``."""
-    return [left for text in texts(node) if (left := outside(text)) and left not in NAMES]
 
 
 @pytest.mark.usefixtures("brackets")

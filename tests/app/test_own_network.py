@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import simam_viz
+from simam_viz import wording
 from simam_viz.app import given
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import opening
 from simam_viz.checkpoints.loaded import on_device
+from tests.helpers.made_up_language import BRACKETED, unsaid
 from tests.helpers.pages import open_page, text
 from tests.helpers.project import ROOT
 
@@ -94,6 +97,19 @@ def test_every_page_stands_on_every_kind_of_network(kind: str, page: str) -> Non
     app = open_page(page)
     assert app.selectbox(key="control-checkpoint").value == "mine"
     assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_what_is_said_of_every_kind_is_said_in_the_language_of_the_page(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NETWORKS[kind]()
+    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
+    for page, view in (("app.py", {}), ("pages/attention_maps.py", {"level": "block"}), ("pages/models.py", {})):
+        app = open_page(page, **view)
+        names = {"attention", "other", "mine", "64 px"}
+        left = [text for text in unsaid(app._tree) if not text.startswith(("<", "$")) and text not in names]
+        assert not left and not app.exception
 
 
 @pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful", "figure"])

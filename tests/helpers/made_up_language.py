@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from gettext import NullTranslations
 from itertools import pairwise
+from typing import Any
 
 from simam_viz.wording import speak
+
+NAMES = {"SimAM Viz", ":orange-badge[ ]"}
+"""What is called the same in every language, and how Streamlit marks a badge."""
 
 
 class Bracketed(NullTranslations):
@@ -40,3 +44,18 @@ def outside(text: str) -> str:
         text = without
     text = re.sub(r":material/\w+:|[一-鿿][^\n]*|\n[^\n]*[一-鿿][^\n]*", "", text)
     return text.strip("#* \n") if any(a.isalpha() and b.isalpha() for a, b in pairwise(text)) else ""
+
+
+def texts(node: Any) -> Iterator[str]:
+    """What a part of a page says: labels, headings, captions, help. What can be chosen from are names, for the most part."""
+    for child in getattr(node, "children", {}).values():
+        yield from texts(child)
+    proto = getattr(node, "proto", None)
+    for name in ("label", "body", "help", "placeholder"):
+        if proto is not None and name in proto.DESCRIPTOR.fields_by_name and (text := getattr(proto, name)):
+            yield text
+
+
+def unsaid(node: Any) -> list[str]:
+    """What of it did not go through ``_``."""
+    return [left for text in texts(node) if (left := outside(text)) and left not in NAMES]
