@@ -29,7 +29,9 @@ def choose(loaded: LoadedCheckpoint) -> LoadedCheckpoint:
         return loaded
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={LoadedCheckpoint: lambda loaded: loaded.identity})
+@st.cache_resource(
+    scope="session", max_entries=2, show_spinner=False, hash_funcs={LoadedCheckpoint: lambda loaded: loaded.identity}
+)
 def _moved(loaded: LoadedCheckpoint, device: str) -> LoadedCheckpoint:
     """The network on another device; ``ValueError`` if there is none such."""
     return on_device(loaded, device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -101,15 +101,17 @@ def ablate_blocks(
     return _ablation(probabilities, distinct_uses(entered), target)
 
 
-def _units(loaded: LoadedCheckpoint, model: nn.Module) -> list[str]:
-    """What is changed as one: the innermost layers around attention, and modules of it that stand in none."""
+def _units(loaded: LoadedCheckpoint, model: nn.Module) -> dict[str, str]:
+    """What is changed as one, and what it is called: the innermost layers around attention, and modules of it in none."""
     layers = list(residual_blocks(model)) if loaded.layers is None else list(loaded.layers.names)
-    working = [name for name, module in weighing_modules(model).items() if _works(module)]
-    around = {
-        name: max((la for la in layers if name == la or name.startswith(f"{la}.")), key=len, default=name)
-        for name in working
-    }
-    return list(dict.fromkeys(around.values()))
+    called = attending_modules(model)
+    units = {}
+    for name, module in weighing_modules(model).items():
+        if _works(module):
+            around = [layer for layer in layers if name == layer or name.startswith(f"{layer}.")]
+            unit = max(around, key=len, default=name)
+            units[unit] = unit if around else called[module]
+    return units
 
 
 def _ablation(probabilities: Tensor, names: Sequence[str], target: int | None) -> Ablation:
@@ -170,7 +172,7 @@ class _Planned(nn.Module):
 
 
 def _one_by_one(
-    model: nn.Module, units: Sequence[str], read: Callable[[Any], Tensor], given: Input
+    model: nn.Module, units: Mapping[str, str], read: Callable[[Any], Tensor], given: Input
 ) -> tuple[Tensor, list[str]]:
     """The probabilities (1 + 2B, K) with each of B units in turn uniform, then off, in passes of a few images, and their names.
 
@@ -178,8 +180,8 @@ def _one_by_one(
     """
     plan = _Plan()
     replace_modules(model, Weighing, lambda module: _Planned(module, plan) if _works(module) else module)
-    for name in units:
-        plan.watch(model.get_submodule(name), name)
+    for name, called in units.items():
+        plan.watch(model.get_submodule(name), called)
     with torch.no_grad():
         found = [read(model(given.tensor)).cpu()]
         names, plan.entered = plan.entered, []

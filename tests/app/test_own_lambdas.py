@@ -141,7 +141,10 @@ def test_files_say_each_blocks_own(mixed: LoadedCheckpoint, photo: Image.Image) 
     assert "each block&#39;s own" in page or "each block's own" in page
     assert "<td>10</td>" in page and "--lambda" not in page
     moved = report.html(simam_viz.analyze(mixed, photo, 0.5), mixed, photo, "photo").decode()
-    assert "0.5 (each block was trained with its own)" in moved and "--lambda 0.5 --target" in moved
+    assert "0.5 (each block was trained with its own)" in moved
+    assert report.command(simam_viz.analyze(mixed, photo, 0.5), mixed) == "", "no command makes what a program has"
+    of_a_file = dataclasses.replace(mixed, found=None)
+    assert "--lambda 0.5 --target" in report.command(simam_viz.analyze(of_a_file, photo, 0.5), of_a_file)
     assert render.overview(analysis).size and charts.weight_distributions(analysis)
     one = simam_viz.analyze(mixed, photo, 0.5)
     assert "λ" not in every_table(one)["blocks"][0] and "e_lambda" not in summary(one, mixed)["blocks"]["layer1.0"]
