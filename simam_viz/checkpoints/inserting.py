@@ -12,7 +12,7 @@ from ..networks.named import Named, named
 from ..wording import _
 from .loaded import LoadedCheckpoint
 from .matching import classes_of_file, match, match_named
-from .opening import for_wrap, random_weights, size_is_known
+from .opening import for_wrap, random_weights
 from .recognition import Match
 from .weights_file import CheckpointError, Tensors, read_tables
 from .wrapping import wrap
@@ -65,7 +65,6 @@ def planned(
     loaded = wrap(
         model.eval(), name=title, verbose=False, trained_with_simam=trained_with_simam, **for_wrap(known, model)
     )
-    loaded = size_is_known(loaded)
     entries: dict[str, object] = {"arch": plan.network}
     if data is None:
         return replace(loaded, card=loaded.card | entries | random_weights())

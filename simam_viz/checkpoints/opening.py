@@ -182,7 +182,6 @@ class Maker:
             loaded = wrap(model.eval(), sites=sites, name=name, verbose=verbose, **own)
         except RuntimeError as error:  # of the device
             raise ValueError(str(error).strip().splitlines()[0]) from error
-        loaded = loaded if known is None and asked_for.input_size is None else size_is_known(loaded)
         return replace(loaded, card=loaded.card | {"arch": asked_for.network} | entries)
 
 
@@ -215,7 +214,7 @@ def opened_by_name(
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     known_card = Card.of({**loaded.card, **card, "arch": arch, "title": card.title or name})
-    return replace(size_is_known(loaded), card=known_card), fitted
+    return replace(loaded, card=known_card), fitted
 
 
 def for_wrap(known: Named, model: nn.Module) -> dict[str, Any]:
@@ -237,11 +236,6 @@ def for_wrap(known: Named, model: nn.Module) -> dict[str, Any]:
 def random_weights() -> dict[str, Any]:
     """What the card of a network that was never trained says."""
     return {"random_weights": True, "limits": _("Its weights are random numbers: its answers mean nothing.")}
-
-
-def size_is_known(loaded: LoadedCheckpoint) -> LoadedCheckpoint:
-    """The same, the size of its input no longer among what is assumed."""
-    return replace(loaded, assumed=tuple(entry for entry in loaded.assumed if entry != "input_size"))
 
 
 def _count(opening: Opening) -> int | None:

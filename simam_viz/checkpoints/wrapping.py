@@ -33,7 +33,7 @@ _MOST_PLACES = 5
 def wrap(
     model: nn.Module,
     categories: Sequence[str] | None = None,
-    input_size: int = 224,
+    input_size: int | None = None,
     *,
     example: Image.Image | Tensor | None = None,
     output: answers.Kind | Literal["auto"] = "auto",
@@ -59,7 +59,7 @@ def wrap(
         categories: names of its K classes; ``None`` takes those that it carries as ``names``, or calls 1000 of them by
             ImageNet's names. One output answers yes or no: one name is that of its yes (``["defect"]`` stands for “defect” and
             “not defect”), two names are its yes and its no, and ``None`` calls them “yes” and “no”.
-        input_size: side of its input in pixels, where no example is given.
+        input_size: side of its input in pixels, where no example is given; ``None`` is 224, which is assumed.
         example: a photo, or a tensor (1, C, H, W), or with another number of dimensions from the third on: fixes channels and
             size of the input.
         output: what it answers with: ``"classes"`` (softmax), ``"labels"`` (a sigmoid each), ``"pixels"`` (classes for every
@@ -119,7 +119,7 @@ def wrap(
     entries = {
         "categories": assumed_names,
         "normalisation": mean is None and not detector,
-        "input_size": example is None,
+        "input_size": example is None and input_size is None,
         # One number a photo may as well be a value.
         "yes_or_no": output == "auto"
         and read.yes_or_no
@@ -158,11 +158,12 @@ def wrap(
 def _transforms(
     model: nn.Module,
     example: Image.Image | Tensor | None,
-    input_size: int,
+    input_size: int | None,
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
     fit: Fit,
 ) -> Transforms:
+    input_size = 224 if input_size is None else input_size
     weights = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(()))
     shape: tuple[int, ...] | None = None
     channels = next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Conv3d)), 3)
