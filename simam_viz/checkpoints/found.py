@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..modules.weighing import IN_WORDS
 from ..networks.answers import Output
 from ..networks.sites import Layers, Site
 from ..wording import _, counted, later
 
 _MOST_NAMED = 6
-_KINDS = {
-    "simam": "SimAM",
-    "channel": later("one weight a channel"),
-    "position": later("one weight a position"),
-    "gate": later("a gate"),
-}
 _ANSWERS = {
     "classes": later("classes that exclude each other (softmax)"),
     "labels": later("labels, each of its own (sigmoid)"),
@@ -89,7 +84,7 @@ class Found:
         return tuple(lines)
 
     def _site(self, site: Site) -> str:
-        told = f"{site.name}: {_(_KINDS[site.kind])}"
+        told = f"{site.name}: {_(IN_WORDS[site.kind])}"
         if site.e_lambda is not None:
             told += f", λ = {site.e_lambda:g}"
         around = [name for name in self.layers.names if site.name == name or site.name.startswith(f"{name}.")]

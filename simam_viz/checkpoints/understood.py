@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..modules.simam import SimAM
-from ..modules.weighing import Kind, Removed, Weighing
+from ..modules.weighing import IN_WORDS, Kind, Removed, Weighing
 from ..networks.architectures import residual_blocks
 from ..networks.places import attending_modules
 from ..wording import _, counted
@@ -32,13 +32,7 @@ class Stop:
             return _("SimAM would stand here")
         if self.kind == "simam" and self.e_lambda is not None:
             return _("SimAM, λ = {e_lambda}", e_lambda=f"{self.e_lambda:g}")
-        words = {
-            "simam": _("SimAM"),
-            "channel": _("one weight a channel"),
-            "position": _("one weight a position"),
-            "gate": _("a gate"),
-        }
-        return words[self.kind]
+        return _(IN_WORDS[self.kind])
 
 
 def stops(loaded: LoadedCheckpoint) -> tuple[Stop, ...]:

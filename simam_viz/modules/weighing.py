@@ -8,8 +8,18 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..wording import later
+
 Kind = Literal["simam", "channel", "position", "gate"]
 """What attention weights range over: SimAM's, one for each neuron in closed form; one a channel; one a position; any other."""
+
+IN_WORDS: dict[Kind, str] = {
+    "simam": "SimAM",
+    "channel": later("one weight a channel"),
+    "position": later("one weight a position"),
+    "gate": later("a gate"),
+}
+"""Each kind as it is told; :func:`simam_viz.wording._` shows it."""
 
 
 class Weighing(nn.Module):

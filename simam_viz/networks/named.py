@@ -298,7 +298,7 @@ def _installed_timm() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "timm":
             raise
-        raise ValueError(_('timm is not installed: pip install "simam-viz[timm]" brings it.')) from None
+        raise ValueError(_("timm is not installed: pip install timm brings it.")) from None
 
 
 def _imagenet_categories() -> tuple[str, ...]:

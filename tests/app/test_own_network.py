@@ -23,31 +23,10 @@ from simam_viz.app import given
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import opening
 from simam_viz.checkpoints.loaded import on_device
+from tests.helpers.attention_zoo import Retyped, SqueezeExcite
 from tests.helpers.made_up_language import BRACKETED, outside, unsaid
 from tests.helpers.pages import open_page, text
 from tests.helpers.project import ROOT
-
-
-class Retyped(nn.Module):
-    """SimAM as people type it."""
-
-    def __init__(self, e_lambda: float = 1e-4) -> None:
-        super().__init__()
-        self.e_lambda = e_lambda
-
-    def forward(self, x: Tensor) -> Tensor:
-        n = x.shape[2] * x.shape[3] - 1
-        d = (x - x.mean(dim=(2, 3), keepdim=True)).square()
-        return x * torch.sigmoid(d / (4 * (d.sum(dim=(2, 3), keepdim=True) / n + self.e_lambda)) + 0.5)
-
-
-class SqueezeExcite(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.down, self.up = nn.Conv2d(channels, 4, 1), nn.Conv2d(4, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3), keepdim=True)))))
 
 
 class Small(nn.Module):
@@ -81,7 +60,7 @@ def give(model: nn.Module, **options: object) -> simam_viz.LoadedCheckpoint:
 
 
 NETWORKS = {
-    "SimAM": lambda: give(Small(Retyped(), Retyped(0.1), ends=pooled)),
+    "SimAM": lambda: give(Small(Retyped(), Retyped(e_lambda=0.1), ends=pooled)),
     "a gate": lambda: give(Small(SqueezeExcite(16), nn.Identity(), ends=pooled)),
     "both": lambda: give(Small(Retyped(), SqueezeExcite(16), ends=pooled)),
     "pixels": lambda: give(Small(Retyped(), Retyped(), ends=lambda maps: maps)),
@@ -133,7 +112,7 @@ def test_a_network_without_simam_has_no_lambda() -> None:
 
 
 def test_a_networks_own_lambdas_are_stops_of_the_slider() -> None:
-    give(Small(Retyped(0.02), Retyped(0.02), ends=pooled))
+    give(Small(Retyped(e_lambda=0.02), Retyped(e_lambda=0.02), ends=pooled))
     app = open_page("app.py")
     assert "Back to its own λ = 0.02" in [button.label for button in app.button]
 
@@ -256,7 +235,7 @@ def test_a_box_that_is_not_there() -> None:
 
 
 def test_lambdas_that_differ_are_multiplied() -> None:
-    give(Small(Retyped(1e-3), Retyped(0.1), ends=pooled))
+    give(Small(Retyped(e_lambda=1e-3), Retyped(e_lambda=0.1), ends=pooled))
     app = open_page("app.py", **{"lambda-by": "multiply", "times": "10"})
     assert app.select_slider(key="control-times").value == 10 and "× 10" in text(app)
     network = given.networks()["mine"]

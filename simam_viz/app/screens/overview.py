@@ -10,6 +10,7 @@ import streamlit as st
 from ...checkpoints.loading import short_name
 from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
+from ...modules.weighing import IN_WORDS
 from ...wording import _
 from .. import state, zoo
 from ..scene import Part, Scene, Subject
@@ -162,12 +163,7 @@ def _seen(view: Scene) -> tuple[int, int, int, int]:
 
 
 def _kind_note(block: Block) -> str:
-    words = {
-        "channel": _("one weight a channel"),
-        "position": _("one weight a position"),
-        "gate": _("weights of its own kind"),
-    }
-    note = f", {words[block.kind]}" if block.kind in words else ""
+    note = "" if block.kind == "simam" else f", {_(IN_WORDS[block.kind])}"
     return note + (", " + _("hypothetical") if block.hypothetical else "")
 
 
