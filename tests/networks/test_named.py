@@ -133,7 +133,7 @@ def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(importlib, "import_module", absent)
-    with pytest.raises(ValueError, match=r'pip install timm'):
+    with pytest.raises(ValueError, match=r"pip install timm"):
         named("timm:resnet18")
     assert named("torchvision:resnet18").num_classes == 1000
 
