@@ -4,7 +4,7 @@
 page is settled once nothing has changed for a while and Streamlit's script has ended. Changes are noted inside the page by a
 MutationObserver and the browser's own clock, so that looking costs nothing. A chart is a canvas: Streamlit hands it new
 values within a task of their arrival, and what it draws shows no sign in the document; its ``drawImage`` and ``fillRect`` calls
-are noted instead.
+are noted instead, and the ``putImageData`` of the map on the Overview.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ FLAGS = [
 
 WATCH = """
 window.bench = {pressed: 0, last: 0, changes: 0};
-addEventListener('keydown', () => { bench.pressed = performance.now(); bench.last = 0; bench.changes = 0; }, true);
+for (const kind of ['keydown', 'pointerdown'])
+  addEventListener(kind, () => { bench.pressed = performance.now(); bench.last = 0; bench.changes = 0; }, true);
 const note = () => { bench.last = performance.now(); bench.changes += 1; };
 const start = () => new MutationObserver(found => {
   for (const m of found) {
@@ -46,7 +47,7 @@ const start = () => new MutationObserver(found => {
   }
 }).observe(document.documentElement, {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['src']});
 if (document.documentElement) start(); else addEventListener('DOMContentLoaded', start);
-for (const name of ['drawImage', 'fillRect', 'fill', 'fillText', 'stroke']) {
+for (const name of ['drawImage', 'fillRect', 'fill', 'fillText', 'stroke', 'putImageData']) {
   const draw = CanvasRenderingContext2D.prototype[name];
   CanvasRenderingContext2D.prototype[name] = function (...a) {
     if (this.canvas.isConnected) note();
@@ -76,6 +77,7 @@ def rows(quick: bool) -> list[Row]:
                 if index:
                     changes.append(_change_page(page, title))
                 found.append(_lambda_moves(page, title, moves))
+            found += _clicks(page, server.address, moves)
             found.append(
                 durations("browser", "change of page → everything on it", changes, note="each page for the first time")
             )
@@ -107,7 +109,7 @@ def _cold_start(browser: Browser) -> float:
     with running() as server, _visitor(browser) as page:
         page.goto(server.address)
         opened = time.perf_counter() - page.evaluate("performance.now()") / 1000
-        page.locator("[class*=st-key-picture-] img").first.wait_for(timeout=120_000)
+        page.locator("[data-testid=film] canvas[data-block]").first.wait_for(timeout=120_000)
         _ready(page, "Overview")
         return opened + page.evaluate("bench.last") / 1000 - server.started
 
@@ -123,7 +125,7 @@ def _change_page(page: Page, title: str) -> float:
 def _lambda_moves(page: Page, title: str, moves: int) -> Row:
     """λ moved by a key, stop by stop down from the trained one."""
     name = f"λ moved → last change on {title}"
-    slider = page.get_by_test_id("stSidebar").get_by_role("slider")
+    slider = page.locator("input[type=range][aria-label^='λ, from']:visible")
     if not slider.count():
         return missing("browser", name, "this page has no λ slider")
     seconds, silent = [], 0
@@ -142,6 +144,49 @@ def _lambda_moves(page: Page, title: str, moves: int) -> Row:
     page.wait_for_function(SETTLED, arg=QUIET_MS, timeout=60_000)
     note = f"{silent} of {moves} moves changed nothing" if silent else ""
     return durations("browser", name, seconds, Budget("≤", 0.5), Budget("≤", 1.0, "high"), note=note)
+
+
+NUMBERS = """() => [...document.querySelectorAll('[data-testid=stMain] :is(h3, [data-testid=stMetricValue])')]
+  .map(place => place.textContent).join('|')"""
+"""The channel and all numbers of the neuron, as they stand on the page Attention maps."""
+
+
+def _clicks(page: Page, address: str, clicks: int) -> list[Row]:
+    """Clicks on tiles and on neurons of Attention maps: until the numbers are those of what was clicked, and until all is drawn."""
+    page.goto(f"{address}/attention_maps?block=layer2.1")
+    _ready(page, "Attention maps")
+    found = []
+    for what, count, place in (
+        ("a tile", 128, lambda index: page.locator(f'.st-key-channels-mosaic [data-ready] button[data-tile="{index}"]')),
+        ("a neuron", 400, lambda _index: page.locator("[class*=st-key-pick-] [_echarts_instance_]")),
+    ):  # fmt: skip
+        numbers, last = [], []
+        for click in range(clicks):
+            target = place((5 + 7 * click) % count)
+            target.scroll_into_view_if_needed()
+            page.wait_for_timeout(QUIET_MS)
+            page.evaluate(
+                "() => { const now = " + NUMBERS + "; const old = now(); bench.numbers = 0;"
+                "  const look = () => { if (now() !== old) bench.numbers = performance.now(); else requestAnimationFrame(look); };"
+                "  look(); }"
+            )
+            box = target.bounding_box()
+            assert box is not None
+            # Of a chart, another neuron each time: well within its axes.
+            share = (
+                (0.5, 0.5)
+                if what == "a tile"
+                else (0.2 + 0.6 * (click * 7 % 16) / 16, 0.15 + 0.5 * (click * 5 % 11) / 11)
+            )
+            page.mouse.click(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"])
+            page.wait_for_function(SETTLED, arg=QUIET_MS, timeout=60_000)
+            times = page.evaluate("[(bench.numbers - bench.pressed) / 1000, (bench.last - bench.pressed) / 1000]")
+            if times[0] > 0:  # else it was the neuron that was chosen before
+                numbers.append(times[0])
+                last.append(times[1])
+        found.append(durations("browser", f"{what} clicked → its numbers", numbers, Budget("≤", 0.5)))
+        found.append(durations("browser", f"{what} clicked → last change on Attention maps", last))
+    return found
 
 
 def _imports() -> list[Row]:

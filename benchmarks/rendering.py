@@ -1,19 +1,24 @@
-"""Arrays to pictures: a grid of all channels against matplotlib's subplots, and overlays."""
+"""Arrays to pictures: a grid of all channels against matplotlib's subplots, overlays, and a figure for a paper."""
 
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 
+import simam_viz
 from simam_viz.draw import render
+from simam_viz.draw.paper import formats
 
 from .measure import Budget, Row, durations, interleaved, ratio
 from .networks import photo
 
 CHANNELS, SIDE, WIDTH = 512, 7, 1460
+KEPT = (1632, 1224)
+"""Of a photo as the app keeps it: 2 megapixels."""
 
 
 def rows(quick: bool) -> list[Row]:
@@ -52,7 +57,31 @@ def rows(quick: bool) -> list[Row]:
         ratio("rendering", "grid to PNG : the same through an RGB PNG", times, "grid", "grid as RGB"),
         durations("rendering", "overlay of 320 px to PNG", times["overlay"]),
         durations("rendering", "heat map of 480 px to PNG", times["heat map"]),
+        *figures(quick),
     ]  # fmt: skip
+
+
+def figures(quick: bool) -> list[Row]:
+    """One photo, three panels, from the photo to the file: analysed, drawn and written each time, in a running process."""
+    loaded = simam_viz.load_checkpoint(simam_viz.list_checkpoints()[0].name)
+    photos = {"a sample": photo(), "2 megapixels": photo().resize(KEPT)}
+
+    def made(image: Image.Image, kind: str) -> bytes:
+        figure = simam_viz.figure({"photo": image}, loaded, show=("photo", "weight", "cam"), width=88)
+        return formats.written(figure, kind)
+
+    times = interleaved(
+        {
+            f"{name} to {kind.upper()}": partial(made, image, kind)
+            for name, image in photos.items()
+            for kind in formats.SUFFIXES
+        },
+        3 if quick else 11,
+    )
+    return [
+        durations("rendering", f"figure of one photo ({name}), three panels", seconds, Budget("≤", 2.0))
+        for name, seconds in times.items()
+    ]
 
 
 def subplots(maps: torch.Tensor) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 import simam_viz
+from simam_viz.app.screens.overview import QUALITY, SMALL
 from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
 
@@ -159,7 +160,7 @@ def others_answers(shown: list[tuple[str, str, Pictures]]) -> int:
         maps = zip(analysis.blocks, render.mean_weights(analysis), strict=True)
         for block, weights in list(maps)[::3]:
             expected = _decoded(
-                render.jpeg(render.overlay(analysis.view, weights, render.COMMON_SCALES["mean weight"], 320))
+                render.jpeg(render.overlay(analysis.view, weights, render.COMMON_SCALES["mean weight"], SMALL), QUALITY)
             )
             actual = _decoded(base64.b64decode(pictures[ALT + block.name].partition(",")[2]))
             if actual.shape != expected.shape or np.abs(actual - expected).mean() > 0.5:

@@ -6,6 +6,7 @@ from .checkpoints.loading import load_checkpoint
 from .checkpoints.store import list_checkpoints
 from .checkpoints.weights_file import CheckpointError
 from .checkpoints.wrapping import wrap
+from .draw.paper.making import figure
 from .explain.ablation import ablate_blocks
 from .explain.analysis import analyze, analyze_lambdas, analyze_together
 from .explain.blocks import Analysis, Block
@@ -51,6 +52,7 @@ __all__ = [
     "create_model",
     "energy",
     "faithfulness",
+    "figure",
     "importance",
     "insert_simam",
     "list_checkpoints",

@@ -50,6 +50,7 @@ def loaded() -> LoadedCheckpoint:
 
 @pytest.fixture(scope="session")
 def photo() -> Image.Image:
+    """The one to begin with."""
     return list_samples()[0].image()
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..wording import _
-from . import dropping, own, sidebar, state, zoo
+from . import choose_photo, dropping, own, state, zoo
 from .photo import Photo
 
 _ASKED = "asked-for"
@@ -20,14 +20,14 @@ def photo(shown: Photo) -> None:
         _remember("photo", asked)
         what = (
             _("This link shows an uploaded photo, which is not here.")
-            if sidebar.is_upload(asked)
+            if choose_photo.is_upload(asked)
             else _("This link shows the photo {name}, which is not here.", name=state.quoted(asked))
         )
         way = _("Upload that photo to see the same view; until then, a sample: {title}.", title=shown.title)
         st.info(f"{what} {way}", icon=_ICON)
-        sidebar.uploader(_("The photo of this link"), "uploader-absent")
-        sidebar.upload_error()
-    elif (asked := _recall("photo")) is not None and sidebar.is_upload(shown.name) and asked != shown.name:
+        choose_photo.uploader(_("The photo of this link"), "uploader-absent")
+        choose_photo.upload_error()
+    elif (asked := _recall("photo")) is not None and choose_photo.is_upload(shown.name) and asked != shown.name:
         st.info(
             _(
                 "{title} is not the file that the link was made with: another photo, or another copy of the same one.",

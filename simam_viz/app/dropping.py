@@ -75,17 +75,23 @@ def fresh_key(place: str) -> str:
     return f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
 
 
+def dropped(key: str) -> UploadedFile | None:
+    """The file that an uploader holds; none also where the browser says again what was taken already and given back."""
+    file = st.session_state[key]
+    return file if isinstance(file, UploadedFile) else None
+
+
 def accept(key: str, errand: Errand = _TO_OPEN) -> None:
     """Take the file of an uploader, or say what is wrong with it; to be called when the uploader changes."""
-    file = st.session_state[key]
-    forget_error()
+    file = dropped(key)
     if file is None:
         return
+    forget_error()
     try:
         take(bytes(file.getbuffer()), file.name, errand)
     finally:
         st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
-        _let_go(file)
+        let_go(file)
 
 
 def take(data: bytes, file_name: str, errand: Errand, prefix: str | None = None, part: str | None = None) -> None:
@@ -224,10 +230,10 @@ def take_card(key: str, name: str) -> None:
 
     The network goes by its name: Streamlit remembers what its widgets were given, and that must not keep a network.
     """
-    file = st.session_state[key]
-    forget_error()
+    file = dropped(key)
     if file is None:
         return
+    forget_error()
     try:
         choice = zoo.choices()[name]
         zoo.describe(choice, zoo.load(choice), Card.read(file.getvalue(), file.name))
@@ -252,7 +258,7 @@ def _unwritable() -> CheckpointError:
     return CheckpointError(_("The card cannot be written beside the file: the folder does not allow it."))
 
 
-def _let_go(file: UploadedFile) -> None:
+def let_go(file: UploadedFile) -> None:
     """Give the memory of an uploaded file back now. Streamlit keeps the bytes of an uploader that is gone until the session ends."""
     context = get_script_run_ctx()
     remove = getattr(context and context.uploaded_file_mgr, "remove_file", None)  # not every manager of files has it

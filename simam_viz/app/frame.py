@@ -7,6 +7,8 @@ control in it, then runs that much again and not the whole page.
 
 from __future__ import annotations
 
+import sys
+
 import streamlit as st
 import torch
 
@@ -14,11 +16,27 @@ from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
 from ..wording import _
-from . import absent, devices, dropping, given, own, pages, question, sidebar, state
+from . import (
+    absent,
+    choose_photo,
+    devices,
+    dropping,
+    given,
+    keeping,
+    lambdas,
+    live,
+    own,
+    pages,
+    question,
+    sidebar,
+    squaring,
+    state,
+    theme,
+)
 from .scene import Subject
 from .screens import SCREENS
 from .server import forgetting
-from .style import ARRIVE, STYLE, WITHOUT_OLD_PAGE
+from .style import STYLE, WITHOUT_OLD_PAGE, arrive
 from .widgets import takeaway
 from .widgets.takeaway import Shown
 
@@ -32,21 +50,22 @@ def run(file: str) -> None:
     st.html(STYLE)
     moved = state.begin(page)
     if moved:
-        sidebar.forget_upload_error()
+        choose_photo.forget_upload_error()
         dropping.forget_error()
     with st.container(gap=None):  # always there, so that what follows keeps its place on the page
         hidden = st.empty()
         if moved:
             hidden.html(WITHOUT_OLD_PAGE)
-            # The page's name makes it another piece of HTML, which runs anew.
-            st.html(f'<span hidden data-page="{page}"></span>{ARRIVE}', unsafe_allow_javascript=True)
+            st.html(arrive(page), unsafe_allow_javascript=True)
+        theme.follow()
+        keeping.follow(choose_photo.is_here, choose_photo.take)
     forgetting.seen()
     _prepare_process()
     with st.sidebar:
         st.markdown("### SimAM Viz")
         navigation = st.container()
         st.divider()
-        photo = sidebar.choose_photo()
+        photo = choose_photo.choose()
         loaded = None
         try:
             loaded = sidebar.choose_checkpoint()
@@ -59,10 +78,12 @@ def run(file: str) -> None:
             target = sidebar.choose_class(loaded)
             ask = question.choose_question(loaded)
             size = sidebar.choose_input_size(loaded)
-            sidebar.say_enlarged(photo, loaded, size)
+            subject = Subject(photo, loaded, target, size, ask, squaring.chosen(photo, loaded))
+            choose_photo.say_enlarged(subject.enlarged)
             place_of_files = st.popover(_("Take it home"), icon=":material/download:", width="stretch")
     st.title(_(title))
     absent.photo(photo)
+    keeping.tell(photo.name)
     if loaded is None:  # the sidebar stands, so that another network can be chosen
         with navigation:
             pages.links()
@@ -71,7 +92,6 @@ def run(file: str) -> None:
     absent.checkpoint(loaded)
     files = takeaway.begin()
     place_of_notices = st.container()
-    subject = Subject(photo, loaded, target, size, ask)
     screen = SCREENS[page](subject)
     part = next(screen)
     # Streamlit remembers fragments, and they must not hold on to the photo.
@@ -86,15 +106,17 @@ def run(file: str) -> None:
             st.rerun()
         state.settle(ignored)
         subject = held()
-        if question.changed(subject.ask, subject.loaded):  # the sidebar tells of it, too
+        # The sidebar tells of both, too.
+        moved = squaring.chosen(subject.photo, subject.loaded) != subject.square
+        if moved or question.changed(subject.ask, subject.loaded):
             st.rerun()
         with place_of_lambda:
-            e_lambda = sidebar.choose_lambda(subject.loaded)
+            e_lambda = lambdas.choose(subject.loaded, page in live.PAGES and live.drawn_there())
         with navigation:
             pages.links()
         with place_of_notices:
             notices = st.container()  # in every run: no fragment may begin to write outside itself
-        shown = Shown(title, subject.photo, subject.loaded, subject.photo_notices, state.settings())
+        shown = Shown(title, subject.photo, subject.loaded, subject.photo_notices, state.settings(), subject.box)
         view = subject.at(e_lambda, shown)
         part(view)
         for sentence in state.ignored():
@@ -115,5 +137,8 @@ def _prepare_process() -> None:
     # Sessions share the processor. Threads of one pass that wait for each other while another session computes cost many
     # times what they gain, and one photo needs no more than half of the cores.
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    # A new visitor's browser asks for some 150 small files while their page is being drawn. At Python's own 5 ms, the thread
+    # that answers waits for the one that draws at every step.
+    sys.setswitchinterval(0.0005)
     quiet.quieten()
     forgetting.begin()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..checkpoints.inserting import Plan
 from ..checkpoints.loaded import LoadedCheckpoint
-from .server import freeing, long_task
+from .server import films, freeing, long_task
 
 _OWN = "own-checkpoints"
 _ERRANDS = "own-checkpoints-errands"
@@ -17,6 +17,8 @@ _DROPPED = "checkpoint-dropped"
 PREFIX = "own-"
 # A session keeps its last files; each holds its weights in memory.
 _KEPT = 2
+_PATIENCE = 5.0
+"""Seconds; a batch of a film takes less."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ def forget(name: str) -> None:
     networks().pop(name, None)
     st.session_state.setdefault(_ERRANDS, {}).pop(name, None)
     long_task.forget_all()
+    films.seat(st.session_state).clear()
     st.session_state[_DROPPED] = True
 
 
 def clear_up() -> None:
     """After a network was dropped, give its memory back; to be called when the page stands and nothing shows it any more."""
     if st.session_state.pop(_DROPPED, False):
+        films.STUDIO.let_go(_PATIENCE)
         freeing.give_back()
 
 

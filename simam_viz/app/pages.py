@@ -18,6 +18,7 @@ PAGES = {
     "pages/energy_histograms.py": (later("Energy histograms"), ":material/bar_chart:"),
     "pages/gradcam_comparison.py": (later("Grad-CAM comparison"), ":material/compare:"),
     "pages/lambda_sweep.py": (later("λ sweep"), ":material/linear_scale:"),
+    "pages/figure.py": (later("Figure"), ":material/print:"),
     "pages/models.py": (later("Models"), ":material/deployed_code:"),
 }
 """The title, for :func:`~simam_viz.wording._`, and the icon of the page in each file."""
@@ -37,10 +38,15 @@ def asked_for(file: str) -> str:
 
 def links() -> None:
     """A link to every page, each with the whole view."""
+    for path, (title, _symbol) in PAGES.items():
+        link(path, _(title))
+
+
+def link(path: str, label: str) -> None:
+    """A link to another page, with the whole view."""
     # A page that is run as an app of its own (as tests do) has no other pages to lead to.
     with contextlib.suppress(StreamlitPageNotFoundError):
-        for path, (title, symbol) in PAGES.items():
-            st.page_link(ROOT / path, label=_(title), icon=symbol, query_params=state.current())
+        st.page_link(ROOT / path, label=label, icon=PAGES[path][1], query_params=state.current())
 
 
 def leap(path: str, label: str, **changes: str) -> None:
@@ -51,5 +57,10 @@ def leap(path: str, label: str, **changes: str) -> None:
             state.put(name, text)
 
     if st.button(label, icon=PAGES[path][1], on_click=change, key=f"leap-{path}"):
-        # Without them the new page would take its empty address for a view that is asked for.
-        st.switch_page(ROOT / path, query_params=state.current())
+        go(path)
+
+
+def go(path: str) -> None:
+    """Open another page with the view as it is now."""
+    # Without them the new page would take its empty address for a view that is asked for.
+    st.switch_page(ROOT / path, query_params=state.current())

@@ -12,23 +12,27 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..draw.paper import sources
 from ..explain import variants
 from ..explain.analysis import Place, analyze, analyze_lambdas, analyze_together
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
 from ..networks.lambdas import Times
-from ..photos.images import enlargement, square_view
+from ..photos import squares
+from ..photos.images import enlargement
 from ..photos.samples import list_samples
+from ..photos.squares import Placed, Square
+from ..photos.transforms import Transforms
 from ..wording import _
 from . import state, zoo
 from .photo import Photo
 from .question import Ask
 from .server import forgetting, turns
-from .server.kept import Kept
+from .server.kept import Kept, once
 from .widgets.takeaway import Shown
 
 _ANALYSES = "analyses"
-_KEPT_ANALYSES, _KEPT_BYTES = 6, 128 * 2**20
+_KEPT_ANALYSES, _KEPT_BYTES = 12, 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,44 @@ class Subject:
     target: int | None
     input_size: int
     ask: Ask
+    square: Square | None
+    """The part of the photo that is seen, in the photo's own pixels; ``None``: the part that the network is used to."""
+
+    @property
+    def kept_square(self) -> Square | None:
+        """The same in the pixels of the copy of the photo that is kept here."""
+        return None if self.square is None else squares.scaled(self.square, self.photo.size, self.photo.image.size)
+
+    @property
+    def seen(self) -> Placed:
+        """The square that is seen, in the photo's own pixels."""
+        left, top, right, _bottom = self.loaded.transforms.seen(*self.photo.size, self.input_size, self.square)
+        return left, top, right - left
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """The part that is seen of the copy of the photo that is kept here, in its pixels; a detector's grey around it included."""
+        transforms, picture = self.loaded.transforms, self.photo.image
+        if self.photo.tensor is not None or not transforms.takes_photos:
+            return 0, 0, *picture.size
+        rows, columns = transforms.size(self.input_size)
+        return sources.seen_of(transforms, picture, (columns, rows), self.kept_square)
+
+    @property
+    def enlarged(self) -> str:
+        """A sentence where what is seen has fewer pixels than the network's input; empty elsewhere."""
+        if self.photo.tensor is not None or not (self.loaded.transforms.plain or self.square is not None):
+            return ""
+        return enlargement(self.photo.image, self.input_size, self.kept_square)
 
     @property
     def photo_notices(self) -> tuple[str, ...]:
         """What was done to the photo on its way into the network, a sentence each."""
-        photo = self.loaded.transforms.plain and self.photo.tensor is None
-        enlarged = enlargement(self.photo.image, self.input_size) if photo else ""
-        return tuple(filter(None, (*self.photo.notices, enlarged)))
+        return tuple(filter(None, (*self.photo.notices, self.enlarged)))
 
     def at(self, e_lambda: float | Times | None, shown: Shown) -> Scene:
         """The same at one λ; what is drawn of it is kept in ``shown``."""
-        return Scene(self.photo, self.loaded, self.target, self.input_size, self.ask, e_lambda, shown)
+        return Scene(self.photo, self.loaded, self.target, self.input_size, self.ask, self.square, e_lambda, shown)
 
 
 @dataclass(frozen=True)
@@ -65,9 +96,20 @@ class Scene(Subject):
     """Of a detector: where the box that is explained lies."""
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """All that what is seen in the network depends on, apart from what is done to its attention."""
+        asked = (self.target, self.ask, self.place, state.get("slice"))
+        return self.photo.name, self.square, self.loaded.identity, self.input_size, self.e_lambda, *asked
+
+    @property
     def twin(self) -> LoadedCheckpoint | None:
         """The network trained by the same recipe but for SimAM, if it is here and can be loaded."""
         return zoo.twin(self.loaded)[0]
+
+    @property
+    def siblings(self) -> variants.Siblings:
+        """Networks trained alike with other attention, as far as they are here."""
+        return zoo.siblings(self.loaded)[0]
 
     def analysis(self, column: str = "on", fixed_mean: bool = False, against: int | None = None) -> Analysis:
         """The photo through one of the networks to compare; all explain the same class, that which attention on predicts."""
@@ -82,7 +124,10 @@ class Scene(Subject):
         target = self.target
         if target is None and ("on" not in columns or fixed_mean or against is not None):
             target = self.analysis().target
-        there = variants.variants(self.loaded, self.twin if "twin" in columns else None, fixed_mean=fixed_mean)
+        siblings = self.siblings if not {*variants.MODES, "twin"}.issuperset(columns) else {}
+        there = variants.variants(
+            self.loaded, self.twin if "twin" in columns else None, fixed_mean=fixed_mean, siblings=siblings
+        )
         return _analyse(self, [variant for variant in there if variant.name in columns], target, against)
 
     def _of_box(self, number: int) -> Scene:
@@ -100,35 +145,50 @@ class Scene(Subject):
         """
         scene = self if self.ask.box is None else self._of_box(self.ask.box)
         target = scene.target if target is None else target
-        return analyze_lambdas(self.loaded, self.square, e_lambdas, target, self.input_size, **scene.question)
+        return analyze_lambdas(self.loaded, self.source, e_lambdas, target, self.input_size, **scene.question)
 
     def fresh_analysis(self) -> Analysis:
         """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
 
         The caller holds a turn.
         """
-        asked = self.question | {"box": self.ask.box if self.place is None else self.place}
+        asked = self.question | {
+            "box": self.ask.box if self.place is None else self.place,
+            "square": self.kept_square,
+        }
         given = self.photo.image if self.photo.tensor is None else self.photo.tensor
-        return self.flat(analyze(self.loaded, given, self.e_lambda, self.target, self.input_size, **asked))
+        analysis = analyze(self.loaded, given, self.e_lambda, self.target, self.input_size, **asked)
+        # What is taken home speaks of the photo itself.
+        return dataclasses.replace(self.flat(analysis), square=self.square)
 
     def flat(self, analysis: Analysis) -> Analysis:
         """An analysis whose maps are pictures: of 3-D convolutions, the slice that was chosen."""
-        tensor = self.photo.tensor
-        if tensor is None or tensor.dim() != 5:
+        if self.share is None:
             return analysis.pictures()
-        depth = tensor.shape[2]
-        at = state.parsed("slice", int, depth // 2)
-        share = min(max(at, 0), depth - 1) / depth
-        return dataclasses.replace(analysis.pictures(share), view=self.photo.image)
+        return dataclasses.replace(analysis.pictures(self.share), view=self.photo.image)
 
     @property
-    def square(self) -> Image.Image | Tensor:
-        """What networks see of the photo: cut and resized once, which takes as long as an analysis where the photo is large."""
+    def share(self) -> float | None:
+        """Of 3-D convolutions, which slice was chosen, from 0 to below 1 of all."""
+        tensor = self.photo.tensor
+        if tensor is None or tensor.dim() != 5:
+            return None
+        depth = tensor.shape[2]
+        at = state.parsed("slice", int, depth // 2)
+        return min(max(at, 0), depth - 1) / depth
+
+    @property
+    def source(self) -> Image.Image | Tensor:
+        """What analyses are given: the photo; the tensor; or what is seen of the photo, cut and resized once for all networks.
+
+        That takes as long as an analysis where the photo is large.
+        """
         if self.photo.tensor is not None:
             return self.photo.tensor
         if not self.loaded.transforms.plain:
             return self.photo.image
-        return _square(self.photo.image, self.photo.name, self.input_size)
+        key = (self.photo.name, self.input_size, self.square)
+        return once("view", key, lambda: Transforms(self.input_size).view(self.photo.image, square=self.kept_square), 2)
 
     @property
     def question(self) -> dict[str, Any]:
@@ -136,7 +196,9 @@ class Scene(Subject):
         references = {sample.name: sample for sample in list_samples()}
         named = self.ask.reference
         reference = references[named].image() if named in references else None
-        return {"region": self.ask.region, "box": self.place, "reference": reference}
+        # Of a source that is cut already, there is nothing to choose any more.
+        square = None if self.loaded.transforms.plain else self.kept_square
+        return {"region": self.ask.region, "box": self.place, "reference": reference, "square": square}
 
     def at_lambda(self, e_lambda: float | Times | None) -> Scene:
         """The same at another λ; at ``None``, with every SimAM module's own."""
@@ -162,9 +224,13 @@ class Scene(Subject):
 
         Whole sentences, a space before each: they follow others.
         """
-        if not self.analysis().attends:
+        return self.remark(self.analysis().attends)
+
+    def remark(self, attends: bool) -> str:
+        """The same where it is known whether attention ran in the network."""
+        if not attends:
             return " " + _("Hypothetical: this network was run without SimAM.")
-        if self.loaded.found is not None:
+        if self.loaded.found is not None or not self.loaded.has_simam:
             return ""  # what is shown is what runs in it
         told = []
         if self.loaded.trained_with_simam is None:
@@ -181,25 +247,16 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     # In the session itself: nothing that comes from an upload is ever within another session's reach.
     kept: Kept[Analysis] = st.session_state.setdefault(_ANALYSES, Kept(_KEPT_ANALYSES, _KEPT_BYTES))
     forgetting.keeps(_ANALYSES, kept)
-    subject = (
-        scene.photo.name,
-        scene.loaded.identity,
-        scene.input_size,
-        scene.target,
-        against,
-        scene.ask,
-        scene.place,
-        state.get("slice"),
-    )
 
     def key(variant: Variant) -> tuple[object, ...]:
-        return (*subject, variant.name, variant.fixed_mean, variant.e_lambda(scene.e_lambda))
+        at = scene.at_lambda(variant.e_lambda(scene.e_lambda))
+        return (*at.key, against, variant.name, variant.fixed_mean)
 
     def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
         runs = [(variant.network(), variant.e_lambda(scene.e_lambda)) for variant in batch]
         with turns.turn(), st.spinner(_("Looking at the photo…")):
             together = analyze_together(
-                runs, scene.square, target, scene.input_size, against, one_target=True, **scene.question
+                runs, scene.source, target, scene.input_size, against, one_target=True, **scene.question
             )
             analyses = [scene.flat(analysis).compacted() for analysis in together]
             for variant, analysis in zip(batch, analyses, strict=True):
@@ -209,11 +266,6 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     # What is kept may explain the class that was predicted at another λ.
     known = {variant.name: analysis for variant in asked if (analysis := kept.get(key(variant))) is not None}
     return variants.explained_alike(asked, known, target, analyse)
-
-
-@st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _square(_image: Image.Image, photo_name: str, size: int) -> Image.Image:
-    return square_view(_image, size)
 
 
 Part = Callable[[Scene], None]

@@ -22,13 +22,15 @@ import streamlit as st
 from ..wording import _
 
 NAMES = (
-    *("photo", "checkpoint", "size", "lambda", "class"),
+    *("photo", "square", "checkpoint", "size", "lambda", "class"),
     *("lambda-by", "times"),
     *("box", "region", "reference", "slice", "example", "device"),
     *("block", "channel", "row", "column", "show", "range", "of", "counts"),
     *("level", "sort", "least", "compare", "other"),
-    *("neuron", "toy", "at", "edits"),
-    *("look", "method", "against", "fixed-mean", "first", "second", "over", "methods", "photos"),
+    *("neuron", "scene", "lecture", "toy", "at", "edits"),
+    *("look", "columns", "method", "against", "fixed-mean", "first", "second", "over", "methods", "photos"),
+    *("networks", "panels", "rows", "drawn", "upsampling", "opacity", "under", "colours", "signed"),
+    *("width", "font", "font-size", "letters", "titles", "bars", "answers", "across", "names"),
 )
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ TOLD_SECONDS = 1.0
 HEARD_SECONDS = 0.5
 """How long it may take to be heard and answered: shorter than a person takes to move a control back to where it was."""
 
-_BEGINS = {st.segmented_control: "default", st.multiselect: "default"}
+_BEGINS = {st.segmented_control: "default", st.multiselect: "default", st.pills: "default"}
 """What widgets call the value that they begin with, where it is not ``value``."""
 _VIEW = "view"
 _REPLACED = "views-replaced"
@@ -56,7 +58,21 @@ _GONE = "gone"
 _SETTINGS = "settings"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
-_NUMBERS = ("size", "times", "box", "slice", "lambda", "channel", "row", "column", "least")
+_NUMBERS = (
+    "size",
+    "times",
+    "box",
+    "slice",
+    "lambda",
+    "channel",
+    "row",
+    "column",
+    "least",
+    "opacity",
+    "width",
+    "font-size",
+    "across",
+)
 
 
 def begin(page: str) -> bool:
@@ -266,7 +282,7 @@ def control(
         The value now.
     """
     value = parsed(name, parse, default)
-    key = f"control-{name}"
+    key = _key(name)
 
     def changed() -> None:
         try:
@@ -290,6 +306,10 @@ def control(
     settings()[label] = _in_words(value, options.get("format_func", str))
     write_url()
     return value
+
+
+def _key(name: str) -> str:
+    return f"control-{name}"
 
 
 def _in_words(value: Any, format_func: Callable[[Any], str]) -> str:
@@ -319,13 +339,21 @@ def show(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
+def let_go(name: str) -> None:
+    """The control of this entry is drawn no more: what the browser still says of it is not the person's."""
+    _told().pop(_key(name), None)
+
+
 def moved_by_hand(key: str) -> bool:
     """Whether the person has moved the widget of this key; to be called once, in its callback.
 
     They have not where the browser, busy with something else, says again what the widget was made to show no more. It has
-    not heard of the change yet: that was a moment ago, or the address that it sends along is older, too.
+    not heard of the change yet: that was a moment ago, or the address that it sends along is older, too. Nor have they
+    where this page has no such widget: the browser then speaks of the page that was left.
     """
-    when, before = _told().get(key, _BY_HAND)
+    if key not in _told():
+        return False
+    when, before = _told()[key]
     moment = time.monotonic() - when < HEARD_SECONDS
     if (when, before) != _BY_HAND and _same(st.session_state[key], before) and (moment or _address_is_old()):
         return False

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ..checkpoints.card import Card
-from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, twin_of, with_card
+from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, siblings_of, twin_of, with_card
 from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
 from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
@@ -36,6 +36,13 @@ class Choice:
     def info(self) -> CheckpointInfo | None:
         """Its file in a folder, if it has one."""
         return self.source if isinstance(self.source, CheckpointInfo) else None
+
+    @property
+    def opened_by(self) -> Mapping[str, Any]:
+        """What a command line says to open it; empty where none can."""
+        return (
+            self.source.opened_by if isinstance(self.source, LoadedCheckpoint) else {"checkpoint": _word(self.source)}
+        )
 
     @property
     def size(self) -> int | None:
@@ -82,7 +89,12 @@ def load(choice: Choice) -> LoadedCheckpoint:
     if isinstance(choice.source, LoadedCheckpoint):
         return choice.source if choice.source.name == choice.name else replace(choice.source, name=choice.name)
     loaded = _loader(_("Loading the network…"))(str(choice.source.path), choice.source.version)
-    return replace(loaded, name=choice.name)
+    return replace(loaded, name=choice.name, opened_by=choice.opened_by)
+
+
+def _word(info: CheckpointInfo) -> str:
+    """What names a checkpoint in a command: its name, or its file's where that lies in none of the folders of checkpoints."""
+    return info.name if info.path in {other.path for other in list_checkpoints()} else info.path.name
 
 
 def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
@@ -115,6 +127,35 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     if not same_task(loaded, found):
         return None, _("The checkpoint “{name}” is another architecture or tells other classes apart.", name=name)
     return found, ""
+
+
+def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedCheckpoint]], str]:
+    """Networks trained alike with another attention, by its name; and, in sentences, which are missing and what to do.
+
+    The twin is none of them. Each is read from its file when it is asked for, and dropped: they come in turn.
+    """
+    found: dict[str, Callable[[], LoadedCheckpoint]] = {}
+    troubles = []
+    infos = siblings_of(loaded.card)
+    for attention, info in infos.items():
+        if info.name == loaded.card.twin:
+            continue
+        fault = _fault(str(info.path), info.version)
+        if fault:
+            troubles.append(_("The checkpoint “{name}” cannot be loaded.", name=info.name) + f" {fault}")
+        else:
+            found[attention] = functools.partial(load_checkpoint, info.path)
+    here = {info.name for info in infos.values()}
+    missing = [told.second for told in loaded.card.sibling_differences if told.second not in here]
+    if missing:
+        troubles.append(
+            _(
+                "Not here: {names}, trained alike. They come with the project's repository: put their files, each with its card, "
+                "into the weights folder.",
+                names=", ".join(missing),
+            )
+        )
+    return found, " ".join(troubles)
 
 
 def beside(loaded: LoadedCheckpoint) -> LoadedCheckpoint | None:
@@ -164,7 +205,7 @@ def keep(name: str, described: LoadedCheckpoint) -> None:
 def note_accuracy(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, Any]) -> None:
     """Put what was measured into the card of a network; ``OSError`` where its folder cannot be written to."""
     if choice.info is None:
-        keep(choice.name, with_card(loaded, {"accuracy": measured}))
+        keep(choice.name, replace(with_card(loaded, {"accuracy": measured}), opened_by=loaded.opened_by))
     else:
         accuracy.note_accuracy(choice.info.path, loaded, measured)
 
@@ -183,6 +224,16 @@ def mark(loaded: LoadedCheckpoint) -> None:
     with st.container(horizontal=True, gap="small"):
         for remark in loaded.remarks:
             st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
+
+
+@st.cache_data(show_spinner=False)
+def _fault(path: str, version: tuple[int, ...]) -> str:
+    """Why a file cannot be loaded, in a sentence; empty if it can."""
+    try:
+        load_checkpoint(path)
+    except (CheckpointError, OSError) as error:
+        return str(error)
+    return ""
 
 
 @functools.cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 import torch
 from torch import nn
 
-from ..networks.architectures import create_model
+from ..networks.architectures import Attention, create_model
 from ..networks.places import create_simam_model
 from ..wording import _
 from .card import Card
@@ -25,7 +27,7 @@ def described_network(card: Card) -> nn.Module:
     try:
         with torch.device("meta"):
             if card.attention != "simam":
-                model = create_model(card.arch, "none", card.num_classes)
+                model = create_model(card.arch, cast(Attention, card.attention), card.num_classes)
             else:
                 lambdas = own if isinstance(own, dict) else dict.fromkeys(places, own)
                 model = create_simam_model(card.arch, lambdas, card.num_classes)
@@ -40,12 +42,12 @@ def _check_attention(card: Card) -> None:
     """``CheckpointError`` where a whole card contradicts itself about the attention and its λ."""
     own, places = card.e_lambda, card.simam_at or ()
     trouble = ""
-    if card.attention not in ("simam", "none"):
+    if card.attention not in get_args(Attention):
         trouble = _(
             "The card does not fit the weights: it names the attention {attention!r}, whose tensors are not there.",
             attention=card.attention,
         )
-    elif card.attention == "none" and isinstance(own, dict):
+    elif card.attention != "simam" and isinstance(own, dict):
         trouble = _("The card does not fit the weights: its entry e_lambda gives λ by place, but there is no SimAM.")
     elif card.attention == "simam" and not places:
         trouble = _("The card does not fit the weights: it names SimAM and no place for it (entry simam_at).")

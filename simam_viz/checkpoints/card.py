@@ -148,6 +148,27 @@ class TwinDifference(_Entry, frozen=True, kw_only=True):
         if not {self.first, self.second} <= self.input_sizes.keys():
             raise ValueError("it has no input size for one of the two")
 
+    @property
+    def decided(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return not self.low <= 0 <= self.high
+
+    @property
+    def swapped(self) -> TwinDifference:
+        """The second minus the first."""
+        return TwinDifference(
+            first=self.second,
+            second=self.first,
+            difference=-self.difference,
+            low=-self.high,
+            high=-self.low,
+            only_first=self.only_second,
+            only_second=self.only_first,
+            images=self.images,
+            input_sizes=self.input_sizes,
+            how=self.how,
+        )
+
 
 class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """What a card says; ``None``, or empty, where it says nothing.
@@ -189,9 +210,14 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     curves: Annotated[tuple[Epoch, ...], Meta(max_length=10_000)] = ()
     input_size_rule: Text | None = None
     accuracy_by_input_size: AccuracyBySize | None = None
+    accuracy_on_sharp_photos: AccuracyBySize | None = None
+    """On full-size photos, as people upload them, which the data set's own images are not."""
     accuracy: Accuracy | None = None
     published_accuracy: PublishedAccuracy | None = None
+    temperature: Annotated[float, Meta(ge=0.01, le=100)] | None = None
+    """What logits are divided by before they become probabilities."""
     expected_calibration_error: Percent | None = None
+    """Of those probabilities."""
     class_accuracy: tuple[Percent | None, ...] = ()
     confused_pairs: tuple[ConfusedPair, ...] = ()
     pointing_game: PointingGame | None = None
@@ -208,6 +234,8 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     source: Text | None = None
     twin: Name | None = None
     twin_difference: TwinDifference | None = None
+    sibling_differences: tuple[TwinDifference, ...] = ()
+    """From every network that was trained alike with another attention; intervals corrected for all their pairs."""
     more: dict[str, Any] = {}
     """Entries that mean nothing here, kept as they are."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..networks.architectures import ARCHITECTURES, create_model
+from ..networks.architectures import ARCHITECTURES, Attention, create_model
 from ..wording import _, counted, later
 from .weights_file import Tensors, shape_text, shown
 
@@ -27,12 +27,15 @@ class Problem:
 
 
 @functools.cache
-def expected(arch: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors; the classifier's first dimension, the number of classes, is −1."""
+def expected(arch: str, attention: Attention = "none") -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors; the classifier's first dimension, the number of classes, is −1.
+
+    SimAM has none, so the plain network stands for the one with SimAM, too.
+    """
     classifier = head(arch).rpartition(".")[0]
     return {
         name: (-1, *tensor.shape[1:]) if name.startswith(f"{classifier}.") else tuple(tensor.shape)
-        for name, tensor in _plain(arch).state_dict().items()
+        for name, tensor in _empty(arch, attention).state_dict().items()
     }
 
 
@@ -40,13 +43,13 @@ def expected(arch: str) -> dict[str, tuple[int, ...]]:
 def layers(arch: str) -> frozenset[str]:
     """Names of all convolutions and norms."""
     kinds = (nn.Conv2d, nn.BatchNorm2d)
-    return frozenset(name for name, module in _plain(arch).named_modules() if isinstance(module, kinds))
+    return frozenset(name for name, module in _empty(arch, "none").named_modules() if isinstance(module, kinds))
 
 
 @functools.cache
-def _plain(arch: str) -> nn.Module:
+def _empty(arch: str, attention: Attention) -> nn.Module:
     with torch.device("meta"):
-        model: nn.Module = create_model(arch, "none")
+        model: nn.Module = create_model(arch, attention)
         return model
 
 
@@ -60,10 +63,10 @@ def fits(shape: torch.Size, wanted: tuple[int, ...]) -> bool:
     return len(shape) == len(wanted) and all(w in (-1, n) for n, w in zip(shape, wanted, strict=True))
 
 
-def problems(arch: str, weights: Tensors) -> dict[str, Problem]:
-    """Tensors that do not fit ``arch``, by name."""
+def problems(arch: str, weights: Tensors, attention: Attention = "none") -> dict[str, Problem]:
+    """Tensors that do not fit ``arch`` with that attention, by name."""
     found = {}
-    for name, shape in expected(arch).items():
+    for name, shape in expected(arch, attention).items():
         tensor = weights.get(name)
         if name.endswith(COUNTER):
             continue
@@ -80,7 +83,7 @@ def problems(arch: str, weights: Tensors) -> dict[str, Problem]:
             )
         elif unusable := useless_values(name, tensor):
             found[name] = unusable
-    found |= {name: no_place(name, arch) for name in weights if name not in expected(arch)}
+    found |= {name: no_place(name, arch) for name in weights if name not in expected(arch, attention)}
     weight = head(arch)
     bias = weight.removesuffix("weight") + "bias"
     if not {weight, bias} & found.keys() and len(weights[weight]) != len(weights[bias]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -52,6 +54,9 @@ class LoadedCheckpoint:
     """Where its heat maps are taken; ``None`` is at its residual blocks."""
     example: Tensor | None = None
     """An input of it, (1, C, …), where :func:`simam_viz.wrap` was given one as a tensor."""
+    opened_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What a command line says to open it: ``checkpoint``, or options of :mod:`simam_viz.checkpoints.opening` by their names;
+    empty where none can, as of a network that a program made, or one that is described otherwise than its file is."""
     found: Found | None = None
     """What :func:`simam_viz.wrap` found in it; ``None`` for a network of :func:`simam_viz.create_model`."""
 
@@ -64,7 +69,7 @@ class LoadedCheckpoint:
         parts = [str(self.card.arch), _("{classes} classes", classes=len(self.categories))]
         return f"{self.name}: {', '.join(parts)}"
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Differs wherever the weights or the card do: what a cache of results goes by."""
         card = hashlib.sha256(self.card.text.encode()).hexdigest()
@@ -101,6 +106,8 @@ class LoadedCheckpoint:
         )
         if self.found is not None and self.trained_with_simam is None:
             told = []  # what is shown is what its own modules do
+        if self.attends and not self.has_simam:
+            told = []  # SimAM is not shown
         if self.card.get("random_weights"):
             told = [_("random weights: its answers mean nothing")]
         assumed = {}

@@ -7,13 +7,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import torch
 from torch import Tensor, nn
 
-from ..networks.answers import both_names
-from ..networks.architectures import create_model
+from ..modules.gates import GATES
+from ..networks.answers import Output, both_names
+from ..networks.architectures import Attention, create_model
 from ..networks.named import is_named
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
 from ..networks.shared import own_buffers, shared_copy
@@ -40,6 +41,7 @@ __all__ = [
     "load_checkpoint",
     "same_task",
     "short_name",
+    "siblings_of",
     "twin_of",
     "with_card",
 ]
@@ -72,19 +74,23 @@ def load_checkpoint(
         path = find_checkpoint(source, progress)
         check_size(path.stat().st_size)
         name, data, card = path.stem, path.read_bytes(), read_card(path)
+        word = str(source)
     else:
+        word = str(getattr(source, "name", None) or "")
         name, data, card = Path(getattr(source, "name", None) or "uploaded").stem, source.read(MAX_BYTES + 1), Card()
+    # No command line says an architecture or a part.
+    opened_by = {"checkpoint": word} if word and arch is None and part is None else {}
     part = part or card.part
-    hashed = hashlib.sha256(data).hexdigest()
+    file: dict[str, Any] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "opened_by": opened_by}
     if (by_name := arch or card.arch) and is_named(by_name):
         loaded, fitted = opened_by_name(name, by_name, read_tables(data), card, part)
-        return replace(loaded, match=fitted, size=len(data), sha256=hashed)
+        return replace(loaded, match=fitted, **file)
     recognised = recognise(read_tables(data), arch or card.arch, part)
     facts: dict[str, Any] = {"arch": recognised.arch, "num_classes": recognised.num_classes}
     if part is not None:
         facts["part"] = part
     loaded = _assembled(name, recognised.weights, facts | _shown_by_names(recognised.match), card)
-    return replace(loaded, match=recognised.match, size=len(data), sha256=hashed)
+    return replace(loaded, match=recognised.match, **file)
 
 
 def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = None) -> Path:
@@ -145,7 +151,7 @@ def _described(loaded: LoadedCheckpoint, card: Card) -> LoadedCheckpoint:
     if size != old.input_size:
         _check_it_runs(loaded.model, transforms)
     assumed = tuple(entry for entry in loaded.assumed if entry not in card)
-    return replace(loaded, card=card, categories=categories, transforms=transforms, assumed=assumed)
+    return replace(loaded, card=card, categories=categories, transforms=transforms, assumed=assumed, opened_by={})
 
 
 @torch.no_grad()
@@ -184,6 +190,22 @@ def twin_of(loaded: LoadedCheckpoint) -> str | None:
     return None
 
 
+def siblings_of(card: Card) -> dict[str, CheckpointInfo]:
+    """The checkpoints here that were trained by the same recipe on the same images with another attention, by its name."""
+    alike = ("arch", "recipe_settings", "categories", "training_images")
+    found: dict[str, CheckpointInfo] = {}
+    for info in list_checkpoints():
+        theirs = info.card
+        if (
+            card.recipe_settings
+            and theirs.attention in get_args(Attention)
+            and theirs.attention != card.attention
+            and all(theirs.get(entry) == card.get(entry) for entry in alike)
+        ):
+            found.setdefault(theirs.attention or "", info)
+    return found
+
+
 def same_task(loaded: LoadedCheckpoint, twin: LoadedCheckpoint) -> bool:
     """Whether two networks have the same architecture and tell the same classes apart, so that they can be compared."""
     return (loaded.card.arch, loaded.categories) == (twin.card.arch, twin.categories)
@@ -194,6 +216,23 @@ def short_name(category: str) -> str:
     return category.split(",")[0]
 
 
+def class_index(asked: str, categories: tuple[str, ...]) -> int:
+    """The class that is meant by a name, one of its synonyms or a number, in any case.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    if asked.isdecimal():
+        return int(asked)
+    wanted = asked.strip().lower()
+    for index, category in enumerate(categories):
+        if wanted in [synonym.strip().lower() for synonym in (category, *category.split(","))]:
+            return index
+    raise ValueError(
+        _("There is no class called {name!r} in this checkpoint; the app lists the classes it knows.", name=asked)
+    )
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
@@ -201,7 +240,9 @@ def file_hash(path: Path) -> str:
 
 
 def _shown_by_names(match: Match | None) -> dict[str, Any]:
-    """What a card says where the tensors' own names show where SimAM stood."""
+    """What a card says where the tensors' own names show what attention stood where."""
+    if match is not None and match.attention != "none":
+        return {"attention": match.attention, "trained_with_simam": False}
     if match is None or not match.simam_at:
         return {}
     return {"attention": "simam", "trained_with_simam": True, "simam_at": list(match.simam_at)}
@@ -219,6 +260,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
                     found=facts[entry],
                 )
             )
+    _check_attention(card, facts.get("attention"))
     if (
         card.simam_at is not None
         and card.attention != "none"
@@ -280,7 +322,25 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         own if isinstance(own, float) else None,
         completed,
         tuple(assumed),
+        output=Output(temperature=completed.temperature or 1.0),
     )
+
+
+def _check_attention(card: Card, found: str | None) -> None:
+    """``CheckpointError`` where a card names another attention than its tensors; ``found`` is what they show, if anything."""
+    stated = card.attention
+    if stated in GATES and found not in GATES:
+        raise CheckpointError(
+            _("The card names the attention {attention!r}, whose tensors are not there.", attention=stated)
+        )
+    if found in GATES and stated is not None and stated != found:
+        raise CheckpointError(
+            _(
+                "The card names the attention {stated!r}, but the tensors are those of {found!r}.",
+                stated=stated,
+                found=found,
+            )
+        )
 
 
 def _transforms(card: Card) -> Transforms:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,6 +44,14 @@ class Opening:
     layers: tuple[str, ...] | None = None
     sites: tuple[tuple[str, str], ...] = ()
     device: str | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The same as the command line has it, by the names of :data:`OPTIONS`; empty where it comes from none."""
+
+
+OPTIONS = (
+    "network", "weights", "pretrained", "output", "categories", "input_size", "mean", "std", "layers", "sites", "device",
+)  # fmt: skip
+"""What :func:`add_arguments` adds, by the names that it has in a namespace."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +120,47 @@ def asked(options: argparse.Namespace) -> Opening | None:
         tuple(name.strip() for name in options.layers.split(",")) if options.layers else None,
         tuple(sites),
         options.device,
+        written(options),
     )
+
+
+def written(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said with the arguments of :func:`add_arguments`, as plain values: texts, numbers, ``True``."""
+    said = {name: getattr(options, name) for name in OPTIONS}
+    said = {name: str(value) if isinstance(value, Path) else value for name, value in said.items()}
+    return {
+        name: value
+        for name, value in said.items()
+        if value not in (None, False) and (name, value) != ("output", "auto")
+    }
+
+
+def words(said: Mapping[str, Any]) -> list[str]:
+    """What :func:`written` gives, as the words of a command."""
+    found = []
+    for name, value in said.items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "pretrained":
+            found.append(option)
+        elif str(value).startswith("-"):  # it would pass for an option
+            found.append(f"{option}={value}")
+        else:
+            found += [option, str(value)]
+    return found
+
+
+def read(said: Mapping[str, Any]) -> argparse.Namespace:
+    """What :func:`written` gave, as it was.
+
+    Raises:
+        ValueError: a value makes no sense; in one sentence.
+    """
+    parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
+    add_arguments(parser)
+    try:
+        return parser.parse_args(words(said))
+    except argparse.ArgumentError as error:
+        raise ValueError(str(error)) from None
 
 
 class Maker:
@@ -133,7 +181,8 @@ class Maker:
         path = self.opening.weights
         if path is not None:
             check_size(path.stat().st_size)
-            return self.with_weights(path.read_bytes(), path.name, verbose=verbose)
+            loaded = self.with_weights(path.read_bytes(), path.name, verbose=verbose)
+            return replace(loaded, opened_by=self.opening.written)
         if self._named is not None:
             model = self._named.make(pretrained=self.opening.pretrained)
             limits = {} if self.opening.pretrained else random_weights()
@@ -165,7 +214,14 @@ class Maker:
             model = self._make()
             fitted = match(model, tables, prefix, part)
         loaded = self._opened(model, Path(file_name).stem, {"title": file_name[:300]}, verbose)
-        return replace(loaded, match=fitted, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        said = self.opening.written
+        return replace(
+            loaded,
+            match=fitted,
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            opened_by={**said, "weights": file_name} if said and prefix is None and part is None else {},
+        )
 
     def _opened(self, model: nn.Module, name: str, entries: Mapping[str, Any], verbose: bool) -> LoadedCheckpoint:
         asked_for, known = self.opening, self._named
@@ -182,7 +238,8 @@ class Maker:
             loaded = wrap(model.eval(), sites=sites, name=name, verbose=verbose, **own)
         except RuntimeError as error:  # of the device
             raise ValueError(str(error).strip().splitlines()[0]) from error
-        return replace(loaded, card=loaded.card | {"arch": asked_for.network} | entries)
+        card = loaded.card | {"arch": asked_for.network} | entries
+        return replace(loaded, card=card, opened_by=asked_for.written)
 
 
 def opened_by_name(

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from ..networks.architectures import ARCHITECTURES
+from ..modules.gates import GATES
+from ..networks.architectures import ARCHITECTURES, Attention
 from ..wording import _, later
 from .fitting import COUNTER, Problem, expected, fits, head, layers, no_fit_sentence, no_place, problems
 from .weights_file import CheckpointError, Tensors, shown, usable
@@ -51,6 +52,8 @@ class Match:
     """Tensors of the network that the file left out: name → what stands there instead, in English."""
     simam_at: tuple[str, ...] = ()
     """Behind which layers the names themselves show a SimAM; empty where they show none, which proves nothing."""
+    attention: Attention = "none"
+    """Which attention the tensors themselves show: SE, CBAM or ECA have some; SimAM has none."""
 
     @property
     def translations(self) -> tuple[str, ...]:
@@ -122,7 +125,7 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
             )
         )
     taken = _chosen_part(tables, arch, part)
-    named = max((_named(each, taken) for each in ([arch] if arch else ARCHITECTURES)), key=lambda each: each.likeness)
+    named = max(_candidates(arch, taken), key=lambda each: each.likeness)
     useless, doubtful = _beside(named, taken, trusted=part is not None)
     weights = usable({name: tensor for name, tensor in named.weights.items() if name not in useless})
     useless |= {
@@ -131,7 +134,7 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
         if name != taken.table
         for tensor in table
     }
-    found = problems(named.arch, weights) | doubtful
+    found = problems(named.arch, weights, named.attention) | doubtful
     if found:
         outside = not found.keys() - taken.beside.keys()
         sentence = (
@@ -146,7 +149,7 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
         )
         whys = tuple((name, problem.why) for name, problem in found.items())
         raise CheckpointError(sentence, whys, (taken.name,) if outside else ())
-    names = expected(named.arch)
+    names = expected(named.arch, named.attention)
     counters = {name: torch.tensor(0) for name in names if name.endswith(COUNTER)}
     left_out = (name for name in counters if name not in weights)
     match = Match(
@@ -156,6 +159,7 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
         useless=useless,
         replaced=dict.fromkeys(left_out, later("0: not needed after training")),
         simam_at=named.simam_at,
+        attention=named.attention,
     )
     weights = {name: weights[name] if name in weights else counters[name] for name in names}
     weights |= {name: weights[name].reshape(-1)[:1].sum() for name in counters}
@@ -225,7 +229,7 @@ def _parts(place: str, table: Tensors, arch: str | None) -> Iterator[Part]:
     )
     for prefix, _times in prefixes.most_common(MOST_PREFIXES):
         part = part_below(place, table, prefix)
-        if any(_named(each, part).likeness >= _LIKE for each in ([arch] if arch else ARCHITECTURES)):
+        if any(each.likeness >= _LIKE for each in _candidates(arch, part)):
             yield part
 
 
@@ -267,6 +271,7 @@ class _Named:
     """The tensors of a part under the names of one architecture, as far as they can be told."""
 
     arch: str
+    attention: Attention
     weights: Tensors
     simam_at: tuple[str, ...]
     translations: tuple[Told, ...]
@@ -276,8 +281,17 @@ class _Named:
     """The names that its classifier has in the file, where they are others than torchvision's."""
 
 
-def _named(arch: str, part: Part) -> _Named:
-    wanted, known = expected(arch), layers(arch)
+def _candidates(arch: str | None, part: Part) -> Iterator[_Named]:
+    """The part as each network that it may be: ``arch``, or any, with whatever attention has tensors of such names."""
+    gated = any(".attention." in name for name in part.inside)
+    kinds: list[Attention] = ["none", *(GATES if gated else ())]
+    for each in [arch] if arch else ARCHITECTURES:
+        for attention in kinds:
+            yield _named(each, attention, part)
+
+
+def _named(arch: str, attention: Attention, part: Part) -> _Named:
+    wanted, known = expected(arch, attention), layers(arch)
     renamed: dict[str, str] = {}
     places: dict[str, None] = {}
     for name in part.inside:
@@ -311,7 +325,7 @@ def _named(arch: str, part: Part) -> _Named:
     weights, classifier, said = _with_head(arch, weights, part.beside)
     same = sum(name in wanted and fits(tensor.shape, wanted[name]) for name, tensor in weights.items())
     likeness = same / max(len(wanted.keys() | weights.keys()), 1)
-    return _Named(arch, weights, tuple(places), (*told, *said), likeness, classifier)
+    return _Named(arch, attention, weights, tuple(places), (*told, *said), likeness, classifier)
 
 
 def _with_head(arch: str, weights: Tensors, beside: Tensors) -> tuple[Tensors, tuple[str, ...], tuple[Told, ...]]:
@@ -344,7 +358,7 @@ def _with_head(arch: str, weights: Tensors, beside: Tensors) -> tuple[Tensors, t
 def _beside(named: _Named, part: Part, trusted: bool) -> tuple[dict[str, str], dict[str, Problem]]:
     """Tensors that are no part of the network, with why they are left out; and those that may be one, with what is wrong."""
     outside = {name: tensor for name, tensor in part.beside.items() if name not in named.head}
-    useless, doubtful = left_over(expected(named.arch), named.weights, outside, trusted)
+    useless, doubtful = left_over(expected(named.arch, named.attention), named.weights, outside, trusted)
     return useless, {name: no_place(name, named.arch) for name in doubtful}
 
 

@@ -5,10 +5,11 @@ Cards differ in what they hold: each function gives nothing (``""`` or ``[]``) w
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..wording import _, later
-from .card import Card
+from ..wording import _, counted, later
+from .card import Card, TwinDifference
 from .loading import short_name
 
 Row = dict[str, Any]
@@ -46,6 +47,20 @@ def earlier_readings_sentence(card: Card) -> str:
         for reading in card.earlier_readings
     )
     return _("The validation images had been read for this file before: {readings}.", readings=readings)
+
+
+def sharp_sentence(card: Card) -> str:
+    """How often it is right on photos as people upload them."""
+    told = card.accuracy_on_sharp_photos
+    measured = told.values.get(str(card.input_size)) if told else None
+    if told is None or measured is None:
+        return ""
+    return _(
+        "On {images:,} sharp, full-size photos of its classes: {top1:.1f} % top-1 at {px} px.",
+        images=told.images or 0,
+        top1=measured.top1,
+        px=card.input_size,
+    )
 
 
 def calibration_sentence(card: Card) -> str:
@@ -107,6 +122,67 @@ def twin_sentence(card: Card) -> str:
         _("One seed each: it speaks for these two files, not for SimAM at large."),
     )
     return " ".join(sentences)
+
+
+def sibling_rows(cards: Iterable[Card]) -> list[Row]:
+    """Every pair of networks that were trained alike: whose top-1 is higher, by how much, and whether that is more than chance."""
+    rows: list[Row] = []
+    for told in _pairs(cards):
+        if told.difference < 0:
+            told = told.swapped
+        rows.append(
+            {
+                _("network"): told.first,
+                _("minus"): told.second,
+                _("points"): told.difference,
+                _("95 % interval"): f"{_signed(told.low)} … {_signed(told.high)}",
+                _("more than chance"): _("yes") if told.decided else _("no"),
+            }
+        )
+    return sorted(rows, key=lambda row: -row[_("points")])
+
+
+def sibling_sentences(cards: Sequence[Card]) -> list[str]:
+    """What follows from :func:`sibling_rows`, and what does not; empty where no networks were trained alike."""
+    pairs = _pairs(cards)
+    if not pairs:
+        return []
+    decided = [pair if pair.low > 0 else pair.swapped for pair in pairs if pair.decided]
+    better = "; ".join(_("`{first}` over `{second}`", first=pair.first, second=pair.second) for pair in decided)
+    seeds = {card.seed for card in cards}
+    return [
+        counted(
+            "Of {pairs} pairs of networks trained alike, {count} differs by more than chance on the validation images ({better}).",
+            "Of {pairs} pairs of networks trained alike, {count} differ by more than chance on the validation images ({better}).",
+            len(decided),
+            pairs=len(pairs),
+            better=better,
+        )
+        if decided
+        else _(
+            "None of the {pairs} pairs of networks trained alike differs by more than chance on the validation images.",
+            pairs=len(pairs),
+        ),
+        _(
+            "The intervals hold for all pairs together (Bonferroni), and speak for these very files on more images of the kind."
+        ),
+        counted(
+            "It is one data set, one recipe and {count} seed: another seed, recipe or data set may order them otherwise, so it does not "
+            "show which module is better at large.",
+            "It is one data set, one recipe and {count} seeds: another recipe or data set may order them otherwise, so it does not "
+            "show which module is better at large.",
+            len(seeds),
+        ),
+    ]
+
+
+def _pairs(cards: Iterable[Card]) -> list[TwinDifference]:
+    """Each pair of siblings once."""
+    found: dict[frozenset[str], TwinDifference] = {}
+    for card in cards:
+        for told in card.sibling_differences:
+            found.setdefault(frozenset((told.first, told.second)), told)
+    return list(found.values())
 
 
 def fact_rows(card: Card) -> list[Row]:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import UnsetType
 
+from ..networks.architectures import Attention
 from ..paths import ROOT
 from ..wording import _
 from ..writing import write_whole
@@ -44,7 +45,9 @@ class CheckpointInfo:
     def trained_with_simam(self) -> bool | None:
         """What the card says of its training; ``None`` where it says nothing."""
         said = self.card.trained_with_simam
-        return {"simam": True, "none": False}.get(self.card.attention or "") if isinstance(said, UnsetType) else said
+        if not isinstance(said, UnsetType):
+            return said
+        return self.card.attention == "simam" if self.card.attention in get_args(Attention) else None
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -71,7 +74,8 @@ def list_checkpoints(more: Iterable[Path] = ()) -> list[CheckpointInfo]:
     bundled = [
         CheckpointInfo(path.stem, path, read_card(path)) for path in sorted(BUNDLED_FOLDER.glob("*.safetensors"))
     ]
-    bundled.sort(key=lambda info: (info.card.attention != "simam", info.name))
+    order: dict[str | None, int] = {attention: place for place, attention in enumerate(get_args(Attention))}
+    bundled.sort(key=lambda info: (order.get(info.card.attention, len(order)), info.name))
     infos = {info.name: info for info in bundled}
     folder = weights_folder()
     own: list[Path] = []

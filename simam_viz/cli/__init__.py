@@ -1,4 +1,4 @@
-"""The command line, one file a command: ``python -m simam_viz app | analyze | checkpoints | train | card | evaluate | faithful``."""
+"""The command line, one file a command: ``python -m simam_viz app | analyze | checkpoints | train | card | …``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from . import (
     checkpoints_command,
     evaluate_command,
     faithful_command,
+    figure_command,
     train_command,
 )
 
@@ -29,6 +30,7 @@ _COMMANDS = (
     card_command,
     evaluate_command,
     faithful_command,
+    figure_command,
 )
 _SCRIPT = "simam-viz"
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..checkpoints import opening
+from ..checkpoints.loading import class_index
 from ..export import folder
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
 from ..wording import _
-from .arguments import Commands, chosen_network, parsed_lambda
+from .arguments import Commands, add_square, chosen_network, parsed_lambda
 
 _NAMED = 10
 """Files that are left out are named up to so many."""
@@ -34,6 +35,7 @@ def register(commands: Commands) -> None:
     )
     parser.add_argument("--target", default=None, help=_("class for Grad-CAM, by name or index (default: predicted)"))
     parser.add_argument("--size", type=int, default=None, help=_("side of the network's input in pixels"))
+    add_square(parser)
     parser.add_argument(
         "--report", action="store_true", help=_("also write report.html, every picture, table (CSV) and tensor (NPZ)")
     )
@@ -50,8 +52,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if loaded.remarks:
         told = _("Of this network: {remarks}. Read its attention as hypothetical.", remarks="; ".join(loaded.remarks))
         print(told, file=sys.stderr)
-    target = None if arguments.target is None else _class_index(arguments.target, loaded.categories)
-    job = folder.Job(loaded, folder.Settings(arguments.e_lambda, target, arguments.size, arguments.report))
+    target = None if arguments.target is None else class_index(arguments.target, loaded.categories)
+    asked = folder.Settings(arguments.e_lambda, target, arguments.size, arguments.report, arguments.square)
+    job = folder.Job(loaded, asked)
     if data is None:
         _analyze_folder(job, photo, arguments.out)
         return
@@ -109,16 +112,4 @@ def _told_of(left_out: list[str]) -> str:
         "Left out, since their endings are not those of photos: {names} and {more:,} more.",
         names=names,
         more=len(left_out) - _NAMED,
-    )
-
-
-def _class_index(asked: str, categories: tuple[str, ...]) -> int:
-    if asked.isdecimal():
-        return int(asked)
-    wanted = asked.strip().lower()
-    for index, category in enumerate(categories):
-        if wanted in [synonym.strip().lower() for synonym in (category, *category.split(","))]:
-            return index
-    raise ValueError(
-        _("There is no class called {name!r} in this checkpoint; the app lists the classes it knows.", name=asked)
     )

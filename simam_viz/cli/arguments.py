@@ -15,6 +15,7 @@ from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.tiny_imagenet import HELD_OUT
 from ..networks.lambdas import Times
+from ..photos.squares import Square, parse
 from ..wording import _, later
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
@@ -46,6 +47,28 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", metavar="NAME", help=_("a bundled name or a file (default: the bundled default)")
     )
+
+
+def add_square(parser: argparse.ArgumentParser) -> None:
+    """``--square``."""
+    parser.add_argument(
+        "--square",
+        type=parsed_square,
+        default=None,
+        metavar="LEFT,TOP,SIDE",
+        help=_(
+            "the part of the photo that the network sees, in its pixels, which may reach beyond it (--square=-40,0,300); or whole "
+            "(default: its middle)"
+        ),
+    )
+
+
+def parsed_square(text: str) -> Square:
+    """A square of a photo, or “whole”."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def chosen_network(arguments: argparse.Namespace) -> LoadedCheckpoint:

@@ -7,17 +7,18 @@ import contextlib
 import dataclasses
 import random
 import sys
+from functools import partial
 
 from tqdm import tqdm
 
-from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, twin_of
+from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, siblings_of, twin_of
 from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
 from ..evaluation.accuracy import left_out_sentences
 from ..evaluation.data_sets import labelled_photos
 from ..evaluation.image_sets import open_photo
 from ..explain import cam, metrics, survey, variants
-from ..explain.recording import Run
+from ..explain.variants import Networks
 from ..networks.architectures import residual_blocks
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
@@ -43,7 +44,7 @@ def register(commands: Commands) -> None:
         "--networks",
         nargs="+",
         choices=variants.NAMES,
-        help=_("what to measure (default: on, and twin where there is one)"),
+        help=_("what to measure (default: on, and twin where there is one); se, cbam, eca …: networks trained alike"),
     )
     parser.add_argument("--method", choices=list(cam.METHODS), default="Grad-CAM")
     parser.add_argument("--block", help=_("whose output to explain, such as layer3.1 (default: the last)"))
@@ -137,7 +138,7 @@ def _print_comparison(found: list[survey.Finding], first: str, other: str, metho
     print(*(f"- {sentence}" for sentence in survey.lead_sentences(told, first, other)), sep="\n")
 
 
-def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, Run]:
+def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> Networks:
     """By name, the networks to compare with their λ; ``None``: each module's own."""
     name = twin_of(loaded) if asked is None or "twin" in asked else None
     twin = load_checkpoint(name) if name else None
@@ -152,7 +153,9 @@ def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, Ru
     if asked is None and twin is None:
         alone = _("No checkpoint here is the twin of {network}: it is measured alone.", network=loaded.name)
         print(alone, file=sys.stderr)
-    there = variants.variants(loaded, twin)
+    infos = {attention: info for attention, info in siblings_of(loaded.card).items() if attention in (asked or ())}
+    siblings = {attention: partial(load_checkpoint, info.path) for attention, info in infos.items()}
+    there = variants.variants(loaded, twin, siblings=siblings)
     if missing := set(asked or ()) - {variant.name for variant in there}:
         raise ValueError(
             " ".join(
@@ -160,7 +163,7 @@ def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> dict[str, Ru
                 for variant in sorted(missing)
             )
         )
-    titles = {"on": loaded.name, "twin": name}
+    titles = {"on": loaded.name, "twin": name} | {attention: info.name for attention, info in infos.items()}
     called = [
         dataclasses.replace(variant, title=titles.get(variant.name) or f"{loaded.name}, {variant.name}")
         for variant in there

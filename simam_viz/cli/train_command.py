@@ -71,7 +71,8 @@ def _device(name: str) -> torch.device:
 def _run(arguments: argparse.Namespace) -> None:
     recipe = Recipe(stages=parse_stages(arguments.stages), seed=arguments.seed)
     keep_freed_memory()
-    data = load_training_data(arguments.data, arguments.cache, arguments.held_out)
+    device = arguments.device if arguments.device.type == "cuda" else None
+    data = load_training_data(arguments.data, arguments.cache, arguments.held_out, device)
     precision = native_precision(arguments.device) if arguments.precision == "auto" else arguments.precision
     run = Run(data, recipe, arguments.arch, arguments.attention, precision, arguments.device)
     train(run, arguments.out, report=_Printer(seconds=15))

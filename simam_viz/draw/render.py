@@ -30,7 +30,6 @@ from ..wording import _, later
 
 if TYPE_CHECKING:
     from ..explain.blocks import Analysis
-    from ..photos.transforms import Transforms
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ COMMON_SCALES = {
     "energy": Scale(0.0, 2.0, "cividis", later("energy"), "common"),
 }
 CAM_SCALE = Scale(0.0, 1.0, CAM_COLOURS, later("Grad-CAM, over its own maximum"))
+OPACITY, DIFFERENCE_OPACITY = 0.55, 0.7
+"""Of a map over the photo, and of the difference of two."""
 DIFFERENCE_SCALE = Scale(-1.0, 1.0, FEATURE_COLOURS, later("first heat map minus second"))
 
 
@@ -98,7 +99,7 @@ def colour_table(name: str) -> NDArray[np.uint8]:
     return (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
-def _levels(values: Tensor, scale: Scale) -> NDArray[np.uint8]:
+def levels_of(values: Tensor, scale: Scale) -> NDArray[np.uint8]:
     """Which of the 256 colours of ``scale`` each value has; those outside the scale take its end colour."""
     levels = (values.detach().float().numpy() - scale.low) * (255 / (scale.high - scale.low))
     return levels.round().clip(0, 255).astype(np.uint8)
@@ -112,21 +113,39 @@ def _painted(levels: Image.Image, table: NDArray[np.uint8]) -> Image.Image:
 
 def heat_map(values: Tensor, scale: Scale, size: int) -> Image.Image:
     """A map (h, w) as a picture of ``size`` × ``size``, one square a neuron."""
-    levels = Image.fromarray(_levels(values, scale))
+    levels = Image.fromarray(levels_of(values, scale))
     return _painted(levels.resize((size, size), Image.Resampling.NEAREST), colour_table(scale.colours))
 
 
-def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = 0.55) -> Image.Image:
+def over(
+    photo: Image.Image, values: Tensor, scale: Scale, opacity: float = 0.55, smooth: bool = True, grey: bool = True
+) -> Image.Image:
+    """A map (h, w) over a photo at the photo's own resolution; at an ``opacity`` of 1, the map by itself.
+
+    Args:
+        photo: what the map lies on.
+        values: the map.
+        scale: its colours.
+        opacity: of the colours.
+        smooth: enlarge it by bicubic interpolation; else every cell stays one.
+        grey: whether the photo loses its colours, so that all colours are the map's.
+    """
+    way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    enlarged = Image.fromarray(values.detach().float().numpy()).resize(photo.size, way)
+    colours = _painted(
+        Image.fromarray(levels_of(torch.from_numpy(np.array(enlarged)), scale)), colour_table(scale.colours)
+    ).convert("RGB")
+    return Image.blend((photo.convert("L") if grey else photo).convert("RGB"), colours, opacity)
+
+
+def overlay(view: Image.Image, values: Tensor, scale: Scale, size: int, opacity: float = OPACITY) -> Image.Image:
     """A map (h, w), enlarged smoothly, over the crop the network saw in grey, its longer side ``size``."""
-    smooth = Image.fromarray(values.detach().float().numpy()).resize(shape_of(view, size), Image.Resampling.BICUBIC)
-    levels = Image.fromarray(_levels(torch.from_numpy(np.array(smooth)), scale))
-    colours = _painted(levels, colour_table(scale.colours)).convert("RGB")
-    return Image.blend(grey_photo(view, size), colours, opacity)
+    return over(grey_photo(view, size), values, scale, opacity)
 
 
 def difference(view: Image.Image, first: Tensor, second: Tensor, scale: Scale, size: int) -> Image.Image:
     """Where one map (h, w) in [0, 1] is higher than another, with its sign, over the crop in grey, its longer side ``size``."""
-    return overlay(view, first - second, scale, size, opacity=0.7)
+    return overlay(view, first - second, scale, size, opacity=DIFFERENCE_OPACITY)
 
 
 def grey_photo(view: Image.Image, size: int) -> Image.Image:
@@ -174,20 +193,26 @@ def answer(analysis: Analysis, value: float) -> str:
     return percent(value) if analysis.output.has_probabilities else f"{value:.4g}"
 
 
+GAP = 4
+"""Pixels between the tiles of a mosaic."""
+
+
 def mosaic_columns(channels: int) -> int:
     """How many tiles stand in a row of a mosaic: a power of two, twice to four times as many as there are rows."""
     return 1 << math.ceil(math.log2(max(channels, 1) * 2) / 2)
 
 
-def mosaic(maps: Tensor, scale: Scale, width: int, selected: int | None = None, gap: int = 4) -> Image.Image:
+def mosaic(
+    maps: Tensor, scale: Scale, width: int, selected: int | None = None, gap: int = GAP, columns: int | None = None
+) -> Image.Image:
     """All maps (C, h, w) as tiles of one picture, row by row, at most ``width`` pixels; ``selected`` is framed in red."""
     channels, map_height, map_width = maps.shape
-    columns = mosaic_columns(channels)
+    columns = columns or mosaic_columns(channels)
     rows = math.ceil(channels / columns)
     step = (width - gap) // columns
     tile = step - gap
     # Of the scale's colours only those that occur: with white and red there are hardly ever more than a byte can tell.
-    levels = _levels(maps, scale)
+    levels = levels_of(maps, scale)
     used = np.flatnonzero(np.bincount(levels.ravel(), minlength=256))
     table = np.vstack([colour_table(scale.colours)[used], (255, 255, 255), FRAME_COLOUR]).astype(np.uint8)
     white, red = len(used), len(used) + 1
@@ -228,12 +253,6 @@ def marked_map(values: Tensor, scale: Scale, place: tuple[int, int], size: int) 
     return mark_cell(heat_map(values, scale, size), place, (height, width))
 
 
-def boxed_view(view: Image.Image, box: tuple[int, int, int, int], size: int) -> Image.Image:
-    """The crop the network saw, dimmed outside ``box`` (left, top, right, bottom in its pixels, cut at its edges)."""
-    left, top, right, bottom = (min(max(edge, 0), view.width) for edge in box)
-    return framed_photo(view, (left, top, right, bottom), size)
-
-
 def stack(planes: list[Image.Image], size: int = 150) -> Image.Image:
     """Pictures of equal shape as tilted sheets, one behind the other, the first in front; on white."""
     lean, step = size // 4, size // 5
@@ -253,46 +272,6 @@ def stack(planes: list[Image.Image], size: int = 150) -> Image.Image:
     return canvas
 
 
-def framed_photo(image: Image.Image, box: tuple[int, int, int, int], size: int) -> Image.Image:
-    """The whole photo, its longest side ``size``, dimmed outside ``box``, the crop that the network saw.
-
-    A very long photo stands on white, in a picture of bearable proportions.
-    """
-    width, height = (max(4, round(side * size / max(image.size))) for side in image.size)
-    pixels = np.array(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
-    left, right = (round(edge * width / image.width) for edge in box[::2])
-    top, bottom = (round(edge * height / image.height) for edge in box[1::2])
-    dimmed = (pixels * 0.35 + 255 * 0.65).astype(np.uint8)
-    dimmed[top:bottom, left:right] = pixels[top:bottom, left:right]
-    framed = Image.fromarray(dimmed)
-    line = max(2, size // 200)
-    ImageDraw.Draw(framed).rectangle(
-        (left, top, max(left, right - 1), max(top, bottom - 1)), outline="white", width=line
-    )
-    # Nothing on a page is ever taller than wide by more than 4 : 3, or a strip that nobody sees.
-    canvas = Image.new("RGB", (max(width, height * 3 // 4), max(height, width * 2 // 5)), "white")
-    canvas.paste(framed, ((canvas.width - width) // 2, (canvas.height - height) // 2))
-    return canvas
-
-
-def seen_in_words(width: int, height: int, input_size: int, transforms: Transforms | None = None) -> str:
-    """What of a photo of this size the network sees, as a sentence below :func:`framed_photo`."""
-    if transforms is not None and not transforms.plain:
-        rows, columns = transforms.size(input_size)
-        if transforms.fit == "letterbox":
-            return _("The network sees all of it, on grey, at {columns} × {rows} pixels.", columns=columns, rows=rows)
-        return _(
-            "The network sees its middle, at {columns} × {rows} pixels; what is dimmed it never saw.",
-            columns=columns,
-            rows=rows,
-        )
-    if width == height:
-        return _("The network sees all of it, at {size} × {size} pixels.", size=input_size)
-    return _(
-        "The network sees the centre square, at {size} × {size} pixels; what is dimmed it never saw.", size=input_size
-    )
-
-
 def png(picture: Image.Image) -> bytes:
     """A picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
@@ -300,10 +279,10 @@ def png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def jpeg(picture: Image.Image) -> bytes:
-    """A smooth picture as the bytes of a JPEG file: off by 5 of 255 levels at most or so, in a tenth of PNG's time."""
+def jpeg(picture: Image.Image, quality: int = 95) -> bytes:
+    """A smooth picture as the bytes of a JPEG file: by default off by 5 of 255 levels at most or so, in a tenth of PNG's time."""
     buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=95, subsampling=0)
+    picture.convert("RGB").save(buffer, "JPEG", quality=quality, subsampling=0 if quality >= 90 else 2)
     return buffer.getvalue()
 
 

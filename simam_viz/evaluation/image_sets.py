@@ -30,6 +30,21 @@ class LabelledImages(Protocol):
     def __iter__(self) -> Iterator[LabelledImage]: ...
 
 
+class Batches(Protocol):
+    """Decoded images of which any can be taken at any time."""
+
+    @property
+    def labels(self) -> np.ndarray | Tensor:
+        """Their class numbers (N,)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The images (n, side, side, 3) of uint8 and labels (n,) at ``indices``."""
+        ...
+
+
 @dataclass(frozen=True)
 class LabelledPhotos:
     """Files of photos, of any size and kind."""
@@ -83,6 +98,21 @@ class ImageSubset(ImageSet):
     def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         """As :meth:`ImageSet.take`."""
         return torch.from_numpy(self.images[self.rows[indices]]), torch.from_numpy(self.labels[indices])
+
+
+class ImagesOnDevice:
+    """An :class:`ImageSet` that was copied to a device once, so that batches need no copying."""
+
+    def __init__(self, images: ImageSet, device: torch.device) -> None:
+        self.images, self.labels = (tensor.to(device) for tensor in images.take(np.arange(len(images))))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """As :meth:`ImageSet.take`, on the device."""
+        chosen = torch.from_numpy(indices).to(self.labels.device)
+        return self.images[chosen], self.labels[chosen]
 
 
 def open_photo(path: Path) -> Image.Image:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..checkpoints.loading import LoadedCheckpoint
 from ..wording import _
 from ..writing import written_whole
-from .image_sets import ImageSet, ImageSubset, LabelledPhoto
+from .image_sets import Batches, ImageSet, ImagesOnDevice, ImageSubset, LabelledPhoto
 
 HELD_OUT = Path(__file__).with_name("held_out.txt")
 """The committed list of training images that are never trained on: every choice is made on them."""
@@ -31,14 +31,18 @@ _HELD_OUT_SEED = 0
 class TrainingData:
     """The training images, those held out, and for each class its WordNet id and name."""
 
-    training: ImageSet
+    training: Batches
     held_out: ImageSet
     wnids: tuple[str, ...]
     categories: tuple[str, ...]
 
 
-def load_training_data(root: Path, cache: Path, held_out: Path = HELD_OUT) -> TrainingData:
+def load_training_data(
+    root: Path, cache: Path, held_out: Path = HELD_OUT, device: torch.device | None = None
+) -> TrainingData:
     """Read ``root``/train, decoding it once into ``cache``, and set the images on the ``held_out`` list apart.
+
+    With a ``device``, the images to train on are copied there.
 
     Raises:
         FileNotFoundError: ``root`` is not a Tiny ImageNet folder, or a listed image is not in it.
@@ -63,8 +67,9 @@ def load_training_data(root: Path, cache: Path, held_out: Path = HELD_OUT) -> Tr
     is_apart[[index[name] for name in apart]] = True
     images = _decoded(paths, _cache_file(root, cache, "train"))
     # The part to train on stays memory-mapped as a whole: its order is shuffled through indices anyway.
+    training = ImageSubset(images, labels[~is_apart], np.flatnonzero(~is_apart))
     return TrainingData(
-        training=ImageSubset(images, labels[~is_apart], np.flatnonzero(~is_apart)),
+        training=training if device is None else ImagesOnDevice(training, device),
         held_out=ImageSet(images[is_apart], labels[is_apart]),
         wnids=wnids,
         categories=read_categories(root, wnids),

@@ -19,6 +19,7 @@ from ..networks.architectures import is_ours, residual_blocks
 from ..networks.lambdas import Times, set_e_lambda
 from ..networks.places import attending_modules, weighing_modules
 from ..networks.shared import own_buffers, replace_modules, shared_copy
+from ..photos.squares import Square
 from ..wording import _
 from .blocks import IMPOSSIBLE
 from .inputs import Given, Input, prepared
@@ -58,6 +59,7 @@ def ablate_blocks(
     *,
     fixed_mean: bool = False,
     question: Question | None = None,
+    square: Square | None = None,
 ) -> Ablation:
     """The probability of the target with attention uniform, or off, in one block at a time; all other blocks as they are.
 
@@ -83,7 +85,7 @@ def ablate_blocks(
     alone = {m: name for m, name in attending.items() if m not in within}
     if not attending:
         raise ValueError(_("This network has no attention that could be taken out of a block."))
-    output, given = loaded.output, prepared(loaded.transforms, image, input_size)
+    output, given = loaded.output, prepared(loaded.transforms, image, input_size, square)
     if not is_ours(model):
         probabilities, names = _one_by_one(
             model, _units(loaded, model), lambda answer: output.probabilities(output.logits(answer, question)), given

@@ -18,6 +18,7 @@ from ..networks.boxes import nearest
 from ..networks.lambdas import Times, check_asked, common_e_lambda, set_e_lambda
 from ..networks.places import weighing_modules
 from ..networks.shared import out_of_memory, own_buffers, put_in_place, shared_copy, weights_memory
+from ..photos.squares import Square
 from ..wording import _
 from .blocks import Analysis, Block, Box
 from .inputs import Given, Input, prepared
@@ -40,6 +41,7 @@ def analyze(
     region: Region | None = None,
     box: int | Place | None = None,
     reference: Given | None = None,
+    square: Square | None = None,
 ) -> Analysis:
     """Run ``image`` through ``loaded.model`` once forward and once backward, and keep what every block did.
 
@@ -61,22 +63,26 @@ def analyze(
         box: of a detector: which of ``analysis.boxes`` is explained, by its number, or the one that overlaps most with left,
             top, right, bottom; ``None`` is the best box of the target.
         reference: of an embedding: the photo whose similarity is explained.
+        square: the part of the photo that the network sees, as (left, top, side) in the photo's pixels, which may reach beyond
+            it, into its mean colour; ``"whole"`` is all of the photo, and ``None`` its middle.
 
     Raises:
         ValueError: λ is not one that SimAM takes, a class does not exist, both are the same or the two answers of one output
             (each is the other's opposite already), the input is smaller than 32 or larger than 4,096 pixels, the image cannot
-            be read (:class:`simam_viz.ImageError`), no attention took part, or the network does not answer what is asked.
+            be read, or nothing of it lies in the square (:class:`simam_viz.ImageError`), no square can be chosen for the
+            network, no attention took part, or the network does not answer what is asked.
         TypeError: a class is not a whole number, or the image is of no such type.
     """
     if isinstance(box, int):
-        found = analyze(loaded, image, e_lambda, input_size=input_size)
+        found = analyze(loaded, image, e_lambda, input_size=input_size, square=square)
         if not 0 <= box < len(found.boxes):
             raise ValueError(
                 _("There is no box {index}; this network found {count} here.", index=box, count=len(found.boxes))
             )
         target, box = found.boxes[box].label, found.boxes[box].place
+    runs = [(loaded, e_lambda)]
     return analyze_together(
-        [(loaded, e_lambda)], image, target, input_size, against, region=region, box=box, reference=reference
+        runs, image, target, input_size, against, region=region, box=box, reference=reference, square=square
     )[0]
 
 
@@ -91,13 +97,16 @@ def analyze_lambdas(
     region: Region | None = None,
     box: Place | None = None,
     reference: Given | None = None,
+    square: Square | None = None,
 ) -> list[Analysis]:
     """:func:`analyze` at several λ with one pass each way, as a batch: quicker than one by one, in as much more memory.
 
     Arguments and errors as there. Without a target, each analysis explains the class predicted at its own λ.
     """
     runs = [(loaded, e_lambda) for e_lambda in e_lambdas]
-    return analyze_together(runs, image, target, input_size, against, region=region, box=box, reference=reference)
+    return analyze_together(
+        runs, image, target, input_size, against, region=region, box=box, reference=reference, square=square
+    )
 
 
 def analyze_together(
@@ -111,6 +120,7 @@ def analyze_together(
     region: Region | None = None,
     box: Place | None = None,
     reference: Given | None = None,
+    square: Square | None = None,
 ) -> list[Analysis]:
     """:func:`analyze` one image under several attentions with one pass each way, as a batch.
 
@@ -130,7 +140,7 @@ def analyze_together(
         return []
     _check_shared([network.model for network, _e_lambda in networks])
     first = networks[0][0]
-    given = prepared(first.transforms, image, input_size)
+    given = prepared(first.transforms, image, input_size, square)
     target, against = (None if index is None else operator.index(index) for index in (target, against))
     if against is not None and not first.output.has_probabilities:
         raise ValueError(_("Only classes can be contrasted, and this network answers with none."))
@@ -200,6 +210,7 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
                 _plain(gradient[i]),
                 use.modules[i],
                 use.hypothetical[i],
+                use.layer,
             )
             for name, use, gradient in zip(names, uses, gradients, strict=True)
         )
@@ -222,6 +233,7 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
                 boxes,
                 box,
                 asked=e_lambda,
+                square=given.square,
             )
         )
     return analyses

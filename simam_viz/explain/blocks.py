@@ -14,6 +14,7 @@ from ..modules.simam import SimAM
 from ..modules.weighing import Kind, Weighing
 from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
 from ..networks.lambdas import Times
+from ..photos.squares import Square
 from ..wording import _, counted, later
 from . import thumbnails
 from .cam import METHODS, HeatMap, over_maximum
@@ -68,6 +69,8 @@ class Block:
     """Computes these weights."""
     hypothetical: bool = False
     """Whether the network does not do so: then everything here is what SimAM *would* give."""
+    layer: str = ""
+    """The module whose output heat maps are of; several attentions may stand in one."""
 
     def __repr__(self) -> str:
         words = {
@@ -249,6 +252,8 @@ class Analysis:
     """What had to be done otherwise than asked, a sentence each."""
     asked: float | Times | None = None
     """The λ that was asked for; ``None``: each SimAM module its own."""
+    square: Square | None = None
+    """The part of the photo that was asked for, in its pixels; ``None``: the part that the network is used to."""
 
     def __repr__(self) -> str:
         return "\n".join([*self._told(), *map(repr, self.blocks[:_MOST_TOLD]), *self._more(_MOST_TOLD)])
@@ -328,9 +333,16 @@ class Analysis:
         return [(i, self.categories[i], p) for i, p in zip(indices.tolist(), values.tolist(), strict=True)]
 
     def block(self, name: str) -> Block:
-        """The block called ``name``, such as ``"layer1.0"``; ``KeyError`` if there is none."""
+        """The block called ``name``, such as ``"layer1.0"``; ``KeyError`` if there is none.
+
+        A layer in which several attentions stand goes by its own name as well, and then means the last of them: all are
+        explained at its output. So does the name of an attention of another network where this one has a single one.
+        """
         for block in self.blocks:
             if block.name == name:
+                return block
+        for block in reversed(self.blocks):
+            if block.layer and (block.layer == name or name.startswith(f"{block.layer}.")):
                 return block
         raise KeyError(name)
 

@@ -49,6 +49,8 @@ class Use:
     """For each image, a module that weighs the features as the network does, or as SimAM would."""
     hypothetical: tuple[bool, ...]
     """For each image, whether the network does not weigh them so."""
+    layer: str
+    """Of which module's output heat maps are taken."""
 
 
 class Recording:
@@ -119,7 +121,7 @@ class Recording:
             if len(features) == 1:  # one image, of which the attention makes a batch
                 features = features.expand(len(self._runs), *features.shape[1:])
             if not self._entered:
-                return self._keep(name, name, features, output)
+                return self._keep(name, name, name, features, output)
             self._entered[-1].append((name, features))
             return None
 
@@ -134,22 +136,22 @@ class Recording:
         def leave(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
             entered = self._entered.pop()
             if bare:
-                return self._keep(name, name, output if self._ours else output.clone(), output)
+                return self._keep(name, name, name, output if self._ours else output.clone(), output)
             given: Tensor | None = None
             for module, features in entered:
                 output = output if given is None else given
-                given = self._keep(name if len(entered) == 1 else module, module, features, output)
+                given = self._keep(name if len(entered) == 1 else module, module, name, features, output)
             return given
 
         self._handles += [layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave)]
 
-    def _keep(self, name: str, module: str, features: Tensor, output: Tensor) -> Tensor | None:
-        """Keep one use of a module; what it gives is to be handed on, if not ``None``."""
+    def _keep(self, name: str, module: str, layer: str, features: Tensor, output: Tensor) -> Tensor | None:
+        """Keep one use of a module in a layer; what it gives is to be handed on, if not ``None``."""
         if not self._ours:  # whoever has a hand on it, or is given it, may overwrite it
             output = output.clone()
         # The first output is where the backward pass ends: nothing before it asks for a gradient.
         output = output if output.requires_grad else output.requires_grad_()
-        self.uses.append(Use(name, features, output, self._modules[module], self._hypothetical[module]))
+        self.uses.append(Use(name, features, output, self._modules[module], self._hypothetical[module], layer))
         return None if self._ours else output.clone()
 
 

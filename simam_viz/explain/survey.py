@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..networks.lambdas import Times
+from ..photos.squares import Square
 from ..wording import _, counted, later
 from .analysis import analyze
 from .blocks import Analysis
@@ -50,6 +52,8 @@ class Subject:
     name: str
     image: Image.Image
     target: int | None
+    square: Square | None = None
+    """The part of it that the networks see; ``None``: its middle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,7 @@ class Finding:
 
 
 def findings(
-    networks: dict[str, Run],
+    networks: Mapping[str, Run],
     photos: list[Subject],
     block: str,
     methods: list[str],
@@ -99,7 +103,9 @@ def findings(
     for photo in photos:
         target = photo.target
         for name, (loaded, e_lambda) in networks.items():
-            analysis, same_class = contrasted(loaded, photo.image, e_lambda, target, input_size, against)
+            analysis, same_class = contrasted(
+                loaded, photo.image, e_lambda, target, input_size, against, square=photo.square
+            )
             target = analysis.target
             found = analysis.block(block)
             heat = {method: found.heat_map(method) for method in methods}
@@ -118,7 +124,7 @@ def findings(
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
 
 
-def common_size(networks: dict[str, Run], input_size: int | None) -> int | None:
+def common_size(networks: Mapping[str, Run], input_size: int | None) -> int | None:
     """The input size for all networks, so that their maps can be laid on each other: the first one's own, if none is asked for."""
     if input_size is None and networks:
         return next(iter(networks.values()))[0].transforms.input_size
@@ -127,21 +133,22 @@ def common_size(networks: dict[str, Run], input_size: int | None) -> int | None:
 
 def contrasted(
     loaded: LoadedCheckpoint,
-    image: Image.Image,
+    image: Image.Image | Tensor,
     e_lambda: float | Times | None,
     target: int | None,
     input_size: int | None,
     against: int | None,
+    **question: Any,
 ) -> tuple[Analysis, str]:
     """:func:`simam_viz.analyze`, and :data:`SAME_CLASS` if the target is ``against`` itself; it then stands alone.
 
-    Without a target, the network's prediction may turn out to be that class.
+    Without a target, the network's prediction may turn out to be that class. ``question``: ``region``, ``box``, ``reference``, ``square``.
     """
     if target is None and against is not None:
-        target = analyze(loaded, image, e_lambda, None, input_size).target
+        target = analyze(loaded, image, e_lambda, None, input_size, **question).target
     if against is None or target != against:
-        return analyze(loaded, image, e_lambda, target, input_size, against), ""
-    return analyze(loaded, image, e_lambda, target, input_size), SAME_CLASS
+        return analyze(loaded, image, e_lambda, target, input_size, against, **question), ""
+    return analyze(loaded, image, e_lambda, target, input_size, **question), SAME_CLASS
 
 
 def measured_everywhere(found: list[Finding]) -> list[Finding]:

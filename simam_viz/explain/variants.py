@@ -1,22 +1,24 @@
-"""The same image and the same class under several attentions: the same weights with SimAM on, uniform and off, and the twin."""
+"""The same image and the same class under several attentions: the same weights with SimAM on, uniform and off, and siblings."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor
 
 from ..checkpoints.loaded import LoadedCheckpoint
 from ..modules.simam import FixedMeanSimAM, SimAM, UniformSimAM
 from ..modules.weighing import Removed, Uniform, Weighing
+from ..networks.architectures import Attention
 from ..networks.lambdas import Times
 from ..networks.shared import replace_modules, shared_copy
 from ..photos.images import open_image
-from ..wording import _
+from ..photos.squares import Square
+from ..wording import _, later
 from .analysis import Place, Region, analyze_together
 from .blocks import Analysis
 from .inputs import Given
@@ -25,8 +27,31 @@ from .recording import Run
 Mode = Literal["on", "uniform", "off"]
 MODES: tuple[Mode, ...] = ("on", "uniform", "off")
 """What can be done with SimAM in one network, its weights staying as they are."""
-NAMES = (*MODES, "twin")
+NAMES = (*MODES, "twin", *get_args(Attention))
 """Of all variants that there may be."""
+
+Siblings = Mapping[str, Callable[[], LoadedCheckpoint]]
+"""Networks trained alike but for their attention, by its name: each is made when it is asked for, and kept by nobody."""
+
+TITLES: dict[str, str] = {
+    "simam": later("With SimAM"),
+    "none": later("Without attention"),
+    "se": later("With SE"),
+    "cbam": later("With CBAM"),
+    "eca": later("With ECA"),
+}
+"""What siblings are called on screen; :func:`simam_viz.wording._` shows it."""
+_NOTES = {
+    "simam": later("The same recipe and the same images with SimAM: one weight a neuron, by a formula."),
+    "none": later("The same recipe and the same images without attention."),
+    "se": later("The same recipe and the same images with SE: one weight a channel, by two learned layers."),
+    "cbam": later(
+        "The same recipe and the same images with CBAM: one weight a channel, then one a position, both learned."
+    ),
+    "eca": later(
+        "The same recipe and the same images with ECA: one weight a channel, by a learned filter over channels."
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +80,31 @@ class Variant:
         return asked if self.follows_lambda else self.own_lambda
 
 
+class Networks(Mapping[str, Run]):
+    """Networks with their λ by a name, each made when it is asked for: no more of them are in memory than are in use."""
+
+    def __init__(self, variants: Mapping[str, Variant], e_lambda: float | Times | None) -> None:
+        self._variants, self._e_lambda = dict(variants), e_lambda
+
+    def __getitem__(self, name: str) -> Run:
+        variant = self._variants[name]
+        return variant.network(), variant.e_lambda(self._e_lambda)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variants)
+
+    def __len__(self) -> int:
+        return len(self._variants)
+
+
 def variants(
-    loaded: LoadedCheckpoint, twin: LoadedCheckpoint | None = None, *, fixed_mean: bool = False
+    loaded: LoadedCheckpoint,
+    twin: LoadedCheckpoint | None = None,
+    *,
+    fixed_mean: bool = False,
+    siblings: Siblings | None = None,
 ) -> tuple[Variant, ...]:
-    """What there is to compare: a network with its own attention in every mode, or a plain one as it is; and its twin.
+    """What there is to compare: a network with its own attention in every mode, or a plain one as it is; its twin; its siblings.
 
     Others may be added behind these, in any number. Arguments as :func:`compare` takes them.
     """
@@ -90,8 +136,8 @@ def variants(
             ),
         ]
     elif attends:
-        on = _("SimAM in place, at the λ of the sidebar.")
-        fixed = _("SimAM at the λ of the sidebar, each channel's mean weight kept at what the trained λ gives.")
+        on = _("SimAM in place, at the λ that is chosen.")
+        fixed = _("SimAM at the λ that is chosen, each channel's mean weight kept at what the trained λ gives.")
         uniform = _("Each channel is scaled by the mean of its weights: its scale stays, selection in space goes.")
         off = _(
             "SimAM removed from the same weights. Batch norm then sees a scale it never saw in training, so a worse "
@@ -119,6 +165,8 @@ def variants(
             )
         follows = not loaded.trained_with_simam  # the twin of a plain network has SimAM
         found.append(Variant("twin", title, note, lambda: twin, False, loaded.e_lambda, follows))
+    for attention, network in (siblings or {}).items():
+        found.append(Variant(attention, _(TITLES[attention]), _(_NOTES[attention]), network, False, None, False))
     return tuple(found)
 
 
@@ -162,9 +210,9 @@ def uniform(module: Weighing) -> Weighing:
     return module if module.kind == "channel" or isinstance(module, Removed) else Uniform(module)
 
 
-def by_title(variants: Iterable[Variant], e_lambda: float | Times | None) -> dict[str, Run]:
+def by_title(variants: Iterable[Variant], e_lambda: float | Times | None) -> Networks:
     """By title, the networks with the λ of each (``None``: each module's own), for work on more than one photo."""
-    return {variant.title: (variant.network(), variant.e_lambda(e_lambda)) for variant in variants}
+    return Networks({variant.title: variant for variant in variants}, e_lambda)
 
 
 def batches(variants: Sequence[Variant]) -> list[list[Variant]]:
@@ -213,11 +261,13 @@ def compare(
     *,
     fixed_mean: bool = False,
     twin: LoadedCheckpoint | None = None,
+    siblings: Iterable[LoadedCheckpoint] = (),
     region: Region | None = None,
     box: Place | None = None,
     reference: Given | None = None,
+    square: Square | None = None,
 ) -> dict[str, Analysis]:
-    """Analyse ``image`` under each of :func:`variants`: attention on, uniform and off, and through the ``twin`` if there is one.
+    """Analyse ``image`` under each of :func:`variants`: attention on, uniform and off, and through ``twin`` and ``siblings``.
 
     What has the same weights runs as one batch.
 
@@ -227,14 +277,28 @@ def compare(
     Args:
         fixed_mean: on and uniform at the mean weights of every module's trained λ; see :func:`with_attention`.
         twin: the network trained by the same recipe without SimAM; it must tell the same classes apart.
+        siblings: networks trained by the same recipe with other attention, which their cards name; each is found in what
+            is returned under that name (``"se"``). They must tell the same classes apart, too.
     """
+    others: dict[str, Callable[[], LoadedCheckpoint]] = {}
+    for sibling in siblings:
+        if sibling.card.attention not in TITLES or sibling.card.attention in others:
+            raise ValueError(
+                _("Siblings are told apart by the attention that their cards name, and no two may name the same.")
+            )
+        others[sibling.card.attention] = partial(_itself, sibling)
     if not isinstance(image, Tensor):
         image = open_image(image)  # once for all: a file object is read to its end
 
     def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
         runs = [(variant.network(), variant.e_lambda(e_lambda)) for variant in batch]
         return analyze_together(
-            runs, image, target, input_size, against, one_target=True, region=region, box=box, reference=reference
-        )
+            runs, image, target, input_size, against,
+            one_target=True, region=region, box=box, reference=reference, square=square,
+        )  # fmt: skip
 
-    return explained_alike(variants(loaded, twin, fixed_mean=fixed_mean), {}, target, analyse)
+    return explained_alike(variants(loaded, twin, fixed_mean=fixed_mean, siblings=others), {}, target, analyse)
+
+
+def _itself(loaded: LoadedCheckpoint) -> LoadedCheckpoint:
+    return loaded

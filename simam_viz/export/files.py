@@ -9,10 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from PIL import Image
+from torch import Tensor
 
-from ..checkpoints.loading import LoadedCheckpoint
+from ..checkpoints.loading import LoadedCheckpoint, short_name
 from ..draw import render
+from ..draw.paper import formats, printing
+from ..draw.paper.sources import seen_of
 from ..explain.blocks import Analysis
+from ..wording import _
 from ..writing import written_whole
 from . import report
 from .tables import csv_bytes, every_table, json_bytes
@@ -22,17 +26,27 @@ FULL_SIZE = 1024
 """Side in pixels of pictures that are saved: enough for a slide."""
 
 
-def pictures(analysis: Analysis, size: int = FULL_SIZE) -> dict[str, Image.Image]:
-    """Of each block: the weights over the photo, Grad-CAM, and all channels in every quantity."""
+def pictures(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image) -> dict[str, bytes]:
+    """PNG files: of each block the weights and Grad-CAM over the photo, with their colours, and all channels in every quantity."""
+    box = seen_of(loaded.transforms, photo, analysis.view.size, analysis.square)
+    on_grey = loaded.transforms.fit == "letterbox"
+
+    def laid(title: str, values: Tensor, scale: render.Scale) -> bytes:
+        return formats.written(printing.printed_map(title, photo, box, values, scale, on_grey=on_grey), "png")
+
     drawn = {}
     for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
+        named = {"block": block.name, "target": short_name(analysis.categories[analysis.target])}
         scale = render.scale_for("mean weight", weights, kind=block.kind)
-        drawn[f"{block.name}-mean-weight"] = render.overlay(analysis.view, weights, scale, size)
-        drawn[f"{block.name}-grad-cam"] = render.overlay(analysis.view, block.cam, render.CAM_SCALE, size)
+        drawn[f"{block.name}-mean-weight"] = laid(_("Mean weight at {block}", block=block.name), weights, scale)
+        drawn[f"{block.name}-grad-cam"] = laid(
+            _("Grad-CAM of {target} at {block}", **named), block.cam, render.CAM_SCALE
+        )
         for quantity in block.quantities:
             values = block.quantity(quantity)
             name = f"{block.name}-channels-{quantity.replace(' ', '-')}"
-            drawn[name] = render.mosaic(values, render.scale_for(quantity, values, kind=block.kind), 2 * size)
+            channels = render.mosaic(values, render.scale_for(quantity, values, kind=block.kind), 2 * FULL_SIZE)
+            drawn[name] = render.png(channels)
     return drawn
 
 
@@ -50,7 +64,7 @@ def full_files(
 ) -> dict[str, bytes]:
     """The report, and all pictures, tables and tensors; arguments as :func:`simam_viz.export.report.html` takes them."""
     files = {"report.html": report.html(analysis, loaded, photo, title, notices=notices)}
-    files |= {f"pictures/{name}.png": render.png(picture) for name, picture in pictures(analysis).items()}
+    files |= {f"pictures/{name}.png": data for name, data in pictures(analysis, loaded, photo).items()}
     files |= {f"tables/{name}.csv": csv_bytes(rows) for name, rows in every_table(analysis).items()}
     files["tensors.npz"] = npz_bytes(every_tensor(analysis, loaded))
     return files

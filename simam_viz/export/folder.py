@@ -16,8 +16,10 @@ from ..explain.blocks import OWN_LAMBDAS, Analysis
 from ..modules.simam import SimAM
 from ..networks.lambdas import Times
 from ..networks.shared import weights_hash
+from ..photos import squares
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
+from ..photos.squares import Square
 from ..version import VERSION
 from .files import basic_files, full_files, write
 from .tables import Row, csv_bytes, summary
@@ -36,6 +38,8 @@ class Settings:
     input_size: int | None = None
     full: bool = False
     """Whether to write the report with all pictures, tables and tensors."""
+    square: Square | None = None
+    """The same of every photo, in its pixels."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class Job:
             "target": self.settings.target,
             "input_size": self.settings.input_size or self.loaded.transforms.input_size,
             "report": self.settings.full,
+            "square": None if self.settings.square is None else squares.text(self.settings.square),
         }
 
     def do(self, photo: bytes, title: str, out: Path) -> Done:
@@ -141,8 +146,10 @@ class Job:
         """
         settings = self.settings
         read = read_photo(photo)
-        analysis = analyze(self.loaded, read.image, settings.e_lambda, settings.target, settings.input_size).pictures()
-        enlarged = enlargement(read.image, analysis.view.width) if self.loaded.transforms.plain else ""
+        asked, square = (settings.e_lambda, settings.target, settings.input_size), settings.square
+        analysis = analyze(self.loaded, read.image, *asked, square=square).pictures()
+        told = self.loaded.transforms.plain or square is not None
+        enlarged = enlargement(read.image, analysis.view.width, square) if told else ""
         notices = tuple(filter(None, (*read.notices, enlarged, *analysis.notices)))
         answer = summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
         files = full_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}

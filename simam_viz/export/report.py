@@ -15,9 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint, short_name
-from ..draw import charts, render
+from ..draw import charts, framing, render
+from ..draw.paper import panels
+from ..draw.paper.sources import seen_of
 from ..explain import inspection
 from ..explain.blocks import Analysis, Block
+from ..photos import squares
 from ..version import VERSION
 from ..wording import _
 from .tables import Row
@@ -46,6 +49,7 @@ def html(
     credit: str = "",
     notices: Sequence[str] = (),
     on_screen: OnScreen | None = None,
+    size: squares.Size | None = None,
 ) -> bytes:
     """The report of one photo in one network: pictures, numbers, settings, the network's card, version.
 
@@ -55,18 +59,26 @@ def html(
         credit: whose photo it is, in brackets after the title.
         notices: what was done to the photo, a sentence each.
         on_screen: what the page showed beside it, to be told of, too.
+        size: width and height of the photo in whose pixels ``analysis.square`` is given, where ``photo`` is a smaller copy.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {
         "picture": _picture, "percent": "{:.1%}".format, "short": short_name, "parts": _parts, "cell": _cell,
     }  # fmt: skip
     environment.globals["_"] = _
+    square = None if analysis.square is None else squares.scaled(analysis.square, size or photo.size, photo.size)
+    box = seen_of(loaded.transforms, photo, analysis.view.size, square)
+    on_grey = loaded.transforms.fit == "letterbox"
+
+    def laid(values: Tensor, scale: render.Scale) -> Image.Image:
+        return panels.over_photo(photo, box, values, scale, _MAP_SIZE, on_grey)
+
     maps = [
         {
             "block": block,
             "summary": inspection.summarise(block),
-            "weights": render.overlay(analysis.view, weights, _weight_scale(weights, block), _MAP_SIZE),
-            "cam": render.overlay(analysis.view, block.cam, render.CAM_SCALE, _MAP_SIZE),
+            "weights": laid(weights, _weight_scale(weights, block)),
+            "cam": laid(block.cam, render.CAM_SCALE),
         }
         for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True)
     ]
@@ -77,9 +89,9 @@ def html(
         title=title,
         credit=credit,
         notices=notices,
-        seen=render.seen_in_words(*photo.size, max(analysis.view.size), loaded.transforms),
+        seen=framing.seen_in_words(*(size or photo.size), max(analysis.view.size), loaded.transforms, analysis.square),
         on_screen=on_screen,
-        photo=render.framed_photo(photo, _seen(photo, loaded, analysis), 720),
+        photo=framing.framed_photo(photo, _seen(photo, loaded, analysis, size or photo.size), 720),
         top=analysis.top(5),
         target=analysis.categories[analysis.target],
         target_said=render.answer(analysis, float(analysis.said[analysis.target])),
@@ -97,8 +109,11 @@ def html(
     ).encode()
 
 
-def _seen(photo: Image.Image, loaded: LoadedCheckpoint, analysis: Analysis) -> tuple[int, int, int, int]:
-    left, top, right, bottom = map(round, loaded.transforms.seen(*photo.size, max(analysis.view.size)))
+def _seen(
+    photo: Image.Image, loaded: LoadedCheckpoint, analysis: Analysis, size: squares.Size
+) -> tuple[int, int, int, int]:
+    square = None if analysis.square is None else squares.scaled(analysis.square, size, photo.size)
+    left, top, right, bottom = map(round, loaded.transforms.seen(*photo.size, max(analysis.view.size), square))
     return left, top, right, bottom
 
 
@@ -113,6 +128,7 @@ def command(analysis: Analysis, loaded: LoadedCheckpoint) -> str:
         f"python -m simam_viz analyze PHOTO --out DIR --report {network} "
         + ("" if analysis.e_lambda is None else f"--lambda {analysis.e_lambda:g} ")
         + f"--target {analysis.target} --size {max(analysis.view.size)}"
+        + ("" if analysis.square is None else f" --square={squares.text(analysis.square)}")
     )
 
 

@@ -10,6 +10,7 @@ import math
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import inspection
 from ..explain.blocks import Analysis, Block
+from ..photos import squares
 from ..version import VERSION
 from ..wording import _
 
@@ -26,6 +27,7 @@ def summary(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, object]:
         "checkpoint": loaded.name,
         "e_lambda": analysis.e_lambda,
         "input_size": analysis.view.width,
+        "square": None if analysis.square is None else squares.text(analysis.square),
         "attends": analysis.attends,
         "trained_with_simam": loaded.trained_with_simam,
         "assumed": list(loaded.assumed),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.blocks import Analysis
+from ..photos import squares
 from ..version import VERSION
 from ..wording import _
 
@@ -72,6 +73,9 @@ def _explanation(
         )
         settings = _("each block's own λ: {lambdas}; target class: {target}.", lambdas=lambdas, target=target)
     head = [_("Written by SimAM Viz {version}.", version=VERSION) + f" {settings}"]
+    if analysis.square is not None:
+        told = squares.text(analysis.square)
+        head.append(_("The network saw this square of the photo (left,top,side in its pixels): {square}.", square=told))
     if not analysis.attends:
         head.append(_("This network has no SimAM: its energies and weights are hypothetical."))
     elif remark:

@@ -148,8 +148,8 @@ class Derivation:
 
     @property
     def rank(self) -> int:
-        """Place of the neuron in its channel by weight, 1 for the highest."""
-        return int((self.energies < self.energy).sum()) + 1
+        """Place of the neuron in its channel by weight, 1 for the highest; equals, but for rounding, share theirs."""
+        return int((self.energies < self.energy * (1 - 1e-9)).sum()) + 1
 
     def energy_of(self, w: float, b: float) -> float:
         """Eq. 2 at one line."""

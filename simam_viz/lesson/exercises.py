@@ -1,120 +1,84 @@
-"""Five questions that playing with the channel answers, and what is said to an answer."""
+"""Four questions inside the scenes, set up by a button and answered by doing, and what is said to an answer.
+
+Whether an answer is right is found in the browser, where it is given: ``app/components/scenes/exercises.js``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..modules import formulas
-from ..wording import _, counted, later
-from .derivation import Derivation
-from .presets import PRESETS
+from ..wording import later
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What an exercise says to an answer."""
+class Exercise:
+    """What is asked in one scene. Its sentences are for :func:`simam_viz.wording._`; their places are the scene's values."""
 
-    right: bool
-    words: str
+    scene: str
+    task: str
+    verdicts: dict[str, str]
+    """By what became of it: ``right``, ``wrong``, or another way to be wrong."""
 
 
-def check_lowest_energy(d: Derivation) -> Verdict:
-    """Exercise: make the neuron of lowest energy the target."""
-    if d.rank == 1:
-        return Verdict(
-            True,
-            _(
-                "Yes: its energy is {energy:.4g}, the lowest of all {neurons}. Being farthest from the mean {mean:.4g} is all it takes; "
-                "that a second blob is there only raises the variance.",
-                energy=d.energy,
-                neurons=d.neurons,
-                mean=d.mean,
+EXERCISES = {
+    "low-line": Exercise(
+        "line",
+        later("This line is flat. Drag its ends until its energy is 0.1 or less. Then check."),
+        {
+            "right": later("Yes: {e_line}. No line of this neuron gets below {e_best}; the next scene goes there."),
+            "wrong": later(
+                "Not yet: {e_line}. The target's miss gives {miss_target} of it, the others' {miss_others}, the steepness {charge}. Lift "
+                "the line to +1 above the target and lower it to −1 above the crowd."
             ),
-        )
-    return Verdict(
-        False,
-        _(
-            "Not this one: {lower} of the {neurons} neurons have a lower energy than {energy:.4g}.",
-            lower=d.rank - 1,
-            neurons=d.neurons,
-            energy=d.energy,
-        ),
-    )
-
-
-def check_halving_lambda(d: Derivation, answer: float) -> Verdict:
-    """Exercise: the λ that halves the advantage 1/e* − ½ a neuron has at λ → 0."""
-    if d.variance == 0:
-        return Verdict(False, _("On a flat map no neuron has an advantage to halve: choose another channel."))
-    if abs(answer / d.variance - 1) <= 0.05:
-        return Verdict(
-            True,
-            _(
-                "Yes: λ = σ² = {variance:.4g}. The advantage is z²/4 · σ²/(σ² + λ), whatever the neuron's own z.",
-                variance=d.variance,
-            ),
-        )
-    kept = d.variance / (d.variance + answer) if answer > 0 else 1.0
-    return Verdict(
-        False,
-        _(
-            "Not quite: at λ = {e_lambda:.4g} it keeps {kept:.0%}. Look at σ² in the step “Eq. 5”.",
-            e_lambda=answer,
-            kept=kept,
-        ),
-    )
-
-
-def check_floor(answer: float) -> Verdict:
-    """Exercise: the weight of every neuron of a flat map."""
-    if abs(answer - formulas.ATTENTION_FLOOR) < 6e-4:
-        return Verdict(
-            True,
-            _(
-                "Yes: every d is 0, so 1/e* = ½ and the weight is sigmoid(½) = {floor:.4f}. No neuron is closed.",
-                floor=formulas.ATTENTION_FLOOR,
-            ),
-        )
-    return Verdict(False, _("Not quite: choose the flat map and read the last steps, or compute sigmoid(½)."))
-
-
-DARK_SPOT_ANSWERS = {
-    later("It has the highest value."): Verdict(False, later("No: it has the lowest value of its channel.")),
-    later("It is as far from the mean as a bright spot would be."): Verdict(
-        True,
-        later(
-            "Yes: the importance depends on (t − μ)², so the side does not matter. A ReLU that follows may still cut the neuron."
-        ),
+        },
     ),
-    later("λ is too small."): Verdict(
-        False, later("No: λ changes how much it stands out, and it comes first at every λ. Try.")
+    "powerless": Exercise(
+        "lambda",
+        later(
+            "Noise, and λ = 10. Lower λ only until it has lost its power: until without it, the energy would be the same but for 1 %."
+        ),
+        {
+            "right": later(
+                "Yes: λ = {e_lambda} is at most a hundredth of σ_t² = {variance_t}. Below that, λ does nothing."
+            ),
+            "wrong": later(
+                "Not yet. λ stands in e* beside σ_t² and nowhere else: it does nothing when σ_t² + λ is σ_t², all but 1 %. Here σ_t² is "
+                "{variance_t}, and λ is {e_lambda}."
+            ),
+        },
+    ),
+    "lowest": Exercise(
+        "weight",
+        later("Drag the target until its weight is the lowest that there can be. What is it?"),
+        {
+            "right": later(
+                "Yes: {weight}. At the mean, (t − μ)² is 0, no line beats the flat one, 1/e* is ½, and the weight sigmoid(½). On a flat "
+                "map all neurons have it."
+            ),
+            "wrong": later(
+                "Not the lowest: {weight}. What is added to ½ is (t − μ)² over something positive, so it is never negative. Which t makes "
+                "it 0? Here t − μ is {d}."
+            ),
+        },
+    ),
+    "dark": Exercise(
+        "channel",
+        later(
+            "Make a neuron that lies **below** the mean the most emphasised of all. Leave the spike in the middle as it is."
+        ),
+        {
+            "right": later(
+                "Yes: t − μ is {d}, and its square is the greatest. The side does not matter. The spike lost weight without being "
+                "touched: σ² is now {variance}, and importance is relative to it."
+            ),
+            "wrong": later(
+                "Not yet: it is number {rank} in its channel. Only the distance from the mean counts, here {d}; the spike lies 3 above. "
+                "Paint this one farther down."
+            ),
+            "above": later(
+                "It is the most emphasised, but it lies above the mean, by {d}. The square forgets the side: try below."
+            ),
+            "spike": later("The target is still the spike. Choose a low paint value, then tap another neuron."),
+        },
     ),
 }
-"""What is said to each answer; the answers and the words are for :func:`simam_viz.wording._`."""
-
-
-def check_new_favourite(d: Derivation, preset: str) -> Verdict:
-    """Exercise: in the channel with one spike, make another neuron the most emphasised."""
-    if preset != "spike":
-        return Verdict(False, _("Choose the channel with one spike first."))
-    if (d.row, d.column) == PRESETS["spike"].target:
-        return Verdict(False, _("The target is still the spike: click another neuron and change its value."))
-    if d.rank > 1:
-        return Verdict(
-            False,
-            counted(
-                "Not yet: {count} neuron still has a lower energy. Go farther from the mean {mean:.4g}.",
-                "Not yet: {count} neurons still have a lower energy. Go farther from the mean {mean:.4g}.",
-                d.rank - 1,
-                mean=d.mean,
-            ),
-        )
-    return Verdict(
-        True,
-        _(
-            "Yes: at {value:.4g} it lies farther from the mean than the spike. The spike lost weight without being touched: σ² is "
-            "now {variance:.4g}, and importance is relative to it.",
-            value=d.t,
-            variance=d.variance,
-        ),
-    )

@@ -10,8 +10,10 @@ FAQ = {
         "docs/derivation.md with its checks. The minus sign before w\\* in the paper is a misprint."
     ),
     later("Why does minimum energy mean important?"): later(
-        "The energy is how badly the best line fails to tell the neuron from the rest of its channel. The lower it is, the more "
-        "the neuron stands out. That standing out means importance is borrowed from neuroscience (spatial suppression); it is an "
+        "The energy is how badly the best line fails to tell the neuron from the rest of its channel. Where it is near 0, "
+        "the neuron is **linearly separable** from the others. The lower it is, the more the neuron stands out, and being "
+        "far from the mean is all it takes: of two blobs, the brighter has the lowest energy, and the other only raises "
+        "the variance. That standing out means importance is borrowed from neuroscience (spatial suppression); it is an "
         "assumption, not a theorem. The weights are not learnt, the features under them are."
     ),
     later("Why is 1/e* never below one half, and a weight never below 0.622?"): later(

@@ -79,14 +79,8 @@ def channel_statistics(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
     In float32; in float64 where x is, or where float32 does not hold its squares.
     A 1 × 1 map has one neuron and no spread: its variance is 0 by definition here.
     """
-    dims = spatial(x)
-    x = _at_least_float32(x)
-    # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
-    mean = x.mean(dim=dims, keepdim=True)
-    squares = (x - mean).square().sum(dim=dims, keepdim=True)
-    if x.dtype is torch.float32 and overflowed(squares.detach()):
-        return channel_statistics(x.double(), correction)
-    return mean, squares / max(positions(x) - correction, 1)
+    mean, _squares, variance = _deviations(x, correction)
+    return mean, variance
 
 
 def energy(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
@@ -95,10 +89,9 @@ def energy(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
     With ``correction=0``, σ² is divided by M, as the paper prints it; so in the two functions that follow.
     """
     e_lambda = check_e_lambda(e_lambda)
-    mean, variance = channel_statistics(x, correction)
-    deviation = _at_least_float32(x) - mean
+    _mean, squares, variance = _deviations(x, correction)
     spread = variance + e_lambda
-    return (4 * spread / (deviation.square() + 2 * spread)).to(x.dtype)
+    return (4 * spread / (squares + 2 * spread)).to(x.dtype)
 
 
 def importance(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
@@ -165,9 +158,21 @@ def optimal_line(target: Tensor, others: Tensor, e_lambda: float) -> tuple[Tenso
 
 def _importance(x: Tensor, e_lambda: float, correction: int = 1) -> Tensor:
     e_lambda = check_e_lambda(e_lambda)
-    mean, variance = channel_statistics(x, correction)
-    deviation = _at_least_float32(x) - mean
-    return deviation.square() / (4 * (variance + e_lambda)) + IMPORTANCE_FLOOR
+    _mean, squares, variance = _deviations(x, correction)
+    return squares / (4 * (variance + e_lambda)) + IMPORTANCE_FLOOR
+
+
+def _deviations(x: Tensor, correction: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every channel the mean μ, d² of every neuron, and the variance σ²; see :func:`channel_statistics`."""
+    dims = spatial(x)
+    x = _at_least_float32(x)
+    # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
+    mean = x.mean(dim=dims, keepdim=True)
+    squares = (x - mean).square()
+    whole = squares.sum(dim=dims, keepdim=True)
+    if x.dtype is torch.float32 and overflowed(whole.detach()):
+        return _deviations(x.double(), correction)
+    return mean, squares, whole / max(positions(x) - correction, 1)
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ _PART = 2**20
 
 
 def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-    """``x · sigmoid(1/e*)``, every channel's mean μ, and its curvature c = 1/(4(σ² + λ)): 1/e* = d²·c + ½.
+    """``x · sigmoid(1/e*)``, every channel's mean μ, and q = 1/((M − 1)(σ² + λ)): 1/e* = (M − 1)/4 · d²·q + ½.
 
     One new map, which holds d², 1/e*, the weights and the result by turns. With ``followed``, in operations alone that
     forward-mode differentiation and ``torch.func.vmap`` can follow.
@@ -27,15 +27,16 @@ def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) 
     others = max(positions(x) - 1, 1)
     squares = work.sum(dim=dims, keepdim=True)
     if wide.dtype is torch.float32 and overflowed(squares):
-        refined, mean, curvature = refined_with_statistics(wide.double(), e_lambda, followed)
-        return refined.to(x.dtype), mean, curvature
-    curvature = squares.add_(others * e_lambda).reciprocal_().mul_(others / 4)
-    if followed or work.is_contiguous():
-        work.mul_(curvature).add_(IMPORTANCE_FLOOR)
+        refined, mean, inverse = refined_with_statistics(wide.double(), e_lambda, followed)
+        return refined.to(x.dtype), mean, inverse
+    inverse = squares.add_(others * e_lambda).reciprocal_()
+    if followed or work.is_contiguous() or not work.is_cpu:
+        work.mul_(inverse * (others / 4)).add_(IMPORTANCE_FLOOR)
     else:  # one pass is quicker where channels lie side by side, and slower where each has a stretch of memory
-        torch.addcmul(work.new_tensor(IMPORTANCE_FLOOR), work, curvature, out=work)
+        floor = torch.full((), IMPORTANCE_FLOOR, dtype=work.dtype)
+        torch.addcmul(floor, work, inverse, value=others / 4, out=work)
     refined = work.sigmoid_().mul_(wide)
-    return refined.to(x.dtype), mean, curvature
+    return refined.to(x.dtype), mean, inverse
 
 
 class _Refinement(torch.autograd.Function):
@@ -55,8 +56,8 @@ class Refine(_Refinement):
     @staticmethod
     def forward(ctx: Any, x: Tensor, e_lambda: float) -> Tensor:
         """The refined maps, of the shape of ``x`` (N, C, H, W)."""
-        refined, mean, curvature = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
-        ctx.e_lambda, ctx.statistics = e_lambda, (mean, curvature)
+        refined, mean, inverse = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
+        ctx.e_lambda, ctx.statistics = e_lambda, (mean, inverse)
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
         return refined
@@ -100,14 +101,14 @@ class RefineUnderTransforms(_Refinement):
         return RefineUnderTransforms.apply(x.flatten(0, 1), e_lambda).unflatten(0, x.shape[:2]), 0
 
 
-def _gradient(grad: Tensor, x: Tensor, mean: Tensor, curvature: Tensor) -> tuple[Tensor]:
+def _gradient(grad: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor]:
     """∂L/∂x from ∂L/∂(refined x), and the statistics that :func:`refined_with_statistics` gives.
 
-    With s = sigmoid(u), u = d²·c + ½, M neurons and p = 2c · grad · x · s(1 − s) · d = ∂L/∂u · ∂u/∂d:
+    With c = q·(M − 1)/4, s = sigmoid(u), u = d²·c + ½, M neurons and p = 2c · grad · x · s(1 − s) · d = ∂L/∂u · ∂u/∂d:
     ∂L/∂x_i = grad_i·s_i + p_i − mean_j(p_j) − d_i · 4c/(M − 1) · Σ_j p_j·d_j.
     """
     wide, grad = _wide(x), _wide(grad)
-    deviation = wide - mean
+    deviation, curvature = wide - mean, inverse * (max(positions(x) - 1, 1) / 4)
     weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
     direct = grad * weights
     # p, in the memory of the weights: grad·s · x · (1 − s) · d · 2c
@@ -148,8 +149,8 @@ def _derivatives(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor, Te
 
 
 def in_parts(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple[Tensor, ...]:
-    """What ``work`` gives for ``batches`` whose images do not depend on each other, of so many images at a time."""
-    if batches[0].numel() <= 2 * _PART:
+    """What ``work`` gives for ``batches`` whose images do not depend on each other, on the processor so many at a time."""
+    if batches[0].numel() <= 2 * _PART or not batches[0].is_cpu:
         return work(*batches)
     images = max(_PART // batches[0][0].numel(), 1)
     parts = zip(*(batch.split(images) for batch in batches), strict=True)

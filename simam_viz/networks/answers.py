@@ -54,6 +54,11 @@ class Output:
     """K of a detector, whose boxes do not tell it."""
     threshold: float = 0.25
     """The score from which on a detector's box counts."""
+    temperature: float = 1.0
+    """What logits are divided by before they become probabilities, so that these say how often answers are right.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, Eq. 9.
+    """
 
     @property
     def has_probabilities(self) -> bool:
@@ -124,7 +129,7 @@ class Output:
         return logits
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of logits (…, K): their softmax, or the sigmoid of each where labels or boxes do not exclude each other.
+        """Of logits (…, K) over the temperature: their softmax, or the sigmoid of each where labels or boxes do not exclude others.
 
         Of one output, σ of it and 1 − σ, the probabilities of yes and of no, (…, 2).
 
@@ -135,6 +140,7 @@ class Output:
             raise ValueError(
                 _("The answers of this network are no probabilities; read its logits, which are its values.")
             )
+        logits = logits / self.temperature
         if self.kind in ("labels", "boxes") or logits.shape[-1] == 1:
             return self.explained(logits).sigmoid()
         return logits.softmax(dim=-1)

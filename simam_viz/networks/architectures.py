@@ -16,10 +16,13 @@ from torchvision.ops.misc import Conv2dNormActivation
 from ..modules.gates import GATES
 from ..modules.simam import FixedMeanSimAM, SimAM, UniformSimAM
 from ..modules.weighing import Each, Removed
-from ..wording import _
+from ..wording import _, later
 from .lambdas import set_e_lambda
 
 Attention = Literal["simam", "none", "se", "cbam", "eca"]
+
+ATTENTION_NAMES: dict[str, str] = {"simam": "SimAM", "none": later("none"), "se": "SE", "cbam": "CBAM", "eca": "ECA"}
+"""As they are told; :func:`simam_viz.wording._` shows it."""
 
 # Block kind, blocks a stage, and what ResNet takes besides.
 _ARCHITECTURES: dict[str, tuple[str, tuple[int, int, int, int], dict[str, Any]]] = {

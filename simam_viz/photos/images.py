@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
 from ..wording import _
-from . import bombs, colours, depths, kinds
+from . import bombs, colours, depths, kinds, squares
 from .bombs import ImageError
+from .squares import Square
 
 MAX_BYTES = 20 * 2**20
 MIN_INPUT_SIZE, MAX_INPUT_SIZE = 32, 4096
@@ -134,11 +135,17 @@ def check_input_size(size: int, least: int = MIN_INPUT_SIZE) -> None:
         )
 
 
-def enlargement(image: Image.Image, size: int) -> str:
-    """A sentence where the centre square of ``image`` has fewer pixels than the network's input; empty elsewhere."""
-    side = min(image.size)
+def enlargement(image: Image.Image, size: int, square: Square | None = None) -> str:
+    """A sentence where the square of ``image`` that is seen has fewer pixels than the network's input; empty elsewhere."""
+    side = min(image.size) if square is None else round(squares.placed(square, image.size)[2])
     if side >= size:
         return ""
+    if square is not None:
+        return _(
+            "The square has {side} × {side} of the photo's pixels only: it is enlarged to {size} × {size} for the network.",
+            side=side,
+            size=size,
+        )
     return _(
         "The photo's centre square has {side} × {side} pixels only: it is enlarged to {size} × {size} for the network.",
         side=side,

@@ -10,7 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..wording import _
+from . import squares
 from .images import ImageSource, check_input_size, open_image, square_view
+from .squares import Square
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -50,8 +52,17 @@ class Transforms:
         """Whether the network sees the photo's whole centre square, as most do."""
         return self.shape is None and self.fit == "square" and (self.crop, self.interpolation) == (1.0, "bilinear")
 
-    def seen(self, width: int, height: int, input_size: int | None = None) -> tuple[float, float, float, float]:
+    @property
+    def takes_square(self) -> bool:
+        """Whether a square of a photo can be chosen to be its input: not where it sees all of it, or its input is none."""
+        return self.takes_photos and self.fit == "square" and (self.shape is None or len(set(self.shape)) == 1)
+
+    def seen(
+        self, width: int, height: int, input_size: int | None = None, square: Square | None = None
+    ) -> tuple[float, float, float, float]:
         """Which part of a photo of this size the network sees, as (left, top, right, bottom) in its pixels."""
+        if square is not None:
+            return squares.box(squares.placed(square, (width, height)))
         if self.fit == "letterbox":
             return 0, 0, width, height
         rows, columns = self.size(input_size)
@@ -81,11 +92,16 @@ class Transforms:
         no_picture = self.shape is not None and len(self.shape) != 2
         return (self.channels, *(self.shape or ())) if no_picture else (self.channels, *self.size(input_size))
 
-    def view(self, image: ImageSource, input_size: int | None = None) -> Image.Image:
+    def view(self, image: ImageSource, input_size: int | None = None, square: Square | None = None) -> Image.Image:
         """The crop the network sees, at the size of its input, of whatever :func:`simam_viz.open_image` takes.
 
+        Args:
+            image: the photo.
+            input_size: the longer side of the input; ``None`` is the network's own.
+            square: the part of the photo to see; ``None`` is its middle, as much of it as the network is used to.
+
         Raises:
-            ValueError: the network's input is no picture.
+            ValueError: the network's input is no picture, or no square of one can be chosen for it.
         """
         if not self.takes_photos:
             raise ValueError(
@@ -94,12 +110,20 @@ class Transforms:
                     shape=" × ".join(map(str, (self.channels, *(self.shape or self.size())))),
                 )
             )
+        if square is not None and not self.takes_square:
+            raise ValueError(
+                _("No square can be chosen for this network: it sees another part of a photo, or all of it.")
+            )
         photo = open_image(image)
+        resampling = Image.Resampling[self.interpolation.upper()]
+        if square is not None:
+            sides = self.size(input_size)
+            check_input_size(max(sides), least=1)
+            return squares.cut(photo, squares.box(squares.placed(square, photo.size)), sides, resampling)
         if self.plain:
             return square_view(photo, self.input_size if input_size is None else input_size)
         height, width = self.size(input_size)
         check_input_size(max(height, width), least=1)
-        resampling = Image.Resampling[self.interpolation.upper()]
         if self.fit == "letterbox":
             scale = min(width / photo.width, height / photo.height)
             inner = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))

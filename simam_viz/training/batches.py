@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -20,8 +21,7 @@ def generator(*key: int) -> torch.Generator:
 
 def normalise(images: Tensor) -> Tensor:
     """Images (N, H, W, 3) of uint8 → network input (N, 3, H, W), on the same device."""
-    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
-    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    mean, std = _mean_and_std(images.device)
     return images.permute(0, 3, 1, 2).div(255).sub_(mean).div_(std)
 
 
@@ -31,16 +31,14 @@ def enlarge(images: Tensor, px: int) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def augment(
-    images: Tensor, px: int, area: tuple[float, float], aspect: tuple[float, float], random_numbers: torch.Generator
+def draw_crops(
+    count: int, area: tuple[float, float], aspect: tuple[float, float], random_numbers: torch.Generator
 ) -> Tensor:
-    """A random crop of every image, flipped half of the time and enlarged: (N, H, W, 3) of uint8 → (N, 3, px, px).
+    """Random crops of ``count`` images, flipped half of the time: affine maps (count, 2, 3), as grids take them, on the CPU.
 
-    One affine grid for the batch does it all. ``area`` and ``aspect`` bound the crop's share of the image and its
-    width over its height; a crop that is longer than the image goes on in its mirror image. ``random_numbers`` are the
+    ``area`` and ``aspect`` bound the crop's share of the image and its width over its height. ``random_numbers`` are the
     CPU's whatever device the images are on, so that every device sees the same crops.
     """
-    count = len(images)
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.empty(count).uniform_(low, high, generator=random_numbers)
@@ -49,11 +47,26 @@ def augment(
     ratio = uniform(math.log(aspect[0]), math.log(aspect[1])).exp()
     width, height = (share * ratio).sqrt(), (share / ratio).sqrt()
     # In the grid's units the image reaches from -1 to 1, so |1 - width| is how far the crop's centre may move.
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 2] = uniform(-1, 1) * (1 - width).abs()
-    theta[:, 1, 2] = uniform(-1, 1) * (1 - height).abs()
-    theta[:, 0, 0] = width * torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
-    theta[:, 1, 1] = height
-    grid = F.affine_grid(theta.to(images.device), [count, 3, px, px], align_corners=False)
+    crops = torch.zeros(count, 2, 3)
+    crops[:, 0, 2] = uniform(-1, 1) * (1 - width).abs()
+    crops[:, 1, 2] = uniform(-1, 1) * (1 - height).abs()
+    crops[:, 0, 0] = width * torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    crops[:, 1, 1] = height
+    return crops
+
+
+def cropped(images: Tensor, crops: Tensor, px: int) -> Tensor:
+    """:func:`draw_crops`' crops of images (N, H, W, 3) of uint8, enlarged: network input (N, 3, px, px) on their device.
+
+    One affine grid for the batch does it all. A crop that is longer than the image goes on in its mirror image.
+    """
+    grid = F.affine_grid(crops, [len(images), 3, px, px], align_corners=False)
     x = F.grid_sample(normalise(images), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return x.contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache
+def _mean_and_std(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Copied to a device once: within a captured step nothing may come from the CPU."""
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (MEAN, STD))
+    return mean, std

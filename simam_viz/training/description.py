@@ -6,12 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from ..modules.gates import GATES
 from ..networks.places import usual_places
 from .batches import MEAN, STD
 from .recipe import Recipe, format_stages
 
 INPUT_SIZES = (96, 128, 160, 192, 224, 256)
 """Input sizes in pixels that are measured on the held-out images, and that the app offers."""
+
+_TITLES = {"none": "", "simam": "SimAM-", "se": "SE-", "cbam": "CBAM-", "eca": "ECA-"}
 
 Card = dict[str, Any]
 """Entries of a card's file."""
@@ -22,18 +25,20 @@ Facts = dict[str, Any]
 
 def default_name(facts: Facts) -> str:
     """What a checkpoint is called where nobody names it: architecture, attention and data set."""
-    return ("simam_" if facts["attention"] == "simam" else "") + f"{facts['arch']}-tinyimagenet"
+    attention = "" if facts["attention"] == "none" else f"{facts['attention']}_"
+    return f"{attention}{facts['arch']}-tinyimagenet"
 
 
 def identity(facts: Facts, recipe: Recipe) -> Card:
     """What the app needs to load and name the network, but for the input size."""
-    simam = facts["attention"] == "simam"
+    attention = facts["attention"]
+    simam = attention == "simam"
     network = facts["arch"].replace("resnet", "ResNet-").replace("resnext50_", "ResNeXt-50 ")
     return {
-        "title": f"SimAM-{network}" if simam else network,
+        "title": _TITLES[attention] + network,
         "arch": facts["arch"],
-        "attention": facts["attention"],
-        "e_lambda": recipe.e_lambda,
+        "attention": attention,
+        **({} if attention in GATES else {"e_lambda": recipe.e_lambda}),
         "num_classes": len(facts["categories"]),
         "input_sizes": list(INPUT_SIZES),
         "forward_pass": "torchvision's",
@@ -50,10 +55,8 @@ def identity(facts: Facts, recipe: Recipe) -> Card:
 def describe(facts: Facts, recipe: Recipe) -> Card:
     """What a card says of the training, from ``run.json``."""
     stages = ", ".join(f"{epochs} at {px} px" for px, epochs in recipe.stages)
-    machines = [
-        f"{m['processor']}, {m['threads']} thread{'s' * (m['threads'] > 1)}, {m['precision']}, PyTorch {m['torch']}"
-        for m in facts["hardware"]
-    ]
+    machines = [_machine(m) for m in facts["hardware"]]
+    device = facts["hardware"][-1].get("device", "cpu") if facts["hardware"] else "cpu"
     return {
         "trained_on": f"Tiny ImageNet: {facts['training_images']:,} of its training images of 64 × 64 in "
         f"{len(facts['categories'])} classes, enlarged while training; {facts['held_out_images']:,} others held out, on "
@@ -65,7 +68,8 @@ def describe(facts: Facts, recipe: Recipe) -> Card:
         f"random resized crop (area {recipe.crop_area[0]:g}–{recipe.crop_area[1]:g}, reflection padding) and flip; running "
         f"average of the weights ({recipe.averaging:g} a step), batch-norm statistics computed anew for it.",
         "command": f"python -m simam_viz train --data tiny-imagenet-200 --arch {facts['arch']} "
-        f"--attention {facts['attention']} --stages {format_stages(recipe.stages)} --seed {recipe.seed} --out DIR",
+        f"--attention {facts['attention']} --stages {format_stages(recipe.stages)} --seed {recipe.seed} "
+        f"{'' if device == 'cpu' else '--device cuda '}--out DIR",
         "epochs": recipe.epochs,
         "seed": recipe.seed,
         "training_seconds": round(facts["seconds"]),
@@ -75,6 +79,14 @@ def describe(facts: Facts, recipe: Recipe) -> Card:
             for epoch in facts["curves"]
         ],
     }
+
+
+def _machine(facts: Facts) -> str:
+    threads = f"{facts['threads']} thread{'s' * (facts['threads'] > 1)}"
+    device = f"{facts['device']}, beside " if "device" in facts else ""
+    together = facts.get("networks_at_once", 1)
+    shared = f", {together} networks trained side by side" if together > 1 else ""
+    return f"{device}{facts['processor']}, {threads}, {facts['precision']}, PyTorch {facts['torch']}{shared}"
 
 
 def limits(card: Card) -> str:

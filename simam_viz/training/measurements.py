@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..evaluation.accuracy import accuracy_entry, places, top_k_accuracy
+from ..evaluation.accuracy import Answers, accuracy_entry, evaluate, top_k_accuracy
 from ..evaluation.assessment import class_accuracy, confused_pairs, expected_calibration_error, right_answers
-from ..evaluation.image_sets import ImageSet
+from ..evaluation.image_sets import ImageSet, LabelledImages
 from ..evaluation.pointing_game import centre_blob, evaluate_and_explain, pointing_hits
 from ..photos.samples import list_samples
 from ..wording import _
@@ -21,6 +21,9 @@ from .siblings import pack_bits
 
 TOLERATED_LOSS = 1.0
 """Percentage points of held-out top-1 that may be given up for a larger input, and with it finer maps."""
+
+BySize = dict[int, Answers]
+"""Answers to the same images at each input size in pixels."""
 
 KNOWN_LOGIT_TOLERANCE = 0.05
 """What another processor or another JPEG decoder may change a logit by: one grey level up or down on every pixel, at
@@ -33,40 +36,45 @@ def default_size(top1: dict[int, float]) -> int:
     return max(size for size, value in top1.items() if best - value <= TOLERATED_LOSS + 1e-9)
 
 
+def mean_accuracy(measured: Iterable[BySize]) -> dict[int, float]:
+    """Top-1 in percent at each input size, the mean over networks and over the data sets that they were measured on."""
+    each = [{px: top_k_accuracy(answers.places, 1) for px, answers in by_size.items()} for by_size in measured]
+    return {px: sum(one[px] for one in each) / len(each) for px in each[0]}
+
+
 def measure_sizes(
-    loaded: LoadedCheckpoint, held_out: ImageSet, sizes: Iterable[int], report: Callable[[str], None]
-) -> dict[int, tuple[float, float]]:
-    """Top-1 and top-5 in percent on the held-out images at each input size."""
+    loaded: LoadedCheckpoint, images: LabelledImages, sizes: Iterable[int], told: str, report: Callable[[str], None]
+) -> BySize:
+    """The answers to all images at each input size; ``told`` is what the images are called in a report's line."""
     measured = {}
     for px in sizes:
-        found = [place for place in places(loaded, held_out, px) if isinstance(place, int)]
-        measured[px] = top1, top5 = top_k_accuracy(found, 1), top_k_accuracy(found, 5)
+        found = [answers for answers in evaluate(loaded, images, px) if isinstance(answers, Answers)]
+        measured[px] = answers = Answers(torch.cat([a.logits for a in found]), torch.cat([a.labels for a in found]))
         report(
             _(
-                "{images:,} held-out images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %",
-                images=len(held_out),
+                "{images:,} {kind} at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %",
+                images=len(answers.labels),
+                kind=_(told),
                 px=px,
-                top1=top1,
-                top5=top5,
+                top1=top_k_accuracy(answers.places, 1),
+                top5=top_k_accuracy(answers.places, 5),
             )
         )
     return measured
 
 
-def size_entries(sizes: dict[int, tuple[float, float]], images: int) -> Card:
-    """What a card says of :func:`measure_sizes` on so many images."""
-    return {
-        "input_size_rule": f"The largest of {', '.join(map(str, sizes))} px whose top-1 on the held-out images lies "
-        f"within {TOLERATED_LOSS:g} point of the best: heat maps want resolution.",
-        "accuracy_by_input_size": {
-            "images": images,
-            "how": f"the {images:,} training images held out, this file, float32, the preprocessing of the app",
-            "values": {str(px): {"top1": round(top1, 2), "top5": round(top5, 2)} for px, (top1, top5) in sizes.items()},
-        },
-    }
+def size_entry(measured: BySize, how: str) -> Card:
+    """What a card says of :func:`measure_sizes`."""
+    values = {}
+    for px, answers in measured.items():
+        top1, top5 = (round(top_k_accuracy(answers.places, k), 2) for k in (1, 5))
+        values[str(px)] = {"top1": top1, "top5": top5}
+    return {"images": len(next(iter(measured.values())).labels), "how": how, "values": values}
 
 
-def measure_validation(loaded: LoadedCheckpoint, images: ImageSet, boxes: Tensor, px: int) -> Card:
+def measure_validation(
+    loaded: LoadedCheckpoint, images: ImageSet, boxes: Tensor, px: int, temperature: float = 1.0
+) -> Card:
     """Everything a card says of the official validation images, from one pass over them."""
     answers, maps = evaluate_and_explain(loaded, images, px)
     logits, labels = answers.logits, answers.labels
@@ -78,7 +86,7 @@ def measure_validation(loaded: LoadedCheckpoint, images: ImageSet, boxes: Tensor
     )
     return {
         "accuracy": accuracy_entry(answers.places, px, how),
-        "expected_calibration_error": round(expected_calibration_error(logits, labels), 2),
+        "expected_calibration_error": round(expected_calibration_error(logits, labels, temperature=temperature), 2),
         "class_accuracy": [
             None if math.isnan(value) else round(value, 1) for value in class_accuracy(logits, labels).tolist()
         ],

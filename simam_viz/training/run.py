@@ -6,15 +6,17 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from ..evaluation.accuracy import Answers, predict, top_k_accuracy
 from ..evaluation.tiny_imagenet import TrainingData
@@ -22,7 +24,8 @@ from ..networks.architectures import Attention, create_model
 from ..networks.places import simam_lambdas
 from ..wording import _
 from ..writing import written_whole
-from .batches import augment, enlarge, generator
+from .batches import cropped, draw_crops, enlarge, generator
+from .captured import Captured
 from .curves import Epoch, write_csv, write_png
 from .precision import Precision, autocast, native_precision
 from .recipe import Recipe
@@ -60,8 +63,8 @@ class Run:
     """Precision and device of this session. A run may go on in others on another machine; ``hardware`` then tells all."""
     step: int = 0
     seconds: float = 0.0
-    loss_sum: float = 0.0
-    """Sum of the losses of the steps taken in this epoch."""
+    loss_sum: float | Tensor = 0.0
+    """Sum of the losses of the steps taken in this epoch; a tensor while it is on a device that need not be waited for."""
     epochs: list[Epoch] = field(default_factory=list)
     hardware: list[dict[str, Any]] = field(default_factory=list)
     """One entry for each kind of machine and precision that the run has been on."""
@@ -71,8 +74,8 @@ class Run:
         model = create_model(self.arch, self.attention, len(self.data.categories), self.recipe.e_lambda)
         # Made on the CPU, with its random numbers, and only then moved.
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        self._averaged = AveragedModel(self.model, multi_avg_fn=self._move_averages).requires_grad_(False).eval()
-        self._averaged.update_parameters(self.model)  # the first only copies: the average begins at the random start
+        self.average = deepcopy(self.model).requires_grad_(False).eval()
+        """The network with the running average of the weights: what is kept in the end. It begins at the random start."""
         decayed = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
         others = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
         self.optimizer = torch.optim.SGD(
@@ -80,13 +83,10 @@ class Run:
             lr=self.recipe.peak_rate,
             momentum=self.recipe.momentum,
             nesterov=True,
+            fused=self.device.type == "cuda",
         )
-
-    @property
-    def average(self) -> nn.Module:
-        """The network with the running average of the weights, in evaluation mode: what is kept in the end."""
-        module: nn.Module = self._averaged.module
-        return module
+        self._gradients = Captured(self._backward) if self.device.type == "cuda" else self._backward
+        self._order: tuple[int, np.ndarray] = -1, np.empty(0, np.int64)
 
     @property
     def steps_an_epoch(self) -> int:
@@ -100,32 +100,23 @@ class Run:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Input (batch, 3, px, px) and labels (batch,) of a step, on the device: a pure function of seed and step."""
-        epoch, position = divmod(step, self.steps_an_epoch)
-        order = torch.randperm(len(self.data.training), generator=generator(self.recipe.seed, _ORDER, epoch))
-        start = position * self.recipe.batch_size
-        images, labels = self.data.training.take(order[start : start + self.recipe.batch_size].numpy())
-        random_numbers = generator(self.recipe.seed, _AUGMENTATION, step)
-        px, area, aspect = self.recipe.px(epoch), self.recipe.crop_area, self.recipe.crop_aspect
-        return augment(images.to(self.device), px, area, aspect, random_numbers), labels.to(self.device)
+        images, labels, crops = self._drawn(step)
+        return cropped(images, crops, self._px(step)), labels
 
-    def take_step(self) -> float:
-        """Train on the next batch and return the loss."""
+    def take_step(self) -> Tensor:
+        """Train on the next batch and return the loss, (), on the device."""
         begun = time.monotonic()
-        x, labels = self.batch(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate(self.step, self.steps)
         self.model.train()
-        with autocast(self.precision, self.device):
-            logits = self.model(x)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()
+        loss = self._gradients(self._px(self.step), *self._drawn(self.step))
         self.optimizer.step()
-        self.optimizer.zero_grad()
-        self._averaged.update_parameters(self.model)
+        move = get_ema_multi_avg_fn(self.recipe.averaging_at(self.step))
+        move([*self.average.parameters()], [*self.model.parameters()], 0)
         self.step += 1
-        self.loss_sum += loss.item()
+        self.loss_sum = self.loss_sum + loss.double()
         self.seconds += time.monotonic() - begun
-        return loss.item()
+        return loss
 
     def finish_epoch(self) -> Epoch:
         """Measure the averaged network on the held-out images and begin a new epoch's account."""
@@ -142,7 +133,7 @@ class Run:
         places = Answers(logits, torch.from_numpy(self.data.held_out.labels)).places
         top1, top5 = top_k_accuracy(places, 1), top_k_accuracy(places, 5)
         self.seconds += time.monotonic() - begun
-        row = Epoch(epoch + 1, px, self.seconds, self.loss_sum / self.steps_an_epoch, top1, top5)
+        row = Epoch(epoch + 1, px, self.seconds, float(self.loss_sum) / self.steps_an_epoch, top1, top5)
         self.epochs.append(row)
         self.loss_sum = 0.0
         return row
@@ -156,7 +147,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
-            "loss_sum": self.loss_sum,
+            "loss_sum": float(self.loss_sum),
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "hardware": self.hardware,
         }
@@ -184,10 +175,30 @@ class Run:
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         self.hardware = state["hardware"]
 
-    def _move_averages(self, averages: Any, weights: Any, count: Tensor | int) -> None:
-        """What :class:`AveragedModel` does at each step; ``count`` is its own, and counts from the session's beginning."""
-        move = get_ema_multi_avg_fn(self.recipe.averaging_at(self.step))
-        move(averages, weights, count)
+    def _px(self, step: int) -> int:
+        return self.recipe.px(step // self.steps_an_epoch)
+
+    def _drawn(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (batch, H, W, 3) of uint8, labels (batch,) and crops (batch, 2, 3) of a step, on the device."""
+        epoch, position = divmod(step, self.steps_an_epoch)
+        if self._order[0] != epoch:
+            shuffled = torch.randperm(len(self.data.training), generator=generator(self.recipe.seed, _ORDER, epoch))
+            self._order = epoch, shuffled.numpy()
+        start = position * self.recipe.batch_size
+        images, labels = self.data.training.take(self._order[1][start : start + self.recipe.batch_size])
+        random_numbers = generator(self.recipe.seed, _AUGMENTATION, step)
+        crops = draw_crops(len(labels), self.recipe.crop_area, self.recipe.crop_aspect, random_numbers)
+        return images.to(self.device), labels.to(self.device), crops.to(self.device)
+
+    def _backward(self, px: int, images: Tensor, labels: Tensor, crops: Tensor) -> Tensor:
+        """Leave the gradients of the loss on a batch in the weights, and return the loss."""
+        x = cropped(images, crops, px)
+        self.optimizer.zero_grad()
+        with autocast(self.precision, self.device):
+            logits = self.model(x)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        loss.backward()
+        return loss.detach()
 
     def _identity(self) -> str:
         """What must be the same for a state to fit."""
@@ -215,7 +226,7 @@ def train(
     pace = _Pace()
     while run.step < run.steps:
         before = run.seconds
-        loss = run.take_step()
+        loss = run.take_step().item()
         report(pace.progress(run, loss, run.seconds - before))
         at_end = run.step % run.steps_an_epoch == 0
         if at_end:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from dataclasses import asdict
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -16,56 +18,66 @@ from .description import Card
 NamedCard = tuple[str, Card]
 
 _ALIKE = ("arch", "recipe_settings", "categories", "wnids", "training_images")
-_TWIN_ENTRIES = ("twin", "twin_difference")
+_RELATIONS = ("twin", "twin_difference", "sibling_differences")
+_TWINS = ("simam", "none")
 
 
-def find_siblings(facts: Card, others: dict[str, Card]) -> list[str]:
-    """The names of those cards whose networks were trained like the one of ``facts``, with another attention."""
-    return [
-        name
-        for name, card in others.items()
-        if all(card.get(entry) == facts[entry] for entry in _ALIKE) and card.get("attention") != facts["attention"]
-    ]
+def related(cards: dict[str, Card], new: Collection[str]) -> dict[str, Card]:
+    """The cards to write, by name: ``new`` ones and those that say something of them, or no longer may, all of them up to date.
 
-
-def find_twin(facts: Card, others: dict[str, Card]) -> str | None:
-    """The one sibling that there is; a card can name no more.
+    Networks that were trained alike but for their attention are siblings; the one with SimAM and the one without any are
+    each other's twins, if there is one of each.
 
     Raises:
-        ValueError: there are several.
+        ValueError: there are several that could be a new one's twin, or siblings were measured on different images.
     """
-    siblings = find_siblings(facts, others)
-    if len(siblings) > 1:
+    changed: dict[str, Card] = {}
+    for name in new:
+        family = {other: card for other, card in cards.items() if _alike(card, cards[name])}
+        changed |= {member: _with_relations(member, family) for member in family}
+    for name, card in cards.items():
+        told = {card.get("twin"), *(difference["second"] for difference in card.get("sibling_differences", ()))}
+        if name not in changed and not told.isdisjoint(new):
+            changed[name] = _alone(card)
+    return {name: card for name, card in changed.items() if name in new or card != cards[name]}
+
+
+def _with_relations(name: str, family: dict[str, Card]) -> Card:
+    """A card, with what it says of those that were trained alike."""
+    card = _alone(family[name])
+    own = card["attention"]
+    others = [other for other, theirs in family.items() if theirs["attention"] != own]
+    if len(family) > 2 and others:
+        pairs = sum(a["attention"] != b["attention"] for a, b in combinations(family.values(), 2))
+        card["sibling_differences"] = [
+            sibling_difference((name, card), (other, family[other]), pairs) for other in others
+        ]
+    twins = [other for other in others if {own, family[other]["attention"]} == {*_TWINS}]
+    if len(twins) > 1:
         raise ValueError(
             _(
                 "{first} and {second} could both be the twin of this run: keep one of them in the folder.",
-                first=", ".join(siblings[:-1]),
-                second=siblings[-1],
+                first=", ".join(twins[:-1]),
+                second=twins[-1],
             )
         )
-    return siblings[0] if siblings else None
+    for twin in twins:
+        pair = sorted([(name, card), (twin, family[twin])], key=lambda one: one[1]["attention"] != "simam")
+        card |= {"twin": twin, "twin_difference": sibling_difference(pair[0], pair[1])}
+    return card
 
 
-def with_twins(name: str, card: Card, twin: str | None, others: dict[str, Card]) -> dict[str, Card]:
-    """The cards to write, by name: this one, its twin's, and any that called this name its twin and no longer may."""
-    changed = {name: card}
-    for other, other_card in others.items():
-        if other_card.get("twin") == name or other == twin:
-            changed[other] = {entry: value for entry, value in other_card.items() if entry not in _TWIN_ENTRIES}
-    if twin:
-        difference = sibling_difference(*simam_first([(name, card), (twin, changed[twin])]))
-        for one, other in ((name, twin), (twin, name)):
-            changed[one] = {**changed[one], "twin": other, "twin_difference": difference}
-    return changed
+def _alike(card: Card, other: Card) -> bool:
+    """Whether two networks were trained by one recipe on the same images, and measured."""
+    return "right_answers" in card and all(card.get(entry) == other[entry] for entry in _ALIKE)
 
 
-def simam_first(siblings: list[NamedCard]) -> list[NamedCard]:
-    """The order in which differences are told; among the others it stays."""
-    return sorted(siblings, key=lambda sibling: sibling[1]["attention"] != "simam")
+def _alone(card: Card) -> Card:
+    return {entry: value for entry, value in card.items() if entry not in _RELATIONS}
 
 
-def sibling_difference(first: NamedCard, second: NamedCard) -> Card:
-    """Top-1 of the first minus top-1 of the second, paired image by image.
+def sibling_difference(first: NamedCard, second: NamedCard, comparisons: int = 1) -> Card:
+    """Top-1 of the first minus top-1 of the second, paired image by image, with as many ``comparisons`` in all.
 
     Raises:
         ValueError: they were measured on different images.
@@ -79,7 +91,9 @@ def sibling_difference(first: NamedCard, second: NamedCard) -> Card:
                 second=second[0],
             )
         )
-    paired = paired_difference(*(unpack_bits(answer["bits"], answer["images"]) for answer in answers))
+    ours, theirs = (unpack_bits(answer["bits"], answer["images"]) for answer in answers)
+    paired = paired_difference(ours, theirs, comparisons)
+    corrected = f", all {comparisons} pairs' intervals together (Bonferroni)" if comparisons > 1 else ""
     return {
         "first": first[0],
         "second": second[0],
@@ -87,7 +101,8 @@ def sibling_difference(first: NamedCard, second: NamedCard) -> Card:
         "images": answers[0]["images"],
         "input_sizes": {name: card["input_size"] for name, card in (first, second)},
         "how": "Top-1 of the first minus top-1 of the second on the same validation images, in percentage points, with its "
-        "95 % interval (low to high): one seed each, so it speaks for these two files and not for SimAM at large.",
+        f"95 % interval (low to high){corrected}: one seed each, so it speaks for these two files and not for their "
+        "attention at large.",
     }
 
 

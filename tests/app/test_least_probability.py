@@ -95,7 +95,9 @@ def test_it_is_not_even_measured(loaded: LoadedCheckpoint, monkeypatch: pytest.M
 
 def test_the_page_says_why() -> None:
     app = finished(
-        open_page(PAGE, size="96", block="layer3.0", look="faithful", photo=CORAL, **{"class": "coral reef"}),
+        open_page(
+            PAGE, size="96", block="layer3.0", look="faithful", photo=CORAL, columns="off", **{"class": "coral reef"}
+        ),
         "faithful-photo",
     )
     assert f"- Switched off: not measured ({WHY})" in text(app)

@@ -14,10 +14,10 @@ from PIL import Image
 
 import simam_viz
 from simam_viz import SimAM, attention
-from simam_viz.app import sidebar
+from simam_viz.app import lambdas, sidebar
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.draw import charts, figures, render
+from simam_viz.draw import charts, render
 from simam_viz.explain import metrics, survey
 from simam_viz.explain.blocks import OWN_LAMBDAS
 from simam_viz.explain.variants import with_attention
@@ -113,7 +113,7 @@ def test_ablation_leaves_all_other_blocks_their_own(mixed: LoadedCheckpoint, pho
     assert found.off["layer1.0"] == pytest.approx(float(without.probabilities[8]), rel=1e-3)
     fixed = simam_viz.ablate_blocks(mixed, photo, target=8, fixed_mean=True)
     assert fixed.uniform == pytest.approx(found.uniform, rel=1e-3)
-    assert simam_viz.ablate_blocks(mixed, photo, 0.1, 8).on != pytest.approx(found.on, rel=1e-3)
+    assert simam_viz.ablate_blocks(mixed, photo, 0.1, 8).on != pytest.approx(found.on, rel=1e-5)
 
 
 def test_what_hides_parts_of_the_photo_keeps_them_too(mixed: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -122,9 +122,7 @@ def test_what_hides_parts_of_the_photo_keeps_them_too(mixed: LoadedCheckpoint, p
     assert measures.probability == pytest.approx(float(analysis.probabilities[analysis.target]), rel=1e-3)
     networks = {"own": (mixed, None), "one": (mixed, 0.1)}
     found = list(survey.findings(networks, [survey.Subject("p", photo, 8)], "layer4.0", ["Grad-CAM"], steps=2))
-    cells = list(figures.cells(networks, [survey.Subject("p", photo, 8)], "layer4.0", "Grad-CAM"))
     right = [float(simam_viz.analyze(mixed, photo, at, 8).probabilities[8]) for at in (None, 0.1)]
-    assert [cell.probability for cell in cells] == pytest.approx(right, rel=1e-3)
     assert [f.measures.probability for f in found[::3] if f.measures] == pytest.approx(
         [p for p in right if p >= metrics.LEAST_PROBABILITY], rel=1e-3
     )
@@ -182,7 +180,7 @@ def on_screen(mixed: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> Loade
 def test_every_page_says_it(path: str, on_screen: LoadedCheckpoint) -> None:
     app = open_page(path)
     slider = app.select_slider(key="control-lambda")
-    assert slider.value == sidebar.EACH_ITS_OWN and slider.options[:2] == [sidebar.EACH_ITS_OWN, "1e-06"]
+    assert slider.value == lambdas.EACH_ITS_OWN and slider.options[:2] == [lambdas.EACH_ITS_OWN, "1e-06"]
     back = app.button(key="trained-lambda")
     assert back.label == "Back to each block's own λ" and back.disabled
     assert "lambda" not in app.session_state["view"]
@@ -190,16 +188,16 @@ def test_every_page_says_it(path: str, on_screen: LoadedCheckpoint) -> None:
     checked(slider.set_value(0.5).run())
     assert app.session_state["view"]["lambda"] == "0.5" and not app.button(key="trained-lambda").disabled
     checked(app.button(key="trained-lambda").click().run())
-    assert app.select_slider(key="control-lambda").value == sidebar.EACH_ITS_OWN
+    assert app.select_slider(key="control-lambda").value == lambdas.EACH_ITS_OWN
     assert "lambda" not in app.session_state["view"]
     checked(app.select_slider(key="control-lambda").set_value(2.0).run())
-    checked(app.select_slider(key="control-lambda").set_value(sidebar.EACH_ITS_OWN).run())
+    checked(app.select_slider(key="control-lambda").set_value(lambdas.EACH_ITS_OWN).run())
     assert "lambda" not in app.session_state["view"]
 
 
 def test_a_link_may_ask_for_one_lambda(on_screen: LoadedCheckpoint) -> None:
     assert open_page("app.py", **{"lambda": "0.0371"}).select_slider(key="control-lambda").value == 0.0371
-    assert open_page("app.py", **{"lambda": "own"}).select_slider(key="control-lambda").value == sidebar.EACH_ITS_OWN
+    assert open_page("app.py", **{"lambda": "own"}).select_slider(key="control-lambda").value == lambdas.EACH_ITS_OWN
 
 
 def test_the_overview_shows_what_the_network_itself_says(on_screen: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -220,7 +218,8 @@ def test_numbers_of_one_block_are_at_its_own_lambda(on_screen: LoadedCheckpoint,
     assert "At λ = 0.0001 (this block's own): the slider" in text(lesson)
     shown = {metric.label: metric.value for metric in lesson.metric}
     assert shown["Weight"] == f"{block.attention[3, 2, 4]:.5f}"
-    assert "At λ = 0.1 (every block has its own" in text(open_page("pages/energy_function.py"))
+    lesson.segmented_control(key="control-neuron").set_value("toy").run()
+    assert "At λ = 0.1 (every block has its own" in text(lesson)
     histograms = open_page("pages/energy_histograms.py", block="layer3.1")
     assert "Neurons of layer3.1 at λ = 0.0001" in text(histograms)
     median = float(block.variances.median()) / LOW
@@ -238,32 +237,24 @@ def test_the_sweep_has_a_point_that_is_the_network_as_it_is(on_screen: LoadedChe
     )
     assert "The five most probable classes at each block's own λ" in text(app)
     table = app.dataframe[0].value
-    assert len(table) == len(sidebar.lambda_stops()) and np.isfinite(table["λ"]).all()
+    assert len(table) == len(lambdas.lambda_stops()) and np.isfinite(table["λ"]).all()
     right = simam_viz.analyze(on_screen, photo, float(table["λ"][7])).top(1)[0][2]
     assert table["probability"][7] == pytest.approx(right, rel=1e-2)
 
 
-@pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful", "figure"])
-def test_the_comparison(
-    look: str, on_screen: LoadedCheckpoint, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = open_page("pages/gradcam_comparison.py", look=look, block="layer4.0", photos="espresso-cup")
+@pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful"])
+def test_the_comparison(look: str, on_screen: LoadedCheckpoint, photo: Image.Image) -> None:
+    app = open_page("pages/gradcam_comparison.py", look=look, block="layer4.0")
     on = simam_viz.analyze(on_screen, photo)
-    assert render.percent(float(on.probabilities.max())) in text(app) or look in ("faithful", "figure")
+    assert render.percent(float(on.probabilities.max())) in text(app) or look == "faithful"
     checked(app.toggle(key="control-fixed-mean").set_value(True).run())
     assert "λ is each block's own λ, so fixing the mean weight changes nothing" in text(app)
-    if look == "figure":
-        drawn = []
-        draw = figures.comparison_figure
-        monkeypatch.setattr(figures, "comparison_figure", lambda *a: drawn.append(a[1]) or draw(*a))
-        finished(app, "figure")
-        assert "each block's own λ." in drawn[0]
 
 
 def test_the_models_page(on_screen: LoadedCheckpoint) -> None:
     app = open_page("pages/models.py")
     values = {metric.label: metric.value for metric in app.metric}
-    assert sidebar.EACH_ITS_OWN in values.values()
+    assert lambdas.EACH_ITS_OWN in values.values()
 
 
 def test_the_files_to_take_home(on_screen: LoadedCheckpoint) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import os
 import re
@@ -23,9 +25,10 @@ from simam_viz.app import given
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import opening
 from simam_viz.checkpoints.loaded import on_device
+from simam_viz.draw.paper.description import Description
 from tests.helpers.attention_zoo import Retyped, SqueezeExcite
 from tests.helpers.made_up_language import BRACKETED, outside, unsaid
-from tests.helpers.pages import open_page, text
+from tests.helpers.pages import checked, finished, open_page, text
 from tests.helpers.project import ROOT
 
 
@@ -92,7 +95,7 @@ def test_what_is_said_of_every_kind_is_said_in_the_language_of_the_page(
         assert not left and not app.exception
 
 
-@pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful", "figure"])
+@pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful"])
 @pytest.mark.parametrize("kind", ["a gate", "pixels", "an embedding", "a value"])
 def test_every_comparison_stands_or_says_that_it_makes_no_sense(kind: str, look: str) -> None:
     network = NETWORKS[kind]()
@@ -168,6 +171,38 @@ def test_what_the_command_line_asks_for(tmp_path: Path, monkeypatch: pytest.Monk
     assert "cannot be opened" in app.error[0].value and not app.exception
     monkeypatch.setattr(sys, "argv", [str(ROOT / "app.py"), "--weights", "a.pt"])
     assert "--network" in given.started().trouble
+
+
+def test_the_figure_page_gives_a_command_where_one_can_name_the_network(tmp_path: Path) -> None:
+    view = {"panels": "photo,weight", "networks": "on,off"}
+    NETWORKS["SimAM"]()
+    app = finished(open_page("pages/figure.py", **view), "paper")
+    assert any("No command can name a network that lives in a program" in info.value for info in app.info)
+    assert not any("python -m simam_viz" in element.value for element in app.code)
+
+    (tmp_path / "mine.py").write_text(
+        "import torch\nfrom torch import nn\nimport simam_viz\ndef make():\n    torch.manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), simam_viz.SimAM(0.1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))\n"
+    )
+    parser = argparse.ArgumentParser()
+    opening.add_arguments(parser)
+    own = ["--network", f"{tmp_path}/mine.py:make", "--input-size", "64"]
+    asked = opening.asked(parser.parse_args(own))
+    assert asked is not None
+    name = given.give(opening.Maker(asked).as_made())
+    app = finished(open_page("pages/figure.py", checkpoint=name, **view), "paper")
+    command = next(element.value for element in app.code if element.value.startswith("python -m simam_viz"))
+    assert " ".join(own) in command and "--networks on,off" in command and not app.info
+    # Its description opens here, where it is, and nowhere else: no file that a person drops runs code.
+    made = Description(photos=("honey-bee",), network=asked.written, show=("photo",))
+    app = open_page("pages/figure.py", checkpoint="mine")
+    checked(app.file_uploader(key="paper-description").upload("a.json", made.json().encode(), "application/json").run())
+    assert app.session_state["view"]["checkpoint"] == name and not app.error
+    other = dataclasses.replace(made, network={"network": "os:abort"})
+    checked(
+        app.file_uploader(key="paper-description").upload("b.json", other.json().encode(), "application/json").run()
+    )
+    assert ["of the description is not here" in error.value for error in app.error] == [True]
 
 
 def test_a_dropped_file_is_matched_against_the_constructor(tmp_path: Path) -> None:

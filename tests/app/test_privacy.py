@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from simam_viz.app import sidebar
+from simam_viz.app import choose_photo
 from simam_viz.app.pages import PAGES
 from simam_viz.photos.images import MAX_BYTES
 from tests.helpers.image_bombs import encoded
@@ -65,10 +65,10 @@ def test_only_what_is_the_same_for_everybody_is_cached_for_everybody() -> None:
     assert shared == {
         ("frame", "_prepare_process"),
         ("zoo", "_load"),
-        ("sidebar", "_sample_image"),
+        ("zoo", "_fault"),
+        ("choose_photo", "_sample_image"),
         ("ticking", "_outline"),  # by the names of networks that others publish
     }
-    assert ("scene", "_square", "session") in cached_functions()
 
 
 @contextmanager
@@ -113,4 +113,6 @@ def test_another_session_cannot_reach_an_upload() -> None:
     second.query_params["photo"] = name
     second.run()
     assert "Upload that photo" in second.info[0].value
-    assert name not in second.session_state[sidebar._UPLOADS] and name in first.session_state[sidebar._UPLOADS]
+    assert (
+        name not in second.session_state[choose_photo._UPLOADS] and name in first.session_state[choose_photo._UPLOADS]
+    )

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.delta_generator import DeltaGenerator
 
-from simam_viz.app import sidebar, state
-from simam_viz.app.screens.energy_function import neuron
+from simam_viz.app import lambdas, state
+from simam_viz.app.screens.energy_function import in_hand
 from simam_viz.app.style import WITHOUT_OLD_PAGE
 from simam_viz.app.widgets import choose
 from simam_viz.lesson.presets import SIDE
@@ -130,7 +130,7 @@ def test_plain_text_is_never_markdown(text: str) -> None:
 @given(TEXTS)
 def test_parsers_give_a_value_in_range_or_a_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):
-        assert 1e-6 <= sidebar.parse_lambda(text) <= 10
+        assert 1e-6 <= lambdas.parse_lambda(text) <= 10
     with contextlib.suppress(ValueError):
         assert math.isfinite(choose.finite(text))
     with contextlib.suppress(ValueError):
@@ -142,31 +142,31 @@ def test_parsers_give_a_value_in_range_or_a_value_error(text: str) -> None:
                  st.lists(st.floats(-6, 6).map(lambda value: f"1,2,{value}"), max_size=4).map(";".join)))  # fmt: skip
 def test_parsers_of_the_lesson(text: str) -> None:
     with contextlib.suppress(ValueError):
-        assert all(0 <= index < SIDE for index in neuron.parse_place(text))
+        assert all(0 <= index < SIDE for index in in_hand.parse_place(text))
     with contextlib.suppress(ValueError):
-        for place, value in neuron.parse_edits(text).items():
+        for place, value in in_hand.parse_edits(text).items():
             assert all(0 <= index < SIDE for index in place) and -5 <= value <= 5
 
 
 @pytest.mark.parametrize("text", ["9,0", "1", "", "a,b", "-1,2"])
 def test_no_place_of_the_lesson(text: str) -> None:
     with pytest.raises(ValueError):
-        neuron.parse_place(text)
+        in_hand.parse_place(text)
 
 
 @pytest.mark.parametrize("text", ["0,0,99", "a;b", "0,0", "9,9,1", "0,0,nan"])
 def test_no_edits_of_the_lesson(text: str) -> None:
     with pytest.raises(ValueError):
-        neuron.parse_edits(text)
+        in_hand.parse_edits(text)
 
 
 PARSERS = {
-    "lambda": sidebar.parse_lambda,
+    "lambda": lambdas.parse_lambda,
     "channel": choose.below(7),
     "least": choose.finite,
     "class": {"lemon": 1}.__getitem__,
-    "at": neuron.parse_place,
-    "edits": neuron.parse_edits,
+    "at": in_hand.parse_place,
+    "edits": in_hand.parse_edits,
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.helpers.browser import App, visiting
 
@@ -40,12 +40,20 @@ def browser() -> Iterator[Browser]:
         instance.close()
 
 
-@pytest.fixture
-def app(browser: Browser, server: str, tmp_path: Path) -> Iterator[App]:
-    yield from visiting(browser, server, tmp_path)
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One person's browser, which knows Streamlit's scripts from the tab before."""
+    found = browser.new_context()
+    yield found
+    found.close()
 
 
 @pytest.fixture
-def fresh_app(browser: Browser, fresh_server: str, tmp_path: Path) -> Iterator[App]:
+def app(context: BrowserContext, server: str, tmp_path: Path) -> Iterator[App]:
+    yield from visiting(context, server, tmp_path)
+
+
+@pytest.fixture
+def fresh_app(context: BrowserContext, fresh_server: str, tmp_path: Path) -> Iterator[App]:
     """The same on a server that nobody has visited."""
-    yield from visiting(browser, fresh_server, tmp_path)
+    yield from visiting(context, fresh_server, tmp_path)

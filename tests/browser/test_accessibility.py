@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -71,16 +71,18 @@ def until(answer: Callable[[], T], right: T, seconds: float = 5) -> T:
     return found
 
 
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("view", "title"),
     [pytest.param(*view, marks=[] if view[0] in SHORT_FORM else [pytest.mark.long]) for view in VIEWS.items()],
 )
 def test_axe_finds_nothing_serious_and_nothing_is_cut_at_320_pixels(
-    view: str, title: str, browser: Browser, server: str
+    view: str, title: str, scheme: Literal["light", "dark"], browser: Browser, server: str
 ) -> None:
     # Without fading: half-way through, nothing has the contrast that it will have.
-    page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce", color_scheme=scheme)
     opened(page, f"{server}/{view}", title)
+    assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).colorScheme") == scheme
     findings = until(lambda: serious(page), [])  # a page may still be taking on its colours
     assert page.locator("img:not([alt]), img[alt='']").count() == 0
     page.set_viewport_size({"width": 320, "height": 640})
@@ -122,9 +124,7 @@ def test_the_keyboard_alone_reaches_every_page_and_every_control(browser: Browse
         assert left_out == [], title
     # λ by the arrow keys.
     page.evaluate("document.activeElement.blur()")
-    tab_until(
-        page, "e.closest('[data-testid=stSlider]') && (e.getAttribute('role') === 'slider' || e.type === 'range')"
-    )
+    tab_until(page, "e.shadowRoot?.activeElement?.type === 'range'")
     page.keyboard.press("End")
     expect(page).to_have_url(lambda_is("10"), timeout=20_000)
     # Less motion: nothing on the page moves for longer than a blink.
@@ -142,13 +142,13 @@ def lambda_is(text: str) -> re.Pattern[str]:
 
 @pytest.mark.long
 def test_a_box_that_scrolls_is_reached_and_scrolled_by_keyboard(browser: Browser, server: str) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    opened(page, f"{server}/energy_function", "Energy function")
-    # The box itself, or one within it (a formula), from where the keys scroll the box.
-    box = "e.closest('[data-testid=stVerticalBlock][overflow=auto]')"
-    tab_until(page, f"{box} !== null && {box}.scrollHeight > {box}.clientHeight + 50")
-    page.keyboard.press("PageDown")
-    page.wait_for_function(f"(e => {box}.scrollTop > 100)(document.activeElement)", timeout=10_000)
+    page = browser.new_page(viewport={"width": 200, "height": 900})
+    opened(page, f"{server}/energy_function?neuron=toy", "Energy function")
+    # A formula that is wider than its box.
+    box = "e.closest('.katex-display, [data-testid=stMarkdownContainer]')"
+    tab_until(page, f"{box} !== null && {box}.scrollWidth > {box}.clientWidth + 20", 120)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"(e => {box}.scrollLeft > 0)(document.activeElement)", timeout=10_000)
     page.close()
 
 
@@ -168,9 +168,11 @@ def test_on_a_phone_the_sidebar_gets_out_of_the_way(browser: Browser, server: st
         settled(page, title)
         expect(sidebar.get_by_role("link", name=title, exact=True)).not_to_be_in_viewport()
     # But a control in it leaves it open.
-    unfolded(page, sidebar.get_by_role("link", name="Overview", exact=True))
+    unfolded(page, sidebar.get_by_role("link", name="Energy histograms", exact=True)).click()
+    settled(page, "Energy histograms")
+    unfolded(page, sidebar.get_by_role("link", name="Energy histograms", exact=True))
     sidebar.get_by_role("slider").press("End")
     expect(page).to_have_url(lambda_is("10"), timeout=20_000)
-    settled(page, "Overview")
+    settled(page, "Energy histograms")
     assert sidebar.evaluate("e => e.getBoundingClientRect().right") > 0
     page.close()

@@ -18,17 +18,19 @@ from simam_viz.app.pages import PAGES
 from simam_viz.app.screens.energy_function.surface import SURFACE_WIDTH
 from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.draw import charts, render
+from simam_viz.draw import charts, framing, render
+from simam_viz.draw.paper import formats, printing
 from simam_viz.explain import inspection
 from simam_viz.explain.blocks import QUANTITIES
 from simam_viz.explain.variants import MODES
-from simam_viz.export import files
 from simam_viz.lesson.derivation import Derivation
 from simam_viz.lesson.katex import number
 from simam_viz.lesson.presets import preset_channel
 from simam_viz.networks.geometry import receptive_field
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, alike
+from tests.helpers.lesson import Stage
+from tests.helpers.maps_drawn import attention_drawn, drawn
 
 CHANNEL_PICTURES = {
     "features": "feature",
@@ -75,7 +77,7 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
 
     # λ changes every picture that depends on it.
     before = app.pictures()
-    others = {"mosaic", "receptive-field", "channel-sides", "channel-overlay"}
+    others = {"contrast", "mosaic", "receptive-field", "channel-sides", "channel-overlay"}
     assert set(before) == others | {f"channel-{name}" for name in CHANNEL_PICTURES}
     app.move_lambda("ArrowLeft")
     analysis = simam_viz.analyze(loaded, image, e_lambda=0.7, input_size=128)
@@ -94,26 +96,20 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
 
     # Every page, with the same photo, λ, block and channel.
     app.go("Overview")
-    for block in analysis.blocks:
-        weights = block.attention.mean(dim=0)
-        scale = render.scale_for("mean weight", weights)
-        app.shows(f"weights-{block.name}", render.overlay(analysis.view, weights, scale, 320))
-        app.shows(f"cam-{block.name}", render.overlay(analysis.view, block.cam, render.CAM_SCALE, 320))
-    expect(app.page.get_by_text("The network says")).to_be_visible()
-    before = app.pictures()
+    app.film()
+    app.draws(attention_drawn(analysis))
+    expect(app.page.get_by_text("The network says:").first).to_be_visible()
+    app.page.get_by_role("radio", name="Grad-CAM").click()
+    app.draws({b.name: drawn(analysis, b.cam, render.CAM_SCALE) for b in analysis.blocks})
+    app.page.get_by_role("radio", name="Attention").click()
     app.move_lambda("End")
     expect(app.page).to_have_url(re.compile("lambda=10"))
+    app.draws(attention_drawn(simam_viz.analyze(loaded, image, e_lambda=10, input_size=128)))
     app.idle()
-    assert app.changed(before) == set(before) - {"photo"} and len(before) == 17
-    for block in simam_viz.analyze(loaded, image, e_lambda=10, input_size=128).blocks:
-        scale = render.scale_for("mean weight", block.attention)
-        app.shows(f"weights-{block.name}", render.overlay(analysis.view, block.attention.mean(dim=0), scale, 320))
     app.page.wait_for_timeout(1000 * ECHO_SECONDS)
     app.page.go_back()
     expect(app.page).to_have_url(re.compile("lambda=0.7"))
-    first = analysis.blocks[0].attention.mean(dim=0)
-    scale = render.scale_for("mean weight", first)
-    app.shows(f"weights-{analysis.blocks[0].name}", render.overlay(analysis.view, first, scale, 320))
+    app.draws(attention_drawn(analysis))
     app.settled("Overview")
 
     app.go("Energy histograms")
@@ -135,10 +131,15 @@ def test_from_a_shared_link_to_ones_own_photo(fresh_app: App, loaded: LoadedChec
     app.settled("Energy histograms")
 
     app.go("Grad-CAM comparison")
+    for name in ("With SE", "With CBAM", "With ECA", "Switched off", "Uniform over positions"):
+        app.page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True).click()
+        app.idle()
+    view["columns"] = "uniform,off,twin"
     analyses = simam_viz.compare(loaded, image, e_lambda=0.7, input_size=128)
     for variant in MODES:
-        cam = analyses[variant].block("layer2.0").cam
-        app.shows(f"cam-{variant}", render.overlay(analysis.view, cam, render.CAM_SCALE, 480))
+        block = analyses[variant].block("layer2.0")
+        heat = render.overlay(analysis.view, block.cam, render.CAM_SCALE, 480)
+        app.shows(f"cam-{variant}", heat if block.cam_max else render.grey_photo(analysis.view, 480))
     before = app.pictures()
     app.move_lambda("Home")
     cam = simam_viz.analyze(loaded, image, e_lambda=1e-6, input_size=128).block("layer2.0").cam
@@ -158,7 +159,7 @@ def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, chann
     """The named pictures of the Attention maps page are those of ``analysis``."""
     block = analysis.block(block_name)
     scale = render.scale_for("attention weight", block.attention)
-    app.shows("mosaic", render.mosaic(block.attention, scale, 1460, channel))
+    app.shows("mosaic", render.mosaic(block.attention, scale, 1460))
     app.shows("channel-overlay", render.overlay(analysis.view, block.attention[channel], scale, 480))
     shape = tuple(block.features.shape[1:])
     for name, quantity in CHANNEL_PICTURES.items():
@@ -183,7 +184,7 @@ def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoin
     shows_channel(app, simam_viz.analyze(loaded, sample.image()), "layer3.1", 0)
     app.move_lambda("End")
     shows_channel(app, simam_viz.analyze(loaded, sample.image(), e_lambda=10), "layer3.1", 0)
-    app.idle()
+    app.rest()
     assert app.parameters() == {"lambda": "10"}
     app.go("Overview")
     app.page.go_back()
@@ -201,24 +202,9 @@ def click_cell(app: App, key: str, row: int, column: int) -> None:
     place.click(position=position)
 
 
-def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoint) -> None:
-    app.open("energy_function")
-    app.settled("Energy function")
-    click_cell(app, "toy-spike", 1, 7)
-    expect(app.page).to_have_url(re.compile(r"at=1(%2C|,)7"), timeout=20_000)
-    app.idle()
-    neuron = Derivation(preset_channel("spike"), 1, 7, 0.1)
-    expect(app.page.get_by_text(f"{neuron.weight:.5f}", exact=True).first).to_be_visible()
-    app.shows("surface", render.figure_picture(charts.energy_surface(neuron), SURFACE_WIDTH))
-    app.page.get_by_test_id("stMain").get_by_role("slider").first.press("ArrowRight")
-    expect(app.page).to_have_url(re.compile("edits="), timeout=20_000)
-    row, column, value = app.parameters()["edits"].split(",")
-    assert (row, column, float(value)) == ("1", "7", pytest.approx(neuron.t + 0.1))
-    neuron = Derivation(preset_channel("spike", {(1, 7): float(value)}), 1, 7, 0.1)
-    app.shows("surface", render.figure_picture(charts.energy_surface(neuron), SURFACE_WIDTH))
-
-    # From a neuron of the photo, clicked on the Attention maps page, to its lesson.
-    app.go("Attention maps")
+def test_from_a_neuron_of_the_photo_to_its_lesson_and_its_steps(app: App, loaded: LoadedCheckpoint) -> None:
+    app.open("attention_maps?lambda=0.1")
+    app.settled("Attention maps")
     app.choose("Block", re.compile("^layer3.0"))
     expect(app.page).to_have_url(re.compile("block=layer3.0"), timeout=20_000)
     app.idle()
@@ -228,28 +214,29 @@ def test_the_lesson_from_a_click_to_its_numbers(app: App, loaded: LoadedCheckpoi
     app.page.get_by_role("button", name="Step by step").click()
     app.settled("Energy function")
     block = simam_viz.analyze(loaded, list_samples()[0].image()).block("layer3.0")
-    expect(app.page.get_by_text(f"{block.attention[0, 2, 6]:.5f}", exact=True).first).to_be_visible(timeout=20_000)
+    expect(app.page.get_by_text(f"{block.attention[0, 2, 6]:.5f}", exact=True).last).to_be_visible(timeout=20_000)
     assert app.parameters()["neuron"] == "photo"
+    # The last scene has the same neuron, and a tap in it is a tap below.
+    stage = Stage(app.page)
+    expect(stage.body.locator("h2")).to_have_text("On your photo: the same in the network")
+    stage.says("weight", float(block.attention[0, 2, 6]))
+    app.page.mouse.click(*stage.cell("The channel's weights", 7, 3, block.features.shape[2]))
+    expect(app.page).to_have_url(re.compile("row=7&column=3"), timeout=20_000)
+    stage.says("weight", float(block.attention[0, 7, 3]))
+    expect(app.page.get_by_test_id("stMetric").get_by_text(f"{block.attention[0, 7, 3]:.5f}")).to_be_visible(
+        timeout=20_000
+    )
+    # The small channel below, as the scenes have it.
+    app.page.get_by_text("the scenes' small channel", exact=True).click()
+    app.shows(
+        "surface",
+        render.figure_picture(charts.energy_surface(Derivation(preset_channel("spike"), 4, 4, 0.1)), SURFACE_WIDTH),
+    )
 
-    # λ plays by itself, and stops.
-    app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
-    shown = app.page.locator(".st-key-picture-lambda-weights img")
-    first = shown.get_attribute("alt")
-    app.until(lambda: shown.get_attribute("alt") != first, "λ does not play")
-    app.page.get_by_test_id("stMain").get_by_text("Play", exact=True).click()
-    app.idle()
 
-
-def click_tile(app: App, tile: int, columns: int) -> None:
-    """Click on a tile of the mosaic: on the invisible chart that lies over the picture."""
-    picture, chart = app.page.locator(".st-key-picture-mosaic img"), app.chart("cells-mosaic")
-
-    def laid_over() -> bool:
-        ours, theirs = chart.bounding_box(), picture.bounding_box()
-        return all(abs(ours[side] - theirs[side]) <= 2 for side in ours)
-
-    app.until(laid_over, "the cells do not lie on the picture")
-    click_cell(app, "cells-mosaic", *divmod(tile, columns))
+def click_tile(app: App, tile: int) -> None:
+    """Click on a tile of all channels."""
+    app.page.locator(f'.st-key-channels-mosaic [data-ready] button[data-tile="{tile}"]').click()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -278,7 +265,7 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     app.idle()
     order = inspection.ranked_channels(inspection.contrast(block))
     columns = render.mosaic_columns(len(order))
-    click_tile(app, columns + 3, columns)
+    click_tile(app, columns + 3)
     expect(app.page).to_have_url(re.compile(rf"channel={order[columns + 3]}(&|$)"), timeout=20_000)
     app.idle()
     app.until(
@@ -330,7 +317,7 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
     sides = inspection.weights_by_side(block.features[channel], block.attention[channel])
     app.shows("channel-sides", render.marked_map(sides, render.side_scale(sides, True), (row, column), 480))
     (top, bottom), (left, right) = map(receptive_field(loaded.model, block.name).of, (row, column))
-    app.shows("receptive-field", render.boxed_view(analysis.view, (left, top, right, bottom), 480))
+    app.shows("receptive-field", framing.boxed_view(analysis.view, (left, top, right, bottom), 480))
 
     # To the lesson of this neuron, and back.
     app.page.get_by_role("button", name="Step by step").click()
@@ -350,6 +337,7 @@ def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.long
 def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
     analysis = simam_viz.analyze(loaded, list_samples()[0].image(), e_lambda=1, input_size=224)
@@ -411,7 +399,7 @@ def choose_block(app: App, label: str, block: str) -> None:
     app.choose(label, re.compile(f"^{re.escape(block)}"))
 
 
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", [pytest.param(1400, marks=pytest.mark.long), 390])
 def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
     app.open("lambda_sweep?size=128")
@@ -456,7 +444,7 @@ def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, widt
         app.page.get_by_test_id("stExpandSidebarButton").click()
     app.move_lambda("ArrowRight")
     expect(app.page).to_have_url(re.compile("lambda=1.5"), timeout=20_000)
-    app.idle()
+    app.rest()
     app.page.get_by_role("button", name="Take it home").click()
 
     def download(label: str) -> Path:
@@ -471,9 +459,15 @@ def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, widt
     block = analysis.block("layer3.1")
     with zipfile.ZipFile(download("Pictures of this page")) as archive:
         assert {f"channel-{name}.png" for name in CHANNEL_PICTURES} < set(archive.namelist())
-        weights = np.asarray(Image.open(io.BytesIO(archive.read("channel-overlay.png"))))
+        weights = archive.read("channel-overlay.png")
     scale = render.scale_for("attention weight", block.attention)
-    assert alike(weights, render.overlay(analysis.view, block.attention[0], scale, files.FULL_SIZE))
+    photo = list_samples()[0].image()
+    side = min(photo.size)
+    box = ((photo.width - side) / 2, (photo.height - side) / 2, (photo.width + side) / 2, (photo.height + side) / 2)
+    title = "Weight, channel 0 at layer3.1"
+    figure = printing.printed_map(title, photo, box, block.attention[0], scale)
+    both = [Image.open(io.BytesIO(data)).convert("RGB") for data in (weights, formats.written(figure, "png"))]
+    assert alike(*both)
     arrays = np.load(download("Tensors"))
     np.testing.assert_allclose(arrays["layer3.1.attention"], block.attention, rtol=1e-3, atol=1e-4)
     with zipfile.ZipFile(download("Tables")) as archive:

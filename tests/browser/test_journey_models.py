@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, Locator, expect
 import simam_viz
 from simam_viz.checkpoints.inserting import Plan, planned
 from simam_viz.checkpoints.loading import with_card
-from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
 from tests.helpers.authors_networks import authors_checkpoint, authors_network, saved
 from tests.helpers.browser import App
+from tests.helpers.maps_drawn import attention_drawn
 from tests.helpers.served_weights import EndlessHandler, serving
 from tests.helpers.server import running
 from tests.helpers.small_networks import NAN, changed, network, other
@@ -103,11 +103,8 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
         simam_viz.load_checkpoint(io.BytesIO(content)), {"e_lambda": 0.02, "input_size": 96, "categories": names}
     )
     analysis = simam_viz.analyze(loaded, list_samples()[0].image())
-    maps = render.mean_weights(analysis)
-    for block, weights in zip(analysis.blocks, maps, strict=True):
-        scale = render.scale_for("mean weight", weights, False)
-        app.shows(f"weights-{block.name}", render.overlay(analysis.view, weights, scale, 320))
-    expect(main.get_by_text(f"The network says: {analysis.top(1)[0][1]}")).to_be_visible()
+    app.draws(attention_drawn(analysis))
+    expect(main.get_by_text(f"The network says: {analysis.top(1)[0][1]}").first).to_be_visible()
 
     # Forgotten, it makes room for the bundled one.
     app.go("Models")
@@ -116,6 +113,7 @@ def test_a_researcher_brings_the_authors_file(app: App, tmp_path: Path) -> None:
     expect(main.get_by_role("button", name="Forget checkpoint.pth.tar")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_simam_is_ticked_into_a_network_and_a_twin_dropped_beside(app: App, tmp_path: Path) -> None:
     first, second = saved(network().state_dict()).getvalue(), saved(other()).getvalue()
     (tmp_path / "first.pth").write_bytes(first)
@@ -146,14 +144,12 @@ def test_simam_is_ticked_into_a_network_and_a_twin_dropped_beside(app: App, tmp_
 
     # Its attention maps are those of that network.
     app.go("Attention maps")
-    expect(main.get_by_test_id("stImage").first).to_be_visible()
+    expect(main.locator(".st-key-picture-channel-weights img")).to_be_visible()
     app.go("Overview")
     plan = Plan("torchvision:resnet18", ("layer1.0.conv2", "layer1.1.conv2"))
     analysis = simam_viz.analyze(planned(plan, first), list_samples()[0].image())
     assert [block.kind for block in analysis.blocks] == ["simam", "simam"]
-    for block, values in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
-        scale = render.scale_for("mean weight", values, False)
-        app.shows(f"weights-{block.name}", render.overlay(analysis.view, values, scale, 320))
+    app.draws(attention_drawn(analysis))
 
     # The second file stands beside it, and the comparison shows both.
     app.go("Models")

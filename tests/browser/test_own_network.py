@@ -46,9 +46,13 @@ def test_a_box_of_a_yolo_with_simam_is_chosen_and_explained(yolo: App) -> None:
     yolo.settled("Overview")
     sidebar = yolo.page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_text("Of each class, its best box is explained")).to_be_visible()
-    names = set(yolo.pictures())
-    assert {"boxes", "weights-model-5", "weights-model-8", "cam-model-5", "cam-model-8"} <= names
-    before = yolo.pictures()
+    film = yolo.film()
+    weights = yolo.live()
+    assert weights.keys() == {"model.5", "model.8"}
+    film.get_by_role("radio", name="Grad-CAM").click()
+    yolo.until(lambda: all((yolo.live()[name] != weights[name]).any() for name in weights), "Grad-CAM is not drawn")
+    yolo.idle()
+    before = yolo.pixels("boxes")
     place = yolo.page.locator(".st-key-cells-boxes [_echarts_instance_]")
     place.scroll_into_view_if_needed()
     left, top, right, bottom = found_by_the_network()[2]
@@ -59,7 +63,7 @@ def test_a_box_of_a_yolo_with_simam_is_chosen_and_explained(yolo: App) -> None:
     expect(yolo.page).to_have_url(re.compile(r"[?&]box=\d+"))
     number = int(yolo.parameters()["box"])
     expect(sidebar.get_by_text(f"Box {number + 1} of the photo is explained")).to_be_visible()
-    yolo.until(lambda: "boxes" in yolo.changed(before), "the chosen box is not marked")
+    yolo.until(lambda: (yolo.pixels("boxes") != before).any(), "the chosen box is not marked")
     yolo.go("Attention maps")
     yolo.settled("Attention maps")
     assert yolo.parameters()["box"] == str(number)
@@ -71,6 +75,7 @@ def test_a_box_of_a_yolo_with_simam_is_chosen_and_explained(yolo: App) -> None:
     assert {"cam-on", "cam-uniform", "cam-off"} <= set(yolo.pictures())
 
 
+@pytest.mark.long
 def test_a_constructor_that_fails_is_said_and_the_app_stays_up(browser: Browser, tmp_path: Path) -> None:
     code = tmp_path / "mine.py"
     code.write_text("def make():\n    raise RuntimeError('no such layer')\n")

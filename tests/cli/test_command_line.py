@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.cli import main
+from simam_viz.draw.paper import looks
 from simam_viz.photos.samples import list_samples
 from tests.helpers.project import ROOT
 
@@ -95,8 +97,10 @@ def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.
     assert json.loads((tmp_path / "out" / "top5.json").read_text())["trained_with_simam"] is False
 
 
+@pytest.mark.long
 def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folders = {"espresso": list_samples()[0], "coral reef": list_samples()[1]}
+    samples = {sample.name: sample for sample in list_samples()}
+    folders = {"espresso": samples["espresso-cup"], "coral reef": samples["coral-reef"]}
     for name, sample in folders.items():
         (folder := tmp_path / name).mkdir()
         image = sample.image()
@@ -107,7 +111,7 @@ def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest
     assert main(arguments) == 0
     out, err = capsys.readouterr()
     assert "espresso/9.png" in err, "what cannot be read is named, and the rest is measured"
-    names = [info.name for info in simam_viz.list_checkpoints()]
+    names = [info.name for info in simam_viz.list_checkpoints()[:2]]
     assert re.findall(r"(\w+-\w+), (Grad-CAM|random|centre)", out) == [
         (name, kind) for name in names for kind in ("Grad-CAM", "random", "centre")
     ]
@@ -154,4 +158,128 @@ def test_help_names_the_command_as_it_was_started(
         main()
     told = capsys.readouterr().out
     assert told.startswith(f"usage: {called} [-h]")
-    assert "{app,analyze,checkpoints,train,card,evaluate,faithful}" in told
+    assert "{app,analyze,checkpoints,train,card,evaluate,faithful,figure}" in told
+
+
+def test_a_figure_is_written_with_its_caption_and_made_again_from_its_description(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "espresso-cup",
+        "--size",
+        "64",
+        "--networks",
+        "on,off",
+        "--show",
+        "photo,cam,difference",
+        "--width",
+        "88",
+    ]
+    assert main(["figure", *arguments, "--out", str(tmp_path / "a.pdf")]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"a.pdf", "a.txt", "a.tex", "a.md", "a.json"}
+    told = (tmp_path / "a.txt").read_text(encoding="utf-8")
+    assert "--networks on,off --show photo,cam,difference" in told and "Grad-CAM" in told
+    assert main(["figure", "--from", str(tmp_path / "a.json"), "--out", str(tmp_path / "b.pdf")]) == 0
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    capsys.readouterr()
+
+
+OWN_CODE = """
+import torch
+import simam_viz
+
+def make():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.ReLU(), simam_viz.SimAM(0.1), torch.nn.Conv2d(8, 8, 3), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(8, 3),
+    )
+"""
+
+
+@pytest.mark.long
+def test_a_figure_of_a_network_of_ones_own_is_made_again_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mycode.py").write_text(OWN_CODE, encoding="utf-8")
+    own = ["--network", "mycode.py:make", "--categories", "cat,dog,a bee", "--input-size", "64", "--mean=-0.1,0.2,0.3"]
+    asked = ["--networks", "on,off", "--show", "photo,weight,cam", "--target", "a bee", "--std", "1,1,1"]
+    assert main(["figure", "espresso-cup", *own, *asked, "--out", "a.pdf"]) == 0
+    told = Path("a.txt").read_text(encoding="utf-8")
+    assert "mycode.py:make, weights as its code makes them, λ = 0.1" in told and "“a bee”" in told
+    command = shlex.split(told.strip().splitlines()[-1])
+    assert command[:4] == ["python", "-m", "simam_viz", "figure"] and set(own) <= set(command)
+    assert main([*command[3:-1], "b.pdf"]) == 0
+    # No description runs code that nobody named.
+    capsys.readouterr()
+    assert main(["figure", "--from", "a.json", "--out", "c.pdf"]) == 2
+    assert "a.json names code, which would be run: mycode.py:make." in capsys.readouterr().err
+    assert not Path("c.pdf").exists()
+    assert main(["figure", "--from", "a.json", *own, "--std", "1,1,1", "--out", "c.pdf"]) == 0
+    assert Path("a.pdf").read_bytes() == Path("b.pdf").read_bytes() == Path("c.pdf").read_bytes()
+    # Another network takes its place.
+    assert (
+        main(["figure", "--from", "a.json", "--network", "authors:cifar/resnet20", "--target", "cat", "--out", "d.pdf"])
+        == 0
+    )
+    assert "authors:cifar/resnet20" in Path("d.txt").read_text(encoding="utf-8")
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["espresso-cup", "--weights", "a.pt", "--out", "a.pdf"],
+        ["espresso-cup", "--network", "nowhere.py:make", "--out", "a.pdf"],
+        ["espresso-cup", "--network", "authors:cifar/resnet20", "--checkpoint", "a", "--out", "a.pdf"],
+        ["espresso-cup", "--out", "a.doc"],
+        ["no-such-photo.jpg", "--out", "a.pdf"],
+        [__file__, "--out", "a.pdf"],
+        ["--out", "a.pdf"],
+        ["espresso-cup", "--block", "layer9", "--size", "64", "--out", "a.pdf"],
+        ["espresso-cup", "--target", "unicorn", "--size", "64", "--out", "a.pdf"],
+        ["espresso-cup", "--networks", "nothing", "--out", "a.pdf"],
+        ["espresso-cup", "--from", __file__, "--out", "a.pdf"],
+    ],
+)
+def test_a_figure_that_cannot_be_made_ends_in_one_sentence(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["figure", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("simam_viz: ") and error.count("\n") == 1 and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    analysed: list[object] = []
+    looked = looks.contrasted
+
+    def contrasted(*arguments: object, **question: object) -> object:
+        if len(analysed) == 1:
+            analysed.append(None)
+            raise KeyboardInterrupt
+        analysed.append(arguments)
+        return looked(*arguments, **question)
+
+    monkeypatch.setattr(looks, "contrasted", contrasted)
+    command = [
+        "figure",
+        "espresso-cup",
+        "chelsea-the-cat",
+        "--size",
+        "64",
+        "--show",
+        "cam",
+        "--out",
+        str(tmp_path / "a.pdf"),
+    ]
+    assert main(command) == 130
+    assert "1 part is kept in" in capsys.readouterr().err and not (tmp_path / "a.pdf").exists()
+    assert main(command) == 0 and len(analysed) == 3, "the first photo was not looked at again"
+    assert (tmp_path / "a.pdf").exists() and not list((tmp_path / "cache" / "simam_viz" / "figures").iterdir())

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from simam_viz.draw import charts, render
+from simam_viz.draw import charts, framing, render
 from simam_viz.modules.formulas import ATTENTION_FLOOR
 from simam_viz.photos.images import centre_square
 
@@ -85,14 +85,14 @@ def test_overlay_shows_the_photo_where_opacity_is_none() -> None:
 
 
 def test_photo_is_dimmed_outside_what_the_network_sees() -> None:
-    picture = pixels(render.framed_photo(Image.new("RGB", (100, 50), "black"), (25, 0, 75, 50), 100))
+    picture = pixels(framing.framed_photo(Image.new("RGB", (100, 50), "black"), (25, 0, 75, 50), 100))
     assert picture.shape == (50, 100, 3) and picture[25, 50].max() == 0 and picture[25, 5].min() > 150
 
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (600, 3000), (40, 40)])
 def test_photos_of_any_shape_have_bearable_proportions(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, "black")
-    width, height = render.framed_photo(image, centre_square(*size), 640).size
+    width, height = framing.framed_photo(image, centre_square(*size), 640).size
     assert height <= 640 and width <= 640 and 0.39 <= height / width <= 1.34
 
 
@@ -155,8 +155,8 @@ def test_the_marked_cell_is_framed_and_still_seen() -> None:
 
 def test_a_box_beyond_the_picture_is_cut_at_its_edges() -> None:
     view = Image.new("RGB", (100, 100), "black")
-    everything = pixels(render.boxed_view(view, (-50, -50, 500, 500), 200))
-    part = pixels(render.boxed_view(view, (-50, -50, 50, 50), 200))
+    everything = pixels(framing.boxed_view(view, (-50, -50, 500, 500), 200))
+    part = pixels(framing.boxed_view(view, (-50, -50, 50, 50), 200))
     assert everything.mean() < 20 < part.mean()
 
 

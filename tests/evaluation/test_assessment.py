@@ -72,3 +72,33 @@ def test_pointing_game() -> None:
     assert not pointing_game.pointing_hits(maps[1:2], torch.tensor([[0, 0, 38, 63]]), 64).any()
     blob = pointing_game.centre_blob(9)
     assert divmod(int(blob.argmax()), 9) == (4, 4)
+
+
+def test_the_fitted_temperature_is_the_likeliest() -> None:
+    """Against a fine grid; and labels drawn at a known temperature give that temperature back."""
+
+    def loss(temperature: float) -> float:
+        return float(torch.nn.functional.cross_entropy(LOGITS.double() / temperature, LABELS))
+
+    fitted = assessment.fitted_temperature(LOGITS, LABELS)
+    assert fitted == pytest.approx(min((0.01 * step for step in range(20, 600)), key=loss), abs=0.006)
+    logits = torch.randn(40_000, 5, generator=torch.Generator().manual_seed(1)) * 3
+    for true in (0.6, 1.7):
+        drawn = torch.multinomial((logits / true).softmax(1), 1, generator=torch.Generator().manual_seed(2))[:, 0]
+        assert assessment.fitted_temperature(logits, drawn) == pytest.approx(true, rel=0.03)
+
+
+def test_a_temperature_changes_certainty_and_no_answer() -> None:
+    cooled = assessment.expected_calibration_error(LOGITS / 0.5, LABELS)
+    assert assessment.expected_calibration_error(LOGITS, LABELS, temperature=0.5) == pytest.approx(cooled)
+    right = torch.eye(3) * 9
+    assert 0.01 <= assessment.fitted_temperature(right, torch.arange(3)) <= 1
+
+
+def test_intervals_of_many_pairs_are_wider_by_bonferroni() -> None:
+    generator = torch.Generator().manual_seed(3)
+    first, second = (torch.rand(2000, generator=generator) < rate for rate in (0.6, 0.57))
+    one, ten = (assessment.paired_difference(first, second, pairs) for pairs in (1, 10))
+    # Two-sided normal quantiles of 5 % and of 0.5 %, from a table.
+    assert (ten.high - ten.low) / (one.high - one.low) == pytest.approx(2.807034 / 1.959964, rel=1e-5)
+    assert ten.difference == one.difference

@@ -152,8 +152,11 @@ def test_several_lambdas_at_once_are_what_each_is_alone(arch: str, noise: Image.
             torch.testing.assert_close(got.logits, alone.logits, rtol=1e-3, atol=1e-4)
             for ours, theirs in zip(got.blocks, alone.blocks, strict=True):
                 assert ours.name == theirs.name and ours.module.e_lambda == e_lambda
-                for name in ("features", "attention", "activations", "gradients"):
+                for name in ("features", "attention", "activations"):
                     torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-3, atol=1e-4)
+                # Not the same kernels serve every batch size, and a neuron at a ReLU's very kink may fall on either side of it.
+                apart = torch.linalg.vector_norm(ours.gradients - theirs.gradients)
+                assert apart <= 1e-2 * torch.linalg.vector_norm(theirs.gradients)
     assert all(module.e_lambda == 0.1 for module in loaded.model.modules() if isinstance(module, simam_viz.SimAM))
 
 

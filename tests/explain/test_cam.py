@@ -129,6 +129,7 @@ def test_torchcam(method: str, subject: tuple[LoadedCheckpoint, Analysis]) -> No
             same(raw(analysis, name, method), theirs[0])
 
 
+@pytest.mark.long
 def test_captum(subject: tuple[LoadedCheckpoint, Analysis]) -> None:
     loaded, analysis = subject
     x = network_input(loaded, analysis)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from functools import partial
 
 import numpy as np
 import pytest
@@ -52,11 +51,14 @@ class Given:
         return contextlib.nullcontext()
 
 
-softmax = partial(torch.softmax, dim=-1)
-
-
+@pytest.mark.long
 def test_torchcam(loaded: LoadedCheckpoint, analysis: Analysis, maps: dict[str, Tensor]) -> None:
     x = loaded.transforms.tensor(analysis.view)
+    temperature = loaded.output.temperature
+
+    def calibrated(logits: Tensor, dim: int = -1) -> Tensor:
+        return (logits / temperature).softmax(dim)
+
     assert len(maps) == 4 + 7 + 2
     # Curves as fine as the page draws them for one block and the controls, coarse ones for the others: it is the same code.
     fine = {name for name in maps if name in metrics.CONTROLS or name.startswith("layer3.0")}
@@ -69,9 +71,9 @@ def test_torchcam(loaded: LoadedCheckpoint, analysis: Analysis, maps: dict[str, 
         ours |= found
     for name, map_ in maps.items():
         given = Given(loaded.model, map_)
-        grey = DeletionInsertionMetric(given, softmax, steps=steps[name])
-        sharp = DeletionInsertionMetric(given, softmax, steps=steps[name], baseline=metrics.blurred(x)[None])
-        change = ClassificationMetric(given, softmax)
+        grey = DeletionInsertionMetric(given, calibrated, steps=steps[name])
+        sharp = DeletionInsertionMetric(given, calibrated, steps=steps[name], baseline=metrics.blurred(x)[None])
+        change = ClassificationMetric(given, calibrated)
         for metric in (grey, sharp, change):
             metric.update(x[None], analysis.target)
         assert ours[name].deletion == pytest.approx(grey.summary()["deletion_auc"], abs=2e-5)
@@ -85,11 +87,16 @@ def test_pytorch_grad_cam(loaded: LoadedCheckpoint, analysis: Analysis, maps: di
     """It reports the lost probability itself, not the share that is lost."""
     x = loaded.transforms.tensor(analysis.view)[None]
     targets = [ClassifierOutputSoftmaxTarget(analysis.target)]
+
+    def calibrated(inputs: Tensor) -> Tensor:
+        logits: Tensor = loaded.model(inputs) / loaded.output.temperature
+        return logits
+
     for name, ours in metrics.faithfulness(loaded, analysis, maps, steps=1):
         shown = enlarged(maps[name], 64)[None].numpy()
-        lost = DropInConfidence()(x, shown, targets, loaded.model)[0]
+        lost = DropInConfidence()(x, shown, targets, calibrated)[0]
         assert ours.drop * ours.probability == pytest.approx(float(lost), abs=1e-5)
-        assert ours.increased == bool(IncreaseInConfidence()(x, shown, targets, loaded.model)[0])
+        assert ours.increased == bool(IncreaseInConfidence()(x, shown, targets, calibrated)[0])
 
 
 class Bright(nn.Module):

@@ -16,6 +16,7 @@ import simam_viz
 from simam_viz import Analysis
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
+from simam_viz.draw.paper import panels
 from simam_viz.export import files, report
 from simam_viz.export.tables import csv_bytes, distribution, every_table
 from simam_viz.export.tensors import every_tensor, npz_bytes
@@ -69,14 +70,30 @@ def test_every_tensor_is_there_and_explained(analysis: Analysis, loaded: LoadedC
     assert "λ = 0.3" in explanation and "hypothetical" not in explanation
 
 
-def test_pictures_are_those_of_the_page_in_full(analysis: Analysis) -> None:
-    pictures = files.pictures(analysis, size=128)
+def test_pictures_are_those_of_the_figure(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    pictures = {name: Image.open(io.BytesIO(data)) for name, data in files.pictures(analysis, loaded, photo).items()}
     assert len(pictures) == 7 * len(analysis.blocks)
-    block = analysis.block("layer3.0")
-    np.testing.assert_array_equal(
-        pictures["layer3.0-grad-cam"], render.overlay(analysis.view, block.cam, render.CAM_SCALE, 128)
+    expected = panels.over_photo(photo, seen(photo), analysis.block("layer3.0").cam, render.CAM_SCALE, 10_000)
+    assert expected.size == (min(photo.size),) * 2, "at the photo's own resolution"
+    picture = pictures["layer3.0-grad-cam"].convert("RGB")
+    side = round((88 - 0.8) / 25.4 * 300)  # below the title, between two edges
+    top = next(
+        y
+        for y in range(picture.height)
+        if np.ptp(np.asarray(picture)[y, 200:-200].astype(int), axis=0).max() > 60 and y > 45
     )
+    drawn = picture.crop((5, top, 5 + side, top + side)).resize((96, 96), Image.Resampling.BOX)
+    apart = np.abs(
+        np.asarray(drawn, dtype=float) - np.asarray(expected.resize((96, 96), Image.Resampling.BOX), dtype=float)
+    )
+    assert apart.mean() < 6
     assert pictures["layer3.0-channels-attention-weight"].width > 200
+
+
+def seen(photo: Image.Image) -> tuple[float, float, float, float]:
+    side = min(photo.size)
+    left, top = (photo.width - side) / 2, (photo.height - side) / 2
+    return left, top, left + side, top + side
 
 
 def test_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +128,7 @@ def test_the_report_is_complete_in_itself(analysis: Analysis, loaded: LoadedChec
     pictures = dict(page.pictures)
     for block in analysis.blocks:
         data = pictures[f"Grad-CAM at {block.name} over the photo"]
-        expected = render.overlay(analysis.view, block.cam, render.CAM_SCALE, 360)
+        expected = panels.over_photo(photo, seen(photo), block.cam, render.CAM_SCALE, 360)
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), expected)
         assert f"{float(block.attention.mean()):.4f}" in page.text
     assert "Hypothetical" not in page.text

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Position, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Position, Request, expect
 
 from simam_viz.draw import render
 
@@ -175,7 +175,43 @@ class App:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
 
     def move_lambda(self, key: str) -> None:
-        self.page.get_by_test_id("stSidebar").get_by_role("slider").press(key)
+        """Press a key on the slider of λ: on the page where the browser draws one there, else in the sidebar."""
+        if self.page.locator(".st-key-film-row, .st-key-film").count():
+            expect(self.page.locator("html[data-film=here]")).to_have_count(1, timeout=20_000)
+        self.slider.press(key)
+
+    def rest(self) -> None:
+        """Wait until a move that the browser says after a pause has been said and answered."""
+        for _ in range(2):
+            self.idle()
+            self.page.wait_for_timeout(600)
+        self.idle()
+
+    @property
+    def slider(self) -> Locator:
+        """The slider of λ that is seen."""
+        return self.page.locator("input[type=range]:visible:is([aria-label^='λ, from'], [aria-label^='Each block'])")
+
+    def film(self) -> Locator:
+        """The network as the browser draws it, once its film is whole."""
+        film = self.page.locator("[data-testid=film][data-ready=true]")
+        expect(film).to_be_visible(timeout=60_000)
+        return film
+
+    def live(self) -> dict[str, Pixels]:
+        """The pictures that the browser draws itself, by their block, at the λ that is asked for."""
+        data = "canvas => canvas.toDataURL('image/png').split(',')[1]"
+        places = self.page.locator("[data-testid=film] canvas[data-block]").all()
+        return {place.get_attribute("data-block"): decoded(base64.b64decode(place.evaluate(data))) for place in places}
+
+    def draws(self, expected: dict[str, Image.Image]) -> None:
+        """Wait until the browser draws these pictures, but for the 8 bits of their maps."""
+
+        def drawn() -> bool:
+            found = self.live()
+            return found.keys() == expected.keys() and all(alike(found[name], expected[name]) for name in expected)
+
+        self.until(drawn, "the browser does not draw what analyze's arrays give")
 
 
 def decoded(data: bytes) -> Pixels:
@@ -190,8 +226,9 @@ def alike(first: Pixels | Image.Image, second: Pixels | Image.Image) -> bool:
     return bool(difference.mean() < 0.5 and (difference > 8).mean() < 0.002)
 
 
-def visiting(browser: Browser, address: str, folder: Path) -> Iterator[App]:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+def visiting(browser: Browser | BrowserContext, address: str, folder: Path) -> Iterator[App]:
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1400, "height": 1000})
     visitor = App(page, address, folder / "failure.png")
     yield visitor
     page.close()

@@ -13,13 +13,14 @@ import simam_viz
 from simam_viz.checkpoints.store import list_checkpoints
 
 TWIN = "plain_resnet18-random"
+_RELATIONS = ("twin", "twin_difference", "sibling_differences")
 
 
 def put_default(folder: Path, name: str | None = None, twin: str | None = None) -> Path:
     """Put the default checkpoint into ``folder`` (a link to its weights, called ``name``), with this ``twin`` or none."""
     info = list_checkpoints()[0]
     name = name or info.name
-    card = {entry: value for entry, value in info.card.items() if entry not in ("twin", "twin_difference")}
+    card = {entry: value for entry, value in info.card.items() if entry not in _RELATIONS}
     os.symlink(info.path, folder / f"{name}.safetensors")
     (folder / f"{name}.json").write_text(json.dumps(dict(card) | ({"twin": twin} if twin else {})), encoding="utf-8")
     return folder
@@ -37,6 +38,7 @@ def folder_with_twin(folder: Path, name: str | None = None) -> Path:
         "attention": "none",
         "title": "ResNet-18 (random)",
         "accuracy": None,
+        "sibling_differences": [],
     }
     (folder / f"{TWIN}.json").write_text(json.dumps(dict(card)), encoding="utf-8")
     return folder

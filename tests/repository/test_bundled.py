@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
-from simam_viz.checkpoints.loading import file_hash, load_checkpoint, twin_of
+from simam_viz.checkpoints.loading import file_hash, load_checkpoint, siblings_of, twin_of
 from simam_viz.checkpoints.store import CheckpointInfo, list_checkpoints
 from simam_viz.networks.architectures import create_model
 from simam_viz.photos.samples import list_samples
@@ -28,8 +30,9 @@ def test_the_file_is_what_its_card_says(info: CheckpointInfo) -> None:
     assert info.path.stat().st_size == card["bytes"] <= MAX_BYTES
     assert len(card["categories"]) == card["num_classes"] == len(set(card["categories"])) == len(card["wnids"]) == 200
     assert card["input_size"] in card["input_sizes"]
-    for entry in ("title", "trained_on", "recipe", "accuracy", "limits", "data_terms", "preprocessing", "e_lambda"):
+    for entry in ("title", "trained_on", "recipe", "accuracy", "limits", "data_terms", "preprocessing", "temperature"):
         assert card[entry], entry
+    assert ("e_lambda" in card) == (card["attention"] in ("simam", "none"))
 
 
 @pytest.mark.parametrize("info", BUNDLED)
@@ -60,18 +63,47 @@ def test_known_logits(info: CheckpointInfo) -> None:
         assert str(int(logits.argmax())) in values
 
 
-def test_the_default_ships_with_its_twin() -> None:
-    default, plain = list_checkpoints()
+def test_five_networks_ship_that_differ_in_their_attention_alone() -> None:
+    infos = list_checkpoints()
+    assert [info.card["attention"] for info in infos] == ["simam", "none", "se", "cbam", "eca"]
+    assert len({info.card["input_size"] for info in infos}) == 1
+    default, plain = infos[:2]
     assert twin_of(load_checkpoint(default.name)) == plain.name == "resnet18-tinyimagenet"
     assert twin_of(load_checkpoint(plain.name)) == default.name == "simam_resnet18-tinyimagenet"
+    assert default.card["twin_difference"] == plain.card["twin_difference"]
+    for info in infos:
+        others = siblings_of(info.card)
+        assert {other.name for other in others.values()} == {other.name for other in infos} - {info.name}
+        assert {told.second for told in info.card.sibling_differences} == {other.name for other in others.values()}
+
+
+def test_the_differences_are_those_of_the_answers() -> None:
+    """Every pair's difference and its interval, from the bits in the cards; the interval by hand, Bonferroni for ten pairs."""
+    infos = {info.name: info for info in list_checkpoints()}
+    right = {}
+    for name, info in infos.items():
+        packed = np.frombuffer(base64.b64decode(info.card["right_answers"]["bits"]), dtype=np.uint8)
+        right[name] = np.unpackbits(packed, count=info.card["right_answers"]["images"]).astype(float)
+        assert 100 * right[name].mean() == pytest.approx(info.card["accuracy"]["top1"], abs=0.006)
+    for name, info in infos.items():
+        for told in info.card.sibling_differences:
+            each = 100 * (right[name] - right[told.second])
+            half = 2.807034 * each.std(ddof=1) / len(each) ** 0.5
+            assert told.difference == pytest.approx(each.mean(), abs=1e-3)
+            assert (told.low, told.high) == pytest.approx((each.mean() - half, each.mean() + half), abs=2e-3)
 
 
 @pytest.mark.parametrize("info", BUNDLED)
-def test_twins_name_each_other(info: CheckpointInfo) -> None:
-    twin = {other.name: other for other in list_checkpoints()}[info.card["twin"]]
-    assert twin.card["twin"] == info.name and twin.card["attention"] != info.card["attention"]
-    assert twin.card["twin_difference"] == info.card["twin_difference"]
-    assert twin.card["recipe_settings"] == info.card["recipe_settings"]
+def test_probabilities_are_calibrated(info: CheckpointInfo) -> None:
+    assert info.card["expected_calibration_error"] <= 3
+    assert load_checkpoint(info.name).output.temperature == info.card["temperature"]
+
+
+@pytest.mark.parametrize("info", BUNDLED)
+def test_sizes_were_compared_on_sharp_photos_too(info: CheckpointInfo) -> None:
+    told = info.card["accuracy_on_sharp_photos"]
+    assert told["images"] >= 400 and "github.com" in told["how"]
+    assert told["values"].keys() == info.card["accuracy_by_input_size"]["values"].keys()
 
 
 @pytest.mark.parametrize("info", BUNDLED)

@@ -19,9 +19,9 @@ import simam_viz
 from simam_viz.checkpoints.loading import file_hash, load_checkpoint
 from simam_viz.cli import main
 from simam_viz.evaluation.accuracy import evaluate
-from simam_viz.evaluation.assessment import right_answers
+from simam_viz.evaluation.assessment import fitted_temperature, right_answers
 from simam_viz.evaluation.pointing_game import evaluate_and_explain
-from simam_viz.evaluation.tiny_imagenet import load_validation, read_boxes
+from simam_viz.evaluation.tiny_imagenet import load_training_data, load_validation, read_boxes
 from simam_viz.training import description, measurements, publishing, siblings
 from tests.helpers.small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
@@ -78,7 +78,7 @@ def read(out: Path, name: str) -> dict:
     return json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", [SIMAM, PLAIN])
+@pytest.mark.parametrize("name", [SIMAM, pytest.param(PLAIN, marks=pytest.mark.long)])
 def test_evaluate_gives_the_numbers_of_the_card(
     root: Path, weights: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +154,69 @@ def test_twins_name_each_other_and_their_difference(root: Path, weights: Path) -
     assert difference["only_first"] == int((right[0] & ~right[1]).sum())
     assert difference["only_second"] == int((right[1] & ~right[0]).sum())
     assert difference["low"] <= difference["difference"] <= difference["high"]
+
+
+@pytest.fixture(scope="module")
+def family(root: Path, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one card command makes of three runs, with sharp photos."""
+    folder = tmp_path_factory.mktemp("family")
+    run = ["--out", str(folder / "se"), "--attention", "se", "--stages", "32x2"]
+    assert main(["train", *data_arguments(root), *run]) == 0
+    for number, wnid in enumerate(CLASSES):
+        (folder / "sharp" / wnid).mkdir(parents=True)
+        for level in range(2):
+            image = Image.new("RGB", (90, 70), (80 * number + 20 * level,) * 3)
+            image.save(folder / "sharp" / wnid / f"{level}.png")
+    (folder / "sharp" / "SOURCES.txt").write_text("Grey sheets, made here.")
+    each = [str(runs / "simam"), str(runs / "none"), str(folder / "se")]
+    more = ["--sharp", str(folder / "sharp"), "--out", str(folder / "out")]
+    assert main(["card", *data_arguments(root), "--run", *each, *more]) == 0
+    return folder / "out"
+
+
+@pytest.mark.long
+def test_several_runs_get_one_size_and_every_pair_s_difference(root: Path, family: Path) -> None:
+    cards = {name: read(family, name) for name in (SIMAM, PLAIN, "se_resnet18-tinyimagenet")}
+    assert cards["se_resnet18-tinyimagenet"]["title"] == "SE-ResNet-18"
+    assert cards["se_resnet18-tinyimagenet"]["parameters"] > cards[PLAIN]["parameters"]
+    # One size: the largest within a point of the best mean over networks, held-out images and sharp photos.
+    sizes = {card["input_size"] for card in cards.values()}
+    by_size: dict[int, list[float]] = {px: [] for px in SIZES}
+    for card in cards.values():
+        assert (
+            card["accuracy_on_sharp_photos"]["images"] == 6 and "made here" in card["accuracy_on_sharp_photos"]["how"]
+        )
+        for px in SIZES:
+            for entry in ("accuracy_by_input_size", "accuracy_on_sharp_photos"):
+                by_size[px].append(card[entry]["values"][str(px)]["top1"])
+    means = {px: sum(values) / len(values) for px, values in by_size.items()}
+    assert sizes == {max(px for px in SIZES if max(means.values()) - means[px] <= 1 + 1e-9)}
+    for name, card in cards.items():
+        assert {told["second"] for told in card["sibling_differences"]} == cards.keys() - {name}
+        for told in card["sibling_differences"]:
+            back = next(t for t in cards[told["second"]]["sibling_differences"] if t["second"] == name)
+            assert back["difference"] == -told["difference"] and back["low"] == pytest.approx(-told["high"])
+            assert "3 pairs" in told["how"]
+    assert (cards[SIMAM]["twin"], cards[PLAIN]["twin"]) == (PLAIN, SIMAM)
+    assert "twin" not in cards["se_resnet18-tinyimagenet"]
+
+
+def test_the_temperature_is_that_of_the_held_out_images(root: Path, family: Path) -> None:
+    loaded = load_checkpoint(family / f"{SIMAM}.safetensors")
+    held_out = load_training_data(root, root / "cache", root / "held_out.txt").held_out
+    (given,) = evaluate(loaded, held_out, loaded.transforms.input_size)
+    fitted = fitted_temperature(given.logits, given.labels)
+    assert loaded.output.temperature == loaded.card["temperature"] == pytest.approx(fitted, rel=1e-3)
+
+
+def test_names_that_clash_and_one_name_for_several_are_refused(
+    root: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simam = str(runs / "simam")
+    command = ["card", *data_arguments(root), "--out", str(tmp_path / "out"), "--run", simam]
+    assert main([*command, simam]) == 2 and "same name" in capsys.readouterr().err
+    assert main([*command, str(runs / "none"), "--name", "x"]) == 2 and "name of one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_class_accuracy_and_confusions_are_those_of_the_answers(root: Path, weights: Path) -> None:

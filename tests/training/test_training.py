@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from simam_viz.cli import command_parser, main
 from simam_viz.evaluation.accuracy import Answers, predict, top_k_accuracy
-from simam_viz.evaluation.image_sets import ImageSet
+from simam_viz.evaluation.image_sets import ImageSet, ImagesOnDevice
 from simam_viz.evaluation.tiny_imagenet import (
     HELD_OUT_PER_CLASS,
     TrainingData,
@@ -33,9 +34,9 @@ from simam_viz.evaluation.tiny_imagenet import (
     load_validation,
     read_held_out,
 )
-from simam_viz.networks.architectures import create_model
+from simam_viz.networks.architectures import Attention, create_model
 from simam_viz.training import precision as formats
-from simam_viz.training.batches import augment, enlarge, generator, normalise
+from simam_viz.training.batches import cropped, draw_crops, enlarge, generator, normalise
 from simam_viz.training.curves import Epoch, write_csv, write_png
 from simam_viz.training.precision import autocast, native_precision
 from simam_viz.training.recipe import Recipe, format_stages, parse_stages
@@ -74,6 +75,7 @@ def data(root: Path) -> TrainingData:
     return load_training_data(root, root / "cache", root / "held_out.txt")
 
 
+@pytest.mark.long
 def test_killed_and_resumed_equals_uninterrupted(root: Path, tmp_path: Path) -> None:
     def start(out: str, save_every: float) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", TRAIN, str(root), str(tmp_path / out), str(save_every)]
@@ -117,6 +119,7 @@ def test_killed_and_resumed_equals_uninterrupted(root: Path, tmp_path: Path) -> 
     assert len(facts["hardware"]) == 1 and facts["seconds"] >= float(rows[1]["seconds"]) - 1e-3
 
 
+@pytest.mark.long
 def test_a_state_of_another_run_is_refused(data: TrainingData) -> None:
     state = Run(data, RECIPE, "resnet18", "simam").state()
     with pytest.raises(ValueError, match="another run"):
@@ -125,6 +128,7 @@ def test_a_state_of_another_run_is_refused(data: TrainingData) -> None:
         Run(data, replace(RECIPE, weight_decay=0.0), "resnet18", "simam").load_state(state)
 
 
+@pytest.mark.long
 def test_twins_start_alike_and_see_the_same(data: TrainingData) -> None:
     simam, plain = (Run(data, RECIPE, "resnet18", attention) for attention in ("simam", "none"))
     for (name, ours), (other, theirs) in zip(
@@ -190,7 +194,7 @@ def test_augmentation_depends_on_its_key_alone_and_stays_in_range() -> None:
     images = torch.randint(0, 256, (64, 16, 16, 3), dtype=torch.uint8, generator=generator(5))
 
     def crop(*key: int) -> torch.Tensor:
-        return augment(images, 24, (0.35, 1.0), (3 / 4, 4 / 3), generator(*key))
+        return cropped(images, draw_crops(len(images), (0.35, 1.0), (3 / 4, 4 / 3), generator(*key)), 24)
 
     x = crop(0, 1, 7)
     assert x.shape == (64, 3, 24, 24) and x.is_contiguous(memory_format=torch.channels_last)
@@ -206,7 +210,7 @@ def test_crops_are_of_the_asked_area_and_half_of_them_flipped() -> None:
     ramp = torch.arange(64, dtype=torch.uint8) * 3
     image = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), torch.zeros(64, 64, dtype=torch.uint8)], -1)
     count = 400
-    x = augment(image.expand(count, -1, -1, -1), 32, (0.35, 0.6), (3 / 4, 4 / 3), generator(3))
+    x = cropped(image.expand(count, -1, -1, -1), draw_crops(count, (0.35, 0.6), (3 / 4, 4 / 3), generator(3)), 32)
     step = torch.tensor(3 / 255)
     width = (x[:, 0, 16, 17] - x[:, 0, 16, 16]) * 0.229 / step / 2
     height = (x[:, 1, 17, 16] - x[:, 1, 16, 16]) * 0.224 / step / 2
@@ -218,7 +222,7 @@ def test_crops_are_of_the_asked_area_and_half_of_them_flipped() -> None:
 
 def test_a_crop_of_everything_is_the_image_or_its_mirror_image() -> None:
     images = torch.randint(0, 256, (40, 16, 16, 3), dtype=torch.uint8, generator=generator(6))
-    x = augment(images, 40, (1.0, 1.0), (1.0, 1.0), generator(0))
+    x = cropped(images, draw_crops(len(images), (1.0, 1.0), (1.0, 1.0), generator(0)), 40)
     straight = enlarge(images, 40)
     inner = (slice(None), slice(None), slice(3, -3), slice(3, -3))  # At the border reflection and clamping differ.
     as_is, flipped = ((x - y)[inner].abs().amax(dim=(1, 2, 3)) < 1e-4 for y in (straight, straight.flip(3)))
@@ -349,6 +353,25 @@ def test_averaged_weights_follow_the_trained_ones(data: TrainingData) -> None:
         expected.lerp_(run.model.fc.weight.detach(), 1 - RECIPE.averaging_at(step))
     assert torch.allclose(run.average.fc.weight, expected, atol=1e-6)
     assert not torch.allclose(run.average.fc.weight, run.model.fc.weight, atol=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("attention", get_args(Attention))
+def test_captured_steps_train_as_others_do(data: TrainingData, attention: Attention) -> None:
+    device = torch.device("cuda")
+    captured, eager = (Run(data, RECIPE, "resnet18", attention, "float32", device) for _ in range(2))
+    eager._gradients = eager._backward
+    for _ in range(4):  # the first three are never captured
+        losses = captured.take_step().item(), eager.take_step().item()
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+
+
+def test_images_on_a_device_are_the_same(data: TrainingData) -> None:
+    there = ImagesOnDevice(data.held_out, torch.device("cpu"))
+    indices = np.array([2, 0])
+    assert len(there) == len(data.held_out)
+    for ours, theirs in zip(there.take(indices), data.held_out.take(indices), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_batch_norm_statistics_are_those_of_the_epochs_first_batches(data: TrainingData) -> None:

@@ -11,6 +11,7 @@ from . import (
     lambda_sweep,
     models,
     overview,
+    paper_figure,
 )
 
 SCREENS: dict[str, Screen] = {
@@ -20,6 +21,7 @@ SCREENS: dict[str, Screen] = {
     "pages/energy_histograms.py": energy_histograms.page,
     "pages/gradcam_comparison.py": gradcam_comparison.page,
     "pages/lambda_sweep.py": lambda_sweep.page,
+    "pages/figure.py": paper_figure.page,
     "pages/models.py": models.page,
 }
 """By the file that Streamlit knows a page by."""

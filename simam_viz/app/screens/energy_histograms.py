@@ -40,6 +40,9 @@ def _histograms(view: Scene) -> None:
             st.toggle, _("Counts on a log axis"), name="counts", default=True,
             parse=state.one_of({"log": True, "linear": False}), text=lambda log: "log" if log else "linear",
         )  # fmt: skip
+    view.shown.panels = [f"histogram:weight@{block.name}"]
+    if block.kind == "simam":
+        view.shown.panels.insert(0, f"histogram@{block.name}")
     word, own = _(zoo.lambda_word(view.loaded)), view.own_lambda(block)
     at_own = "" if own is None else _("λ = {e_lambda:g} ({word})", e_lambda=own, word=word)
     offered = [NOTHING, "another", *([] if own is None else ["trained"])]

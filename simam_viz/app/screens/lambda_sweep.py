@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import partial
 
 import streamlit as st
 
@@ -14,9 +13,9 @@ from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
 from ...wording import _
 from .. import zoo
+from ..lambdas import lambda_stops
 from ..scene import Part, Scene, Subject
 from ..server import long_task
-from ..sidebar import lambda_stops
 from ..widgets import choose, pictures
 from ..widgets.glossary import explain
 
@@ -41,6 +40,7 @@ def _sweep(view: Scene) -> None:
             _("This network has no SimAM: no λ changes what it does. Choose a checkpoint with SimAM in the sidebar.")
         )
         return
+    view.shown.panels = ["sweep"]
     points = _run(view)
     if points:
         _results(view, points)
@@ -54,7 +54,7 @@ def _run(view: Scene) -> list[Point]:
     lambdas = lambda_stops(*(() if own is None else (own,)))
     return long_task.in_pieces(
         "sweep",
-        (view.photo.name, view.loaded.identity, target, view.input_size, view.ask),
+        (view.photo.name, view.square, view.loaded.identity, target, view.input_size, view.ask),
         len(lambdas),
         lambda: (
             reduced(analysis)
@@ -168,15 +168,16 @@ def _results(view: Scene, points: list[Point]) -> None:
                 caption = _("**{e_lambda}** ({word}): {prediction}, {share}.", e_lambda=at, word=word, **said)
             if float(cam.max()) <= 0:
                 caption = f"{caption} {_('All zero: no position speaks for {target}.', target=target)}"
-            pictures.picture(
+            pictures.over_photo(
                 view.shown,
                 "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",
-                partial(render.overlay, view.analysis().view, cam, render.CAM_SCALE),
+                view.analysis().view,
+                cam,
+                render.CAM_SCALE,
                 320,
-                smooth=True,
+                title=_("Grad-CAM of {target} at {block}, {e_lambda}", target=target, block=block.name, e_lambda=at),
                 alt=_("Grad-CAM of {target} at {block} for {e_lambda}", target=target, block=block.name, e_lambda=at),
                 caption=caption,
-                scale=render.CAM_SCALE,
             )
     st.caption(
         _(

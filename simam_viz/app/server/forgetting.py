@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import streamlit as st
 from streamlit import runtime
@@ -30,6 +30,7 @@ TROUBLE = later(
 )
 """For the log; on a page, through :func:`~simam_viz.wording._`."""
 
+_MINE = "belongings"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,14 @@ class Emptied(Protocol):
 
     def clear(self) -> None:
         """Hold it no more."""
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """Works for a person in the background."""
+
+    def rest(self) -> None:
+        """Work no more until they are back."""
 
 
 class Held(Generic[T]):
@@ -72,6 +81,11 @@ class _Visitor:
     last_run: float
     left_at: float | None = None
     belongings: dict[str, Emptied] = field(default_factory=dict)
+
+    def rest(self) -> None:
+        for thing in self.belongings.values():
+            if isinstance(thing, Resting):
+                thing.rest()
 
     def empty(self) -> None:
         for thing in self.belongings.values():
@@ -132,6 +146,7 @@ class Visitors:
             visitor.left_at = None
         elif visitor.left_at is None:
             visitor.left_at = now
+            visitor.rest()
         return visitor.left_at is not None and now - visitor.left_at >= seconds
 
 
@@ -155,9 +170,16 @@ def seen() -> None:
 
 
 def keeps(name: str, thing: Emptied) -> None:
-    """Something of this session's that holds photos: it is emptied when the session is over."""
+    """Something of this session's that holds photos: it is emptied when the session is over, or by :func:`empty`."""
+    st.session_state.setdefault(_MINE, {})[name] = thing
     if (context := get_script_run_ctx()) is not None:
         VISITORS.keeps(context.session_id, name, thing)
+
+
+def empty() -> None:
+    """Empty all that this session holds of photos, now."""
+    for thing in st.session_state.get(_MINE, {}).values():
+        thing.clear()
 
 
 def _server() -> Runtime | None:

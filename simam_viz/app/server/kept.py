@@ -7,6 +7,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import streamlit as st
 
+from . import forgetting
+
 
 class Sized(Protocol):
     """Knows how much memory it takes now."""
@@ -61,6 +63,7 @@ def once(name: str, key: Hashable, make: Callable[[], Result], entries: int = 4)
     Unlike in a function that Streamlit caches, ``make`` may draw: what it draws is not drawn again with the result.
     """
     results: dict[Hashable, Any] = st.session_state.setdefault(f"kept-{name}", {})
+    forgetting.keeps(f"kept-{name}", results)
     if key not in results:
         results[key] = make()
         for oldest in list(results)[:-entries]:

@@ -26,6 +26,7 @@ class Turns:
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
         self._running = 0
+        self._beside = 0
 
     @property
     def taken(self) -> int:
@@ -66,6 +67,22 @@ class Turns:
         finally:
             with self._changed:
                 self._running -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[None]:
+        """Work of a moment that nobody waits for: begun when nobody waits for a turn and one is free, and taking none itself.
+
+        So whoever comes meanwhile gets their turn at once.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting and self._running + self._beside < self.at_once)
+            self._beside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._beside -= 1
                 self._changed.notify_all()
 
 

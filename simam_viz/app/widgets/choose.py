@@ -26,19 +26,30 @@ def block(analysis: Analysis) -> Block:
     """
     blocks = {block.name: block for block in analysis.blocks}
     names = list(blocks)
-    wide = [name for name in names if min(blocks[name].features.shape[1:]) >= 8]
     name = state.control(
         st.selectbox,
         _("Block"),
         names,
         name="block",
-        default=(wide or names)[-1],
+        default=_first_block(analysis),
         parse=state.one_of({name: name for name in names}),
         on_change=_forget_the_neuron,
         format_func=lambda name: f"{name} ({' × '.join(map(str, blocks[name].features.shape))})",
         help=explain("block") + "\n\n" + _("In brackets: channels × rows × columns."),
     )
     return blocks[name]
+
+
+def block_now(analysis: Analysis) -> Block:
+    """The block that is looked into, where no control shows it."""
+    names = {block.name: block.name for block in analysis.blocks}
+    return analysis.block(state.parsed("block", state.one_of(names), _first_block(analysis)))
+
+
+def _first_block(analysis: Analysis) -> str:
+    names = [block.name for block in analysis.blocks]
+    wide = [block.name for block in analysis.blocks if min(block.features.shape[1:]) >= 8]
+    return (wide or names)[-1]
 
 
 def _forget_the_neuron() -> None:

@@ -99,6 +99,13 @@ TERMS = {
         later("1-D: one weight a channel (SE, ECA). 2-D: one weight a position. 3-D: one weight a neuron (SimAM)."),
         "一维：每个通道一个权重；二维：每个位置一个权重；三维：每个神经元一个权重。",
     ),
+    "networks to compare": (
+        later(
+            "The same weights with their attention made uniform or switched off; and networks trained by the same recipe on the "
+            "same images with another attention, or none, which is the fair comparison."
+        ),
+        "对照网络：同一权重改变注意力，或同一训练方案下换用其他注意力模块的网络。",
+    ),
     "padding": (
         later(
             "A bright frame along the edges of the first blocks is nothing in the photo: convolutions pad it with zeros there, and "

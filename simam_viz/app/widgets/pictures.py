@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Literal
 
 import streamlit as st
+from PIL.Image import Image
 from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
 
 from ...draw import charts, render
 from ...draw.render import Scale, percent
 from ...export.tables import Row
 from ...wording import _, later
+from .. import theme
+from ..components import tiles as tiles_component
+from ..server.kept import once
 from . import takeaway
-from .takeaway import Draw, Shown
+from .takeaway import Draw, Panel, Shown
 
-__all__ = ["chart", "colour_scale", "percent", "picture", "span", "table", "tiles"]
+__all__ = ["channels", "chart", "colour_scale", "over_photo", "percent", "picture", "span", "table", "tiles"]
 
 _RANGES = {
     "common": (later("Colour scale: {quantity}, from {low} to {high}, common range"), later("common range")),
@@ -37,7 +43,7 @@ def span(low: float, high: float) -> tuple[str, str]:
 
 
 def picture(
-    shown: Shown,
+    shown: Shown | None,
     name: str,
     draw: Draw,
     size: int,
@@ -46,23 +52,54 @@ def picture(
     caption: str | None = None,
     scale: Scale | None = None,
     smooth: bool = False,
+    kept_by: Hashable = None,
+    panel: Panel | None = None,
+    quality: int = 95,
 ) -> None:
     """One picture, drawn in ``size``, with its colour scale and caption; kept in ``shown``, to be taken home in a bigger one.
 
+    ``shown`` is ``None`` for a picture that λ does not reach, or that is kept otherwise.
+
     ``name`` identifies it on the page (CSS class ``st-key-…``). A ``smooth`` picture, with no edges between neurons that
-    would blur, travels as JPEG.
+    would blur, travels as JPEG of this ``quality``. A dear one is not drawn again while ``kept_by``, all that it depends on, stays
+    the same. A ``panel`` is a map over the photo, which is taken home as a figure.
     """
-    shown.keep(name, draw, size)
+    if shown is not None:
+        shown.keep(name, draw, size, panel)
     with st.container(key=f"picture-{name.replace('.', '-')}", gap="xsmall"):
         # Within the page and not beside it: the browser need not come back to ask for each picture, and the server keeps
         # none of a person's photo.
-        kind, data = ("jpeg", render.jpeg(draw(size))) if smooth else ("png", render.png(draw(size)))
-        address = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-        st.image(address, alt=alt, width="stretch")
+        def address() -> str:
+            kind, data = ("jpeg", render.jpeg(draw(size), quality)) if smooth else ("png", render.png(draw(size)))
+            return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+        shown_now = address() if kept_by is None else once(f"picture-{name}", (kept_by, size), address, entries=1)
+        st.image(shown_now, alt=alt, width="stretch")
         if scale is not None:
             colour_scale(scale)
         if caption:
             st.caption(caption)
+
+
+def over_photo(
+    shown: Shown | None,
+    name: str,
+    view: Image,
+    values: Tensor,
+    scale: Scale,
+    size: int,
+    *,
+    title: str,
+    alt: str,
+    caption: str | None = None,
+    with_scale: bool = True,
+    quality: int = 95,
+) -> None:
+    """A map (h, w) over what the network saw of the photo, as :func:`picture`; ``title`` stands on it at home."""
+    picture(
+        shown, name, partial(render.overlay, view, values, scale), size, alt=alt, caption=caption,
+        scale=scale if with_scale else None, smooth=True, panel=Panel(title, values, scale), quality=quality,
+    )  # fmt: skip
 
 
 def chart(
@@ -79,7 +116,12 @@ def chart(
 
     ``shown`` is ``None`` for a chart that is not of the photo on screen.
     """
-    saved = charts.with_save_button(spec, takeaway.file_name(name or key, shown))
+    if shown is not None:
+        shown.charts[name or key] = charts.readable(spec, charts.PAPER)
+    background = theme.background()
+    saved = charts.with_save_button(
+        charts.readable(spec, background), takeaway.file_name(name or key, shown), background
+    )
     st.echarts_chart(saved, height=height, key=key, alt=alt, on_select=on_select)
 
 
@@ -114,6 +156,34 @@ def tiles(
     with st.container(key=f"tiles-{name}"):
         picture(shown, name, draw, size, alt=alt)
         st.echarts_chart(charts.cells(labels, columns), height="stretch", key=key, on_select=clicked, alt=alt)
+    st.caption(caption)
+
+
+def channels(
+    shown: Shown,
+    name: str,
+    maps: Tensor,
+    scale: Scale,
+    width: int,
+    labels: list[str],
+    chosen: int | None,
+    pick: Callable[[int], None],
+    *,
+    alt: str,
+    caption: str,
+    kept_by: Hashable,
+    columns: int | None = None,
+) -> None:
+    """Channels (C, h, w) as tiles of which each is a button; ``pick`` gets the tile's index.
+
+    Taken home, the ``chosen`` one is framed. On screen the buttons frame it: the picture stays the same, and with it what has
+    to be sent and drawn after a click.
+    """
+    columns = columns or render.mosaic_columns(len(maps))
+    with st.container(key=f"channels-{name}"):
+        picture(shown, name, partial(render.mosaic, maps, scale, columns=columns), width, alt=alt, kept_by=kept_by)
+        tiles_component.tiles(f"buttons-{name}", alt, labels, columns, render.GAP, chosen, pick)
+    shown.keep(name, partial(render.mosaic, maps, scale, selected=chosen, columns=columns), width)
     st.caption(caption)
 
 

@@ -4,9 +4,11 @@ from .clickable import cells, clickable_map
 from .distributions import histogram, variances, weight_distributions
 from .lesson_charts import energy_contours, energy_surface, importance_curves, number_line
 from .outcomes import ablation, along_lambda, curves, learning_curves, probabilities
-from .specification import ChartSpec, with_save_button
+from .specification import PAPER, SCREEN, ChartSpec, readable, with_save_button
 
 __all__ = [
+    "PAPER",
+    "SCREEN",
     "ChartSpec",
     "ablation",
     "along_lambda",
@@ -20,6 +22,7 @@ __all__ = [
     "learning_curves",
     "number_line",
     "probabilities",
+    "readable",
     "variances",
     "weight_distributions",
     "with_save_button",

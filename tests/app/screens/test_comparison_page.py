@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import safetensors.torch
 import streamlit as st
-import torch
 from PIL import Image
 
 import simam_viz
 from simam_viz.app import scene
 from simam_viz.checkpoints import store
 from simam_viz.checkpoints.loading import LoadedCheckpoint, load_checkpoint, short_name
-from simam_viz.draw import charts, figures, render
+from simam_viz.draw import charts, render
 from simam_viz.explain import cam, metrics
 from simam_viz.explain.ablation import ablate_blocks
 from simam_viz.explain.analysis import analyze_together
@@ -59,7 +58,8 @@ def test_three_columns_and_what_each_says(loaded: LoadedCheckpoint, photo: Image
     for analysis in analyses.values():
         _, name, probability = analysis.top(1)[0]
         assert f"Prediction: **{name.split(',')[0]}** ({render.percent(probability)})" in text(app)
-        assert f"Probability of espresso: **{render.percent(float(analysis.probabilities[8]))}**" in text(app)
+        share = render.percent(float(analysis.probabilities[analysis.target]))
+        assert f"Probability of {short_name(loaded.categories[analysis.target])}: **{share}**" in text(app)
     on, uniform = (analyses[name].block("layer3.0").heat_map("LayerCAM").values for name in ("on", "uniform"))
     metrics_shown = {metric.label: metric.value for metric in app.metric}
     assert metrics_shown["Correlation of the two maps"] == f"{cam.correlation(on, uniform):.3f}"
@@ -80,7 +80,7 @@ def test_what_is_missing_runs_as_one_batch(twin: LoadedCheckpoint, monkeypatch: 
         return analyses
 
     monkeypatch.setattr(scene, "analyze_together", spied)
-    app = open_page(PAGE, size="64")
+    app = open_page(PAGE, size="64", photo="espresso-cup")
     assert batches == [[(0.1, True), (0.1, True), (0.1, False)], [(0.1, False)]], "on, uniform and off; then the twin"
     batches.clear()
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
@@ -153,8 +153,9 @@ def test_a_plain_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     st.cache_resource.clear()
 
 
-def test_a_contrast_of_two_classes(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
-    app = open_page(PAGE, size="96", against="wooden spoon")
+def test_a_contrast_of_two_classes(loaded: LoadedCheckpoint) -> None:
+    photo = next(sample for sample in list_samples() if sample.name == "espresso-cup").image()
+    app = open_page(PAGE, size="96", photo="espresso-cup", against="wooden spoon")
     assert "rather than “wooden spoon”" in app.subheader[0].value
     spoon = loaded.categories.index("wooden spoon")
     logits = simam_viz.analyze(loaded, photo, input_size=96).logits
@@ -176,7 +177,7 @@ def test_lambda_at_a_fixed_mean_weight(loaded: LoadedCheckpoint, photo: Image.Im
     assert "mean weight fixed" in text(app) and "move λ" not in text(app)
 
 
-def test_no_noise_is_drawn(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+def test_no_noise_is_drawn(loaded: LoadedCheckpoint) -> None:
     impossible = open_page(PAGE, size="96", **{"class": "volleyball"})
     assert any("finds “volleyball” impossible" in warning.value for warning in impossible.warning)
     assert any("no difference to draw" in info.value for info in impossible.info)
@@ -187,15 +188,16 @@ def test_no_noise_is_drawn(loaded: LoadedCheckpoint, photo: Image.Image) -> None
         and not impossible.get("echarts_chart")
         and len(impossible.dataframe) == 1
     )
-    target, block = next(
-        (target, block.name)
-        for target in range(len(loaded.categories))
-        if not (analysis := simam_viz.analyze(loaded, photo, target=target, input_size=96)).impossible
+    sample, target, block = next(
+        (sample.name, target, block.name)
+        for sample in list_samples()
+        for target, _name, _share in simam_viz.analyze(loaded, sample.image(), input_size=96).top(12)
+        if not (analysis := simam_viz.analyze(loaded, sample.image(), target=target, input_size=96)).impossible
         for block in analysis.blocks
         if block.cam_max == 0
     )
     name = short_name(loaded.categories[target])
-    empty = open_page(PAGE, size="96", block=block, **{"class": name})
+    empty = open_page(PAGE, photo=sample, size="96", block=block, **{"class": name})
     assert any(w.value.startswith(f"All zero: no place of {block} speaks for “{name}”") for w in empty.warning)
     checked(empty.segmented_control(key="control-look").set_value("blocks").run())
     assert f"{block}: all zero" in text(empty)
@@ -211,6 +213,55 @@ def test_ablation(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
         table["points when uniform"], [100 * (p - found.on) for p in found.uniform.values()], atol=0.01
     )
     assert f"**{render.percent(found.on)}**" in text(app)
+
+
+def test_networks_trained_alike_stand_beside_it(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    app = open_page(PAGE, size="96", block="layer4.0")
+    shown = [f"**{title}**" for title in ("Attention on", "The twin", "With SE", "With CBAM", "With ECA")]
+    assert [m.value for m in app.markdown if m.value in shown] == shown and "Not here" not in text(app)
+    siblings = [load_checkpoint(f"{name}_resnet18-tinyimagenet") for name in ("se", "cbam", "eca")]
+    target = simam_viz.analyze(loaded, photo, input_size=96).target
+    rows = {row["network"]: row for row in app.session_state["takeaway"].shown.tables["comparison"]}
+    for title, sibling in zip(("SE", "CBAM", "ECA"), siblings, strict=True):
+        analysis = simam_viz.analyze(sibling, photo, target=target, input_size=96)
+        assert rows[f"With {title}"]["probability"] == pytest.approx(analysis.top(1)[0][2], rel=1e-3)
+    # Which of them are shown stands in the address; none is possible, too.
+    some = open_page(PAGE, size="96", columns="off,se")
+    titles = ("Attention on", "Switched off", "With SE", "The twin")
+    assert [t for t in titles if f"**{t}**" in [m.value for m in some.markdown]] == list(titles[:3])
+    one = open_page(PAGE, size="96", columns="alone")
+    assert [t for t in titles if f"**{t}**" in [m.value for m in one.markdown]] == ["Attention on"]
+
+
+def test_a_network_with_other_attention_is_compared_in_the_same_way() -> None:
+    app = open_page(PAGE, size="96", checkpoint="cbam_resnet18-tinyimagenet")
+    said = text(app)
+    assert "With SimAM" in said and "Without attention" in said and "never saw SimAM" not in said
+    assert not any(toggle.label == "λ at a fixed mean weight" for toggle in app.toggle)
+
+
+def test_attention_that_shares_a_heat_map_is_one_picture_of_its_layer() -> None:
+    app = open_page(PAGE, size="96", checkpoint="cbam_resnet18-tinyimagenet", look="blocks", columns="alone")
+    layers = [f"layer{stage}.{block}" for stage in range(1, 5) for block in range(2)]
+    assert list(app.session_state["takeaway"].shown.pictures) == [f"strip-on-{layer}" for layer in layers]
+
+
+def test_a_missing_sibling_leaves_its_column_out_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for info in store.list_checkpoints():
+        for path in (info.path, info.path.with_suffix(".json")):
+            if info.card.attention != "cbam":
+                (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "eca_resnet18-tinyimagenet.safetensors").unlink()
+    (tmp_path / "eca_resnet18-tinyimagenet.safetensors").write_bytes(b"damaged")
+    monkeypatch.setattr(store, "BUNDLED_FOLDER", tmp_path)
+    st.cache_resource.clear()
+    app = open_page(PAGE, size="96")
+    said = text(app)
+    assert "Not here: cbam_resnet18-tinyimagenet, trained alike" in said and "weights folder" in said
+    assert "The checkpoint “eca_resnet18-tinyimagenet” cannot be loaded" in said
+    assert "**With SE**" in said and "**With CBAM**" not in said and "**With ECA**" not in said
+    st.cache_resource.clear()
+    st.cache_data.clear()
 
 
 @pytest.mark.usefixtures("alone")
@@ -232,7 +283,8 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
     for row, (_, expected) in enumerate(metrics.faithfulness(loaded, analyses["on"], maps)):
         for column in ("deletion", "insertion", "drop"):
             assert table[column][row] == pytest.approx(getattr(expected, column), abs=2e-3)
-    assert "How much better than a random map is the Grad-CAM of “espresso”?" in text(app)
+    said = short_name(loaded.categories[analyses["on"].target])
+    assert f"How much better than a random map is the Grad-CAM of “{said}”?" in text(app)
     checked(app.selectbox(key="control-block").select("layer4.1").run())
     assert not app.dataframe, "what was measured belongs to its block"
 
@@ -290,43 +342,6 @@ def test_faithfulness_over_all_samples(twin: LoadedCheckpoint, monkeypatch: pyte
     )
 
 
-@pytest.mark.usefixtures("alone")
-def test_the_figure(loaded: LoadedCheckpoint, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
-    make = figures.comparison_figure
-    monkeypatch.setattr(figures, "comparison_figure", lambda *a: drawn.append((a, make(*a))) or drawn[-1][1])
-    names = [sample.name for sample in list_samples()[:2]]
-    app = open_page(PAGE, size="96", block="layer3.0", look="figure", photos=",".join(names), against="jellyfish")
-    assert app.multiselect(key="control-photos").value == names and not drawn
-    finished(app, "figure")
-    (rows, caption, scale, _), picture = drawn[-1]
-    assert [[cell.network for cell in row] for row in rows] == [
-        ["Attention on", "Uniform over positions", "Switched off"]
-    ] * 2
-    assert [row[0].photo for row in rows] == [
-        sample.title for sample in list_samples()[:2]
-    ] and "Grad-CAM of each class rather than “jellyfish” at layer3.0" in caption
-    analysis = compare(loaded, photo, None, 8, 96, loaded.categories.index("jellyfish"))["uniform"]
-    torch.testing.assert_close(rows[0][1].heat.values, analysis.block("layer3.0").cam, rtol=1e-3, atol=1e-3)
-    # The picture holds the cells' pixels where they belong: row 0, column 2 counted from the photo.
-    cell, gap, text_height = rows[0][1], 320 // 24, 320 // 16
-    left, top = gap + 2 * (320 + gap), 2 * text_height + gap
-    expected = render.overlay(cell.view, cell.heat.values, scale, 320)
-    np.testing.assert_array_equal(picture.crop((left, top, left + 320, top + 320)), expected)
-    assert [b.key for b in app.get("download_button") if not b.key.startswith("take-")] == ["figure-download"]
-
-
-def test_a_cell_in_trouble_is_grey() -> None:
-    view = Image.new("RGB", (32, 32), (200, 100, 50))
-    cells = [
-        figures.Cell("photo", name, view, cam.over_maximum(torch.rand(4, 4)), "espresso", 0.00001, "reel", trouble)
-        for name, trouble in (("on", ""), ("off", "class impossible"))
-    ]
-    pixels = np.asarray(figures.comparison_figure([cells], "λ = 0.1", render.CAM_SCALE, 48))
-    colour = [np.ptp(pixels[20:40, left : left + 40].astype(int), axis=2).max() for left in (52 + 4, 102 + 4)]
-    assert colour[0] > 30 and colour[1] == 0
-
-
 def test_the_charts_hold_what_they_are_given() -> None:
     bars = charts.ablation(["a", "b"], {"uniform": [-0.1, 0.02], "off": [0.0, -0.3]})
     assert bars["xAxis"]["data"] == ["a", "b"]
@@ -342,7 +357,7 @@ def test_the_charts_hold_what_they_are_given() -> None:
     [
         ("look", "sideways", "maps"), ("method", "ScoreCAM", "maps"), ("against", "unicorn", "maps"), ("fixed-mean", "?", "maps"),
         ("first", "third", "maps"), ("second", "twin", "maps"), ("over", "?", "faithful"), ("methods", "?", "faithful"),
-        ("photos", "nobody", "figure"), ("photos", "espresso-cup,espresso-cup", "figure"),
+        ("columns", "nobody", "maps"), ("columns", "se,se", "maps"),
     ],
 )  # fmt: skip
 def test_garbage_in_the_address(name: str, value: str, part: str) -> None:

@@ -90,6 +90,7 @@ def test_weights_that_were_never_trained_get_no_verdict() -> None:
     assert "doublings" not in everything(app)
 
 
+@pytest.mark.long
 def test_evidence_does_not_claim_to_know_of_places_that_it_cannot_see() -> None:
     app = upload(open_models(size="128"), "mine.pth", saved(weights()).getvalue())
     samples_run(app)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -10,11 +13,15 @@ from streamlit.testing.v1 import AppTest
 
 import simam_viz
 from simam_viz.app import sidebar, state
+from simam_viz.app.lambdas import lambda_stops
 from simam_viz.app.pages import PAGES
-from simam_viz.app.sidebar import lambda_stops
 from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw.before_after import most_changed
+from simam_viz.draw.render import percent
 from simam_viz.lesson.derivation import Derivation
 from simam_viz.lesson.presets import preset_channel
+from simam_viz.lesson.saying import DIGITS, DIGITS_OF, said
+from simam_viz.lesson.scenes import SCENES, values_of
 from simam_viz.photos.samples import list_samples
 from tests.helpers.pages import checked, open_page
 
@@ -122,32 +129,86 @@ def test_somebody_elses_upload_is_asked_for() -> None:
     assert app.session_state["view"] == {"photo": "upload-0123456789abcdef", "lambda": "1"}
 
 
-def test_the_classes_it_knows_are_on_screen(loaded: LoadedCheckpoint) -> None:
+def test_three_lines_say_what_the_network_is_and_the_rest_stands_on_models(loaded: LoadedCheckpoint) -> None:
     app = open_page("app.py")
-    text = " ".join(markdown.value for markdown in app.expander[0].markdown)
+    assert not app.main.expander
+    (said,) = (text.value for text in app.main.markdown if state.plain(loaded.card.title) in text.value)
+    assert len(said.splitlines()) == 2 and f"{loaded.card['accuracy']['top1']:.1f} % top-1" in said
+    app = open_page("pages/models.py")
+    text = " ".join(markdown.value for markdown in app.main.markdown)
     assert all(name in text for name in ("lemon", "espresso", "school bus"))
     assert f"{loaded.card['accuracy']['top1']:.1f} % top-1" in text
+
+
+def test_before_and_after_say_both_answers_and_where(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    app = open_page("app.py", size="96")
+    compared = simam_viz.compare(loaded, photo, input_size=96)
+    said = " ".join(part.proto.body for part in app.get("html"))
+    for title, name in (("Without attention", "off"), ("With attention", "on")):
+        _index, answer, share = compared[name].top(1)[0]
+        assert f"{title}: {answer.split(',')[0]} {percent(share)}" in said
+    block = compared["on"].blocks[most_changed(compared["on"], compared["off"])].name
+    assert any(f"at **{block}**, where attention changes it most" in caption.value for caption in app.caption)
+
+
+def test_without_attention_there_is_no_before_and_after() -> None:
+    app = open_page("app.py", size="64", checkpoint="resnet18-tinyimagenet")
+    assert not any("Before and after" in title.value for title in app.subheader)
 
 
 def steps(app: AppTest) -> str:
     return " ".join(formula.value for formula in app.latex)
 
 
-def test_the_lesson_follows_preset_value_and_lambda() -> None:
+def with_steps(**view: str) -> AppTest:
+    """The lesson with the derivation below its scenes opened."""
+    app = open_page("pages/energy_function.py", **view)
+    app.session_state["lesson-steps"] = True
+    return checked(app.run())
+
+
+def told(app: AppTest, what: str = "said") -> dict[str, Any]:
+    """What the scenes were told."""
+    found = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.json]
+    return next(data[what] for data in found if what in data)
+
+
+def test_the_scenes_stand_alone_where_no_script_runs() -> None:
+    app = open_page("pages/energy_function.py", toy="dark-spot", **{"lambda": "0.5"})
+    words = next(part.proto.body for part in app.get("html") if "<section" in part.proto.body)
+    d = Derivation(preset_channel("dark-spot"), 4, 4, 0.5)
+    values = values_of(d)
+    for scene in SCENES:
+        assert scene.title in words and said(values[scene.answer], DIGITS_OF.get(scene.answer, DIGITS)) in words
+    assert not app.latex, "what is closed costs nothing"
+
+
+def test_the_page_has_few_words_before_anything_is_opened() -> None:
+    """All eight scenes together; only one of them is seen at a time."""
     app = open_page("pages/energy_function.py")
+    scenes = re.sub(r"<[^>]+>", " ", next(p.proto.body for p in app.get("html") if "<section" in p.proto.body))
+    said_beside = [
+        told(app, "words")[name] for name in ("back", "next", "lecture", "exercise", "drop", "undo", "brush")
+    ]
+    titles = [expander.label for expander in app.expander]
+    assert len(" ".join([scenes, *said_beside, *titles]).split()) <= 900
+
+
+def test_the_derivation_follows_preset_value_and_lambda() -> None:
+    app = with_steps(toy="spike")
     first = steps(app)
     assert r"M=81" in first and "t=3 " in first
-    checked(app.slider(key="toy-value").set_value(2.0).run())
-    assert "t=2 " in steps(app) and app.session_state["view"]["edits"] == "4,4,2"
+    assert "t=2 " in steps(with_steps(edits="4,4,2"))
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
-    assert steps(app) != first
-    checked(app.selectbox(key="control-toy").select("dark-spot").run())
-    assert "t=-1.5 " in steps(app) and "edits" not in app.session_state["view"]
+    assert steps(app) != first and dict(told(app)["stops"])[1.0] == "1"
+    assert told(app)["stops"][told(app)["stop"]][0] == 1.0
+    app = with_steps(toy="dark-spot", **{"lambda": "1"})
+    assert "t=-1.5 " in steps(app)
     # The line that is drawn has the exact energy, SimAM the shared one: the page says both.
     dark = Derivation(preset_channel("dark-spot"), 4, 4, 1.0)
-    said = next(caption.value for caption in app.caption if "This least energy" in caption.value)
-    assert f"{dark.closed_form.energy:.4g}" in said and f"{dark.energy:.4g}" in said
-    checked(app.selectbox(key="control-toy").select("flat").run())
+    caption = next(caption.value for caption in app.caption if "This least energy" in caption.value)
+    assert f"{dark.closed_form.energy:.4g}" in caption and f"{dark.energy:.4g}" in caption
+    app = with_steps(toy="flat")
     assert r"\frac{1}{e^*}=\frac{0^2}" in steps(app) and any("sign does not matter" in c.value for c in app.caption)
     assert any("For the neuron in hand λ/σ² = ∞" in text.value for text in app.markdown)
 
@@ -161,6 +222,12 @@ def test_the_lesson_opens_on_a_neuron_of_the_photo(loaded: LoadedCheckpoint, pho
     assert float(metrics["Energy e*"]) == pytest.approx(float(block.energy[17, 2, 8]), rel=1e-3)
     assert float(metrics["Target t"]) == pytest.approx(float(block.features[17, 2, 8]), rel=1e-3)
     assert rf"M={block.features[0].numel()}" in steps(app)
+    # And so does its last scene.
+    assert told(app)["scene"] == "photo"
+    shown = told(app, "photo")
+    assert (shown["block"], shown["number"], shown["row"], shown["column"]) == ("layer3.0", 17, 2, 8)
+    assert shown["channel"] == block.features[17].flatten().tolist() and shown["e_lambda"] == 0.5
+    assert shown["channel"][shown["target"]] == float(block.features[17, 2, 8])
 
 
 def test_a_channel_of_one_neuron_gives_way_to_the_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,34 +235,30 @@ def test_a_channel_of_one_neuron_gives_way_to_the_small_one(monkeypatch: pytest.
     monkeypatch.setattr(sidebar, "choose_input_size", lambda loaded: 32)
     app = open_page("pages/energy_function.py", neuron="photo", block="layer4.1")
     assert "one single neuron" in app.info[0].value and "M=81" in steps(app)
-    checked(app.button(key="check-favourite").click().run())
-    assert "still the spike" in app.info[-1].value
+    assert "one single neuron" in told(app, "photo")["sentence"]
 
 
-def test_a_shared_toy_channel() -> None:
-    app = open_page("pages/energy_function.py", toy="noise", at="0,3", edits="0,3,4.2;8,8,-1")
-    assert app.slider(key="toy-value").value == 4.2 and "t=4.2 " in steps(app)
-    checked(app.button(key="toy-reset").click().run())
-    assert "edits" not in app.session_state["view"] and "t=4.2 " not in steps(app)
+def test_a_shared_small_channel() -> None:
+    app = with_steps(toy="noise", at="0,3", edits="0,3,4.2;8,8,-1", scene="weight", lecture="dark")
+    shown = told(app)
+    assert "t=4.2 " in steps(app)
+    assert [shown[name] for name in ("toy", "at", "edits", "scene", "lecture")] == [
+        "noise",
+        "0,3",
+        "0,3,4.2;8,8,-1",
+        "weight",
+        "dark",
+    ]
 
 
 def test_garbage_in_the_lessons_address() -> None:
-    garbage = {"toy": "x", "at": "9,0", "edits": "0,0,99", "neuron": "?"}
+    garbage = {"toy": "x", "at": "9,0", "edits": "0,0,99", "neuron": "?", "scene": "9", "lecture": "loud"}
     app = open_page("pages/energy_function.py", **garbage)
-    said = [caption.value for caption in app.caption if "does not exist here" in caption.value]
-    assert "t=3 " in steps(app) and all(any(f"asks for {name} “" in each for each in said) for name in garbage)
+    shown = told(app)
+    assert [shown[name] for name in ("toy", "at", "edits", "scene", "lecture")] == ["spike", "", "", "stand-out", ""]
     assert not app.session_state["view"]
-
-
-def test_exercises_answer() -> None:
-    app = open_page("pages/energy_function.py")
-    checked(app.button(key="check-lowest").click().run())
-    assert "Two blobs" in app.info[0].value
-    checked(app.selectbox(key="control-toy").select("blobs").run())
-    checked(app.button(key="check-lowest").click().run())
-    assert app.success[0].value.startswith("Yes")
-    checked(app.number_input(key="check-floor").set_value(0.6225).run())
-    assert app.success[0].value.startswith("Yes")
+    heard = [caption.value for caption in app.caption if "does not exist here" in caption.value]
+    assert all(any(f"asks for {name} “" in each for each in heard) for name in garbage)
 
 
 def test_attention_maps_from_the_network_to_a_neuron(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
@@ -225,11 +288,13 @@ def test_attention_maps_from_the_network_to_a_neuron(loaded: LoadedCheckpoint, p
 def test_channels_are_sorted_and_filtered(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
     variances = simam_viz.analyze(loaded, photo).block("layer3.1").variances
     app = open_page("pages/attention_maps.py", sort="variance", least="2")
-    assert app.subheader[0].value == f"{int((variances >= 2).sum())} of 256 channels of layer3.1"
+    headings = [heading.value for heading in app.subheader]
+    assert f"{int((variances >= 2).sum())} of 256 channels of layer3.1" in headings
     checked(app.number_input(key="control-least").set_value(1e6).run())
     assert "lower the minimum" in app.info[0].value
     checked(app.selectbox(key="control-sort").select("channel number").run())
-    assert app.subheader[0].value == "All 256 channels of layer3.1" and "least" not in app.session_state["view"]
+    assert "All 256 channels of layer3.1" in [heading.value for heading in app.subheader]
+    assert "least" not in app.session_state["view"]
 
 
 @pytest.mark.parametrize(

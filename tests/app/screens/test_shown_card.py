@@ -21,7 +21,7 @@ def test_the_card_is_on_screen() -> None:
         photo = Photo("a", "a", "", "", Image.new("RGB", (8, 8)), "a")
         card, model = Card.of(entries), simam_viz.create_model("resnet18", num_classes=5)
         loaded = LoadedCheckpoint("a", model, Transforms(), card.categories, 0.1, card)
-        shown_card.classes_known(Shown("Models", photo, loaded, (), {}), loaded)
+        shown_card.classes_known(Shown("Models", photo, loaded, (), {}, (0, 0, 8, 8)), loaded)
 
     app = AppTest.from_function(page, kwargs={"entries": dict(CARD)}, default_timeout=30).run()
     assert not app.exception

@@ -89,6 +89,31 @@ def test_who_left_is_let_go_and_who_is_here_or_comes_back_is_not(visitors: Visit
         photos["a"]()
 
 
+def test_nothing_is_computed_for_who_is_away(visitors: Visitors) -> None:
+    server, rested = Server(), []
+    arrive(visitors, server)
+
+    class Works:
+        def rest(self) -> None:
+            rested.append("a")
+
+        def clear(self) -> None:
+            raise AssertionError("kept for when they are back")
+
+    visitors.keeps("a", "work", Works())
+    visitors.let_go(server, 120)
+    assert not rested
+    server.connected = {"b"}
+    for _ in range(3):
+        visitors.let_go(server, 120)
+    assert rested == ["a"]
+    server.connected = {"a", "b"}
+    visitors.let_go(server, 120)
+    server.connected = {"b"}
+    visitors.let_go(server, 120)
+    assert rested == ["a", "a"]
+
+
 @pytest.mark.parametrize("missing", ["clear_user_info_for_session", "get_app_session"])
 def test_photos_are_dropped_where_a_session_cannot_be_closed(
     missing: str,

@@ -29,6 +29,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return threads.submit(asyncio.run, work).result()
 
 
+@pytest.mark.long
 def test_every_answer_belongs_to_its_own_question(fresh_server: str, tmp_path: Path, loaded: LoadedCheckpoint) -> None:
     tally = Tally()
 
@@ -46,6 +47,7 @@ def test_every_answer_belongs_to_its_own_question(fresh_server: str, tmp_path: P
     assert "private" not in log and "upload" not in log.lower() and "Exception" not in log
 
 
+@pytest.mark.long
 def test_who_vanishes_in_the_middle_of_an_analysis_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

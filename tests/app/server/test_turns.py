@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from streamlit.delta_generator import DeltaGenerator
@@ -13,21 +13,11 @@ from streamlit.testing.v1 import AppTest
 from simam_viz.app.server import turns
 from simam_viz.app.server.turns import Turns
 from tests.helpers.project import ROOT
-
-
-def nobody(ahead: int) -> None:
-    """Tell nobody how many are ahead."""
+from tests.helpers.waiting import nobody, until
 
 
 class Gone(BaseException):
     """As Streamlit's own signals to a script that nobody looks at any more."""
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.005)
 
 
 def waiter(queue: Turns, name: int, log: list, release: threading.Event | None = None) -> threading.Thread:

@@ -25,12 +25,19 @@ from tests.helpers.pages import checked, open_page
 from tests.helpers.project import ROOT
 from tests.helpers.take_home import parsed, read
 
+SHORT_FORM = ("app.py", "pages/attention_maps.py", "pages/energy_histograms.py", "pages/models.py")
 VIEWS = [
-    *((path, {}) for path in PAGES),
-    *(("pages/attention_maps.py", {"level": level}) for level in ("network", "block")),
-    *(("pages/gradcam_comparison.py", {"look": look}) for look in ("blocks", "ablation", "faithful", "figure")),
-    ("pages/energy_function.py", {"neuron": "photo"}),
-    ("pages/energy_histograms.py", {"of": "channel", "compare": "another"}),
+    *(pytest.param(path, {}, marks=[] if path in SHORT_FORM else pytest.mark.long) for path in PAGES),
+    ("pages/gradcam_comparison.py", {"look": "ablation"}),
+    *(
+        pytest.param(path, view, marks=pytest.mark.long)
+        for path, view in (
+            *(("pages/attention_maps.py", {"level": level}) for level in ("network", "block")),
+            *(("pages/gradcam_comparison.py", {"look": look}) for look in ("blocks", "faithful")),
+            ("pages/energy_function.py", {"neuron": "photo"}),
+            ("pages/energy_histograms.py", {"of": "channel", "compare": "another"}),
+        )
+    ),
 ]  # fmt: skip
 
 
@@ -47,7 +54,10 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
     offered = buttons(app)
     pictures = zipfile.ZipFile(io.BytesIO(now.pictures_zip())).namelist()
     tables = zipfile.ZipFile(io.BytesIO(now.tables_zip()))
-    assert len(offered) == 4
+    charts = zipfile.ZipFile(io.BytesIO(now.charts_zip())).namelist()
+    assert len(offered) == (5 if charts else 4)
+    if charts:
+        assert offered[f"Charts of this page ({len(charts) // 2}, as PDF and SVG)"]
     if pictures:
         assert offered[f"Pictures of this page ({len(pictures)} PNG)"]
     else:
@@ -69,7 +79,14 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
 
 
 def test_the_report_of_a_comparison_holds_it(loaded: LoadedCheckpoint) -> None:
-    app = open_page("pages/gradcam_comparison.py", size="96", block="layer3.1", against="lemon", second="uniform")
+    app = open_page(
+        "pages/gradcam_comparison.py",
+        size="96",
+        block="layer3.1",
+        against="lemon",
+        second="uniform",
+        columns="uniform,off,twin",
+    )
     now = app.session_state["takeaway"]
     analyses = simam_viz.compare(loaded, simam_viz.photos.samples.list_samples()[0].image(), input_size=96)
     rows = {row["network"]: row for row in now.shown.tables["comparison"]}
@@ -92,6 +109,7 @@ def test_the_report_of_an_ablation_holds_its_table() -> None:
         assert f"{row['uniform']:.4g}" in text and f"{row['points when off']:.4g}" in text
 
 
+@pytest.mark.long
 def test_a_sweep_and_what_was_measured_are_in_the_report() -> None:
     app = checked(open_page("app.py", size="96").switch_page("pages/lambda_sweep.py").run())
     app.button(key="sweep-start").click().run()
@@ -118,7 +136,7 @@ def test_a_sweep_and_what_was_measured_are_in_the_report() -> None:
 
 
 def test_a_click_in_the_middle_of_a_run_gives_the_page_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = open_page("app.py", size="96")
+    app = open_page("pages/attention_maps.py", size="96")
     whole = app.session_state["takeaway"].shown
     seen = []
 
@@ -130,7 +148,8 @@ def test_a_click_in_the_middle_of_a_run_gives_the_page_before_it(monkeypatch: py
     app_state = app.session_state
     monkeypatch.setattr(scene.Scene, "hypothetical", property(look))
     checked(app.select_slider(key="control-lambda").set_value(1.0).run())
-    assert seen[0][:2] == (True, 17) and 0 < seen[0][2] < 17
+    assert all(known and total == len(whole.pictures) for known, total, _ in seen)
+    assert any(0 < drawn < len(whole.pictures) for _, _, drawn in seen)
     assert app.session_state["takeaway"].shown is not whole
 
 
@@ -177,7 +196,7 @@ def test_a_frame_around_nothing_is_the_work_of_padding(loaded: LoadedCheckpoint)
     for block in found.blocks[:4]:
         weights = block.attention.mean(dim=0)
         edge = torch.cat([weights[0], weights[-1], weights[1:-1, 0], weights[1:-1, -1]]).mean()
-        assert edge > weights[2:-2, 2:-2].mean() + 0.02
+        assert edge > weights[2:-2, 2:-2].mean() + 0.015
     said = TERMS["padding"][0]
     for path, view, there in (
         ("app.py", {}, True), ("pages/attention_maps.py", {"block": "layer1.0"}, True),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import streamlit as st
-from PIL import Image
-from torch import Tensor
 
 from ....draw import charts, render
 from ....explain import inspection
@@ -17,7 +15,7 @@ from ....wording import _, later
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
-from ...widgets.takeaway import Shown
+from .siblings import sheets, side_by_side, trained_alike
 
 
 def one_block(view: Scene, block: Block) -> None:
@@ -50,7 +48,7 @@ def one_block(view: Scene, block: Block) -> None:
                 pictures.picture(
                     view.shown,
                     f"kind-{kind}",
-                    partial(_sheets, view.analysis().view, maps, scale),
+                    partial(sheets, view.analysis().view, maps, scale),
                     240,
                     smooth=True,
                     alt=_(
@@ -78,12 +76,14 @@ def one_block(view: Scene, block: Block) -> None:
             ("maxi", _("Maximum over channels"), highest, "attention weight", kept.by_highest),
         ):
             scale = render.scale_for(kind, map_, own)
-            pictures.picture(
+            pictures.over_photo(
                 view.shown,
                 f"reduced-{name}",
-                partial(render.overlay, view.analysis().view, map_, scale),
+                view.analysis().view,
+                map_,
+                scale,
                 480,
-                smooth=True,
+                title=title,
                 alt=_("{title} of the weights of {block}, over the photo", title=title, block=block.name),
                 caption=_(
                     "**{title}**: {low:.3f} to {high:.3f}; loses **{lost:.1%}** of the weights' variance",
@@ -92,7 +92,6 @@ def one_block(view: Scene, block: Block) -> None:
                     high=map_.max(),
                     lost=1 - share,
                 ),
-                scale=scale,
             )
         means = weights.mean(dim=(1, 2))
         with st.container():
@@ -120,7 +119,8 @@ def one_block(view: Scene, block: Block) -> None:
         + padding(view, block)
     )
 
-    _rivals(view.shown, block)
+    side_by_side(view, block)
+    _rivals(view, block)
 
 
 _KINDS = {
@@ -150,17 +150,18 @@ def _other_kind(view: Scene, block: Block) -> None:
         if block.kind != "channel":
             map_ = weights.mean(dim=0)
             scale = render.scale_for("mean weight", map_, own, block.kind)
-            pictures.picture(
+            pictures.over_photo(
                 view.shown,
                 "kind-map",
-                partial(render.overlay, view.analysis().view, map_, scale),
+                view.analysis().view,
+                map_,
+                scale,
                 480,
-                smooth=True,
+                title=_("Mean weight at {block}", block=block.name),
                 alt=_("The weights of {block} over the photo", block=block.name),
                 caption=_("**Over the photo**: {low:.3f} to {high:.3f}", low=map_.min(), high=map_.max())
                 if block.kind == "position"
                 else _("**Mean over channels**: {low:.3f} to {high:.3f}", low=map_.min(), high=map_.max()),
-                scale=scale,
             )
         if block.kind != "position":
             means = weights.mean(dim=(1, 2))
@@ -189,36 +190,51 @@ def _other_kind(view: Scene, block: Block) -> None:
                         least=", ".join(map(str, least)),
                     )
                 )
-    _rivals(view.shown, block)
+    side_by_side(view, block)
+    _rivals(view, block)
 
 
-def _rivals(shown: Shown, block: Block) -> None:
+def _rivals(view: Scene, block: Block) -> None:
     channels, height, width = block.features.shape
     title = _("SE, CBAM, ECA and SimAM at {shape}", shape=f"{channels} × {height} × {width}")
     st.subheader(title)
     place = st.empty()
     key = f"latencies-{channels}-{height}-{width}"
-    pictures.table(
-        shown, "modules", title, _rivals_table(channels, height, width, st.session_state.get(key, {})), place
-    )
+    alike = trained_alike(view.loaded.card)
+
+    def show() -> None:
+        rows = _rivals_table(channels, height, width, st.session_state.get(key, {}), alike)
+        pictures.table(view.shown, "modules", title, rows, place)
+
+    show()
     if st.button(_("Measure the time on this machine"), key="measure-latency"):
         bar = st.progress(0.0, _("Timing each module in turn"))
         for share, times in rivals.latencies(block.features[None]):
             bar.progress(share, _("Timing each module in turn"))
             st.session_state[key] = times
         bar.empty()
-        pictures.table(shown, "modules", title, _rivals_table(channels, height, width, st.session_state[key]), place)
-    st.caption(
+        show()
+    told = [
         _(
             "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
-            "processor; it depends on the machine and on what else it does. Top-1: of a ResNet-50 on ImageNet as each module's own "
-            "authors publish it, each with its own recipe, so these do not rank the modules. Sources: {sources}.",
+            "processor; it depends on the machine and on what else it does. Published top-1: of a ResNet-50 on ImageNet as each "
+            "module's own authors publish it, each with its own recipe, so these do not rank the modules. Sources: {sources}.",
             sources="; ".join(f"{name}: {_(rival.source)}" for name, rival in rivals.RIVALS.items()),
         )
-    )
+    ]
+    if alike:
+        told.append(
+            _(
+                "Top-1 trained alike: of this app's networks, on the data set's validation images; the page Models says which "
+                "differences are more than chance."
+            )
+        )
+    st.caption(" ".join(told))
 
 
-def _rivals_table(channels: int, height: int, width: int, times: dict[str, float]) -> list[Row]:
+def _rivals_table(
+    channels: int, height: int, width: int, times: dict[str, float], alike: dict[str, float]
+) -> list[Row]:
     return [
         {
             _("module"): name,
@@ -226,6 +242,7 @@ def _rivals_table(channels: int, height: int, width: int, times: dict[str, float
             _("parameters"): f"{rivals.parameters(rivals.build(name, channels)):,}",
             _("multiply–adds"): f"{rivals.multiply_adds(name, channels, height, width):,}",
             _("time (ms)"): f"{times[name]:.3f}" if name in times else _("not measured"),
+            **({_("top-1 trained alike"): f"{alike[name]:.2f} %" if name in alike else _("not here")} if alike else {}),
             _("published top-1"): f"{rival.published_top1:.2f} %",
         }
         for name, rival in rivals.RIVALS.items()
@@ -239,7 +256,3 @@ def padding(view: Scene, block: Block) -> str:
         if block.kind == "simam" and 8 * block.features.shape[-1] >= view.input_size
         else ""
     )
-
-
-def _sheets(photo: Image.Image, maps: list[Tensor], scale: render.Scale, size: int) -> Image.Image:
-    return render.stack([render.overlay(photo, map_, scale, size) for map_ in maps], size)

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
+from torch import Tensor
 
-from ....draw import render
+from ....draw import framing, render
 from ....explain import inspection
 from ....explain.blocks import Block
 from ....lesson.katex import number, signed
 from ....networks.geometry import receptive_field
 from ....wording import _
-from ... import state
+from ... import live, state
 from ...pages import leap
 from ...scene import Scene
 from ...widgets import choose, pictures
+from ...widgets.glossary import explain
 from ...widgets.neuron_map import Place, pick_neuron
 from .block import padding
 
 # The widest picture that Streamlit shows without resampling it.
 WIDTH = 1460
+MOST_CONTRAST, LARGE_COLUMNS, LARGE_WIDTH = 12, 6, 1004
+"""How many channels are shown large, and how: on a phone, six in a row are still larger than a thumb."""
 
 
-def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bool) -> None:
-    """All channels of a block as one picture, sorted and filtered, each tile a way to its channel."""
+def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bool) -> list[live.Followed]:
+    """The channels of greatest contrast, large, then all of a block, sorted and filtered; each tile is a way to its channel.
+
+    Returns the pictures that follow λ while it is dragged: those of the weights.
+    """
     total, height, width = block.features.shape
+    maps = block.quantity(quantity)
+    scale = render.scale_for(quantity, maps, own, block.kind)
+    called = _(quantity)
+    drawn = _Drawn(view, block, quantity, own, maps, scale, channel)
+    contrasts = inspection.contrast(block)
+    if total > 2 * MOST_CONTRAST and float(contrasts.max()) > 0:
+        _of_most_contrast(drawn, inspection.ranked_channels(contrasts)[:MOST_CONTRAST], contrasts)
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         measure = choose.order()
         if measure is None:
@@ -35,15 +50,7 @@ def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bo
         else:
             numbers = inspection.CHANNEL_MEASURES[measure](block)
             shown = inspection.ranked_channels(numbers, choose.minimum(measure, numbers))
-            labels = [
-                _(
-                    "channel {channel} · {measure} {value:.4g}",
-                    channel=index,
-                    measure=_(measure),
-                    value=float(numbers[index]),
-                )
-                for index in shown
-            ]
+            labels = [_labelled(index, measure, numbers) for index in shown]
     st.subheader(
         _("All {total} channels of {block}", total=total, block=block.name)
         if len(shown) == total
@@ -51,40 +58,23 @@ def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bo
     )
     if not shown and measure is not None:
         st.info(_("No channel has so high a {measure}: lower the minimum.", measure=_(measure)))
-        return
-    maps = block.quantity(quantity)
-    scale = render.scale_for(quantity, maps, own, block.kind)
-    columns = render.mosaic_columns(len(shown))
-    called = _(quantity)
-    laid = {"quantity": called.capitalize(), "rows": height, "columns": width, "tiles": columns}
+        return drawn.followed
+    laid = {"quantity": called.capitalize(), "rows": height, "columns": width}
     order = (
-        _(
-            "{quantity}, one tile a channel, {rows} × {columns} neurons each, {tiles} tiles a row, sorted by channel number.",
-            **laid,
-        )
+        _("{quantity}, one tile a channel, {rows} × {columns} neurons each, sorted by channel number.", **laid)
         if measure is None
         else _(
-            "{quantity}, one tile a channel, {rows} × {columns} neurons each, {tiles} tiles a row, sorted by {measure}, greatest "
-            "first.",
+            "{quantity}, one tile a channel, {rows} × {columns} neurons each, sorted by {measure}, greatest first.",
             measure=_(measure),
             **laid,
         )
     )
     open_one = _("Click a tile to open its channel; channel {channel} is framed in red.", channel=channel)
-
-    def open_channel(tile: int) -> None:
-        if tile < len(shown):
-            state.put("block", block.name)
-            state.put("channel", str(shown[tile]))
-
-    pictures.tiles(
-        view.shown,
+    drawn.draw(
         "mosaic",
-        partial(render.mosaic, maps[shown], scale, selected=shown.index(channel) if channel in shown else None),
-        WIDTH,
+        shown,
         labels,
-        columns,
-        open_channel,
+        WIDTH,
         alt=_(
             "The {quantity} of {shown} channels of {block} as small maps; channel {channel} is framed",
             quantity=called,
@@ -95,10 +85,89 @@ def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bo
         caption=f"{order} {open_one}{padding(view, block)}{view.hypothetical}",
     )
     pictures.colour_scale(scale)
+    return drawn.followed
 
 
-def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: bool) -> None:
-    """One channel in every quantity, and one neuron of it."""
+def _of_most_contrast(drawn: _Drawn, shown: list[int], contrasts: Tensor) -> None:
+    st.subheader(
+        _("The {count} channels of greatest contrast in {block}", count=len(shown), block=drawn.block.name),
+        help=explain("contrast"),
+    )
+    drawn.draw(
+        "contrast",
+        shown,
+        [_labelled(index, "contrast of the weights", contrasts) for index in shown],
+        LARGE_WIDTH,
+        alt=_(
+            "The {quantity} of the {shown} channels of {block} whose weights differ most over positions, as maps",
+            quantity=_(drawn.quantity),
+            shown=len(shown),
+            block=drawn.block.name,
+        ),
+        caption=_("Those whose weights differ most from position to position, the greatest first."),
+        columns=LARGE_COLUMNS,
+    )
+
+
+def _labelled(index: int, measure: str, numbers: Tensor) -> str:
+    return _(
+        "channel {channel} · {measure} {value:.4g}", channel=index, measure=_(measure), value=float(numbers[index])
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Tiles of some channels, each a way to its channel."""
+
+    view: Scene
+    block: Block
+    quantity: str
+    own: bool
+    maps: Tensor
+    scale: render.Scale
+    channel: int
+    followed: list[live.Followed] = field(default_factory=list)
+
+    def draw(
+        self,
+        name: str,
+        shown: list[int],
+        labels: list[str],
+        width: int,
+        *,
+        alt: str,
+        caption: str,
+        columns: int | None = None,
+    ) -> None:
+        """Draw these channels under a name of the page."""
+        block_name = self.block.name  # callbacks outlive the run, and must not hold on to the analysis
+
+        def open_channel(tile: int) -> None:
+            state.put("block", block_name)
+            state.put("channel", str(shown[tile]))
+
+        pictures.channels(
+            self.view.shown,
+            name,
+            self.maps[shown],
+            self.scale,
+            width,
+            labels,
+            shown.index(self.channel) if self.channel in shown else None,
+            open_channel,
+            alt=alt,
+            caption=caption,
+            kept_by=(self.view.key, block_name, self.quantity, self.own, tuple(shown)),
+            columns=columns,
+        )
+        if self.quantity == "attention weight":
+            step = (width - render.GAP) // (columns or render.mosaic_columns(len(shown)))
+            followed = live.Followed(name, "tiles", self.scale, channels=shown, gap=render.GAP / step)
+            self.followed.append(followed)
+
+
+def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: bool) -> list[live.Followed]:
+    """One channel in every quantity, and one neuron of it; returns the pictures that follow λ while it is dragged."""
     height, width = block.features.shape[1:]
     features, weights = block.features[channel], block.attention[channel]
     st.subheader(_("Channel {channel}", channel=channel))
@@ -111,7 +180,7 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
                 quantity=_(quantity),
             )
         )
-    with numbers:
+    with numbers, st.container(key="said-neuron"):
         _neuron(view, block, channel, place)
 
     size = 480
@@ -152,15 +221,16 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
                 caption=caption,
                 scale=scale,
             )
-        pictures.picture(
+        pictures.over_photo(
             view.shown,
             "channel-overlay",
-            partial(render.overlay, view.analysis().view, weights, weight_scale),
+            view.analysis().view,
+            weights,
+            weight_scale,
             size,
-            smooth=True,
+            title=_("Weight, channel {channel} at {block}", channel=channel, block=block.name),
             alt=_("Attention weights of channel {channel} over the photo", channel=channel),
             caption=_("The weights over the photo, enlarged smoothly, mixed half and half with it in grey."),
-            scale=weight_scale,
         )
         _field(view, block, place)
     st.caption(
@@ -173,6 +243,10 @@ def one_channel(view: Scene, block: Block, channel: int, quantity: str, own: boo
             "their own extreme to its negative."
         )
     )
+    return [
+        live.Followed("channel-weights", "cells", weight_scale, place),
+        live.Followed("channel-overlay", "over", weight_scale),
+    ]
 
 
 def _neuron(view: Scene, block: Block, channel: int, place: Place) -> None:
@@ -265,7 +339,7 @@ def _field(view: Scene, block: Block, place: Place) -> None:
     pictures.picture(
         view.shown,
         "receptive-field",
-        partial(render.boxed_view, view.analysis().view, (left, top, right, bottom)),
+        partial(framing.boxed_view, view.analysis().view, (left, top, right, bottom)),
         480,
         smooth=True,
         alt=_(

@@ -15,13 +15,18 @@ from ...widgets.glossary import explain
 from ...widgets.takeaway import Shown
 
 _TOP = 12
+_MOST_PANELS = 15
+"""Of so many blocks the figure shows the weights: those that vary most."""
 
 
 def network(view: Scene) -> None:
     """Which blocks' weights vary most, and the most emphasised neurons, each a way down."""
     analysis = view.analysis()
     summaries = [inspection.summarise(block) for block in analysis.blocks]
-    most = max(summaries, key=lambda summary: summary.spread)
+    by_spread = sorted(summaries, key=lambda summary: -summary.spread)
+    most = by_spread[0]
+    named = {summary.name for summary in by_spread[:_MOST_PANELS]}
+    view.shown.panels = ["photo", *(f"weight@{s.name}" for s in summaries if s.name in named)]
     # Only SimAM's weights have a floor.
     of_simam = [s for s, block in zip(summaries, analysis.blocks, strict=True) if block.kind == "simam"]
     flat = sum(s.flat_neurons * s.channels * s.rows * s.columns for s in of_simam)

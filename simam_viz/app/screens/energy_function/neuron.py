@@ -4,66 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ....checkpoints.loading import DEFAULT_E_LAMBDA
-from ....draw import render
 from ....lesson.derivation import Derivation
-from ....lesson.presets import PRESETS, SIDE, preset_channel
 from ....modules.formulas import ATTENTION_FLOOR
-from ....networks.lambdas import Times
 from ....wording import _
-from ... import state
 from ...scene import Scene
 from ...widgets import choose
-from ...widgets.neuron_map import Place, clickable_map, pick_neuron
+from ...widgets.neuron_map import pick_neuron
 from ...widgets.takeaway import Shown
-
-NO_EDITS: dict[Place, float] = {}
-
-
-def toy_neuron(shown: Shown, e_lambda: float | Times | None) -> Derivation:
-    """A neuron of the small channel, as the person has set it; draws the controls.
-
-    The small channel is in no block: where every block keeps a λ of its own, it has the one that most networks have.
-    """
-    with st.grid(2, min_column_width=150, vertical_alignment="bottom"):
-        name = state.control(
-            st.selectbox,
-            _("Channel"),
-            list(PRESETS),
-            name="toy",
-            default="spike",
-            parse=state.one_of({name: name for name in PRESETS}),
-            on_change=_forget_edits,
-            format_func=lambda name: _(PRESETS[name].title),
-        )
-        edits = state.parsed("edits", parse_edits, NO_EDITS)
-        place = state.parsed("at", parse_place, PRESETS[name].target)
-        channel = preset_channel(name, edits)
-
-        def set_value() -> None:
-            if not state.moved_by_hand("toy-value"):
-                return
-            changed = {**state.parsed("edits", parse_edits, NO_EDITS), place: st.session_state["toy-value"]}
-            state.put("edits", ";".join(f"{row},{column},{value:g}" for (row, column), value in changed.items()))
-
-        value = float(channel[place])
-        state.show("toy-value", value)
-        st.slider(_("Value of the target"), -5.0, 5.0, value, step=0.1, key="toy-value", on_change=set_value)
-    clickable_map(
-        shown,
-        f"toy-{name}",
-        channel,
-        render.scale_for("feature", channel),
-        place,
-        lambda chosen: state.put("at", "{},{}".format(*chosen)),
-        written=True,
-    )
-    st.caption(_("The channel: 9 × 9 values, blue below 0, red above. Click a neuron to make it the target."))
-    if edits:
-        st.button(_("Undo all changes of values"), on_click=state.put, args=("edits", None), key="toy-reset")
-    state.write_url()
-    own = DEFAULT_E_LAMBDA * (e_lambda.factor if isinstance(e_lambda, Times) else 1)
-    return Derivation(channel, *place, e_lambda if isinstance(e_lambda, float) else own)
 
 
 def photo_neuron(view: Scene) -> Derivation | None:
@@ -119,8 +66,8 @@ def whose_lambda(view: Scene, source: str, neuron: Derivation) -> None:
     st.caption(said)
 
 
-def results(shown: Shown, d: Derivation) -> None:
-    """What comes out, in six numbers."""
+def keep_results(shown: Shown, d: Derivation) -> None:
+    """What comes out for the neuron in hand can be taken home."""
     shown.keep_table(
         "neuron",
         _("The neuron in hand"),
@@ -132,6 +79,10 @@ def results(shown: Shown, d: Derivation) -> None:
             }
         ],
     )  # fmt: skip
+
+
+def metrics(d: Derivation) -> None:
+    """What comes out, in six numbers."""
     with st.grid(3, min_column_width=110):
         st.metric(_("Target t"), f"{d.t:.4g}", help=_where(d))
         st.metric(
@@ -168,28 +119,3 @@ def _where(d: Derivation) -> str:
     if d.deviation > 0:
         return _("Row {row}, column {column}; it lies above its channel's mean.", row=d.row, column=d.column)
     return _("Row {row}, column {column}; it lies below its channel's mean.", row=d.row, column=d.column)
-
-
-def _forget_edits() -> None:
-    state.put("edits", None)
-    state.put("at", None)
-
-
-def parse_place(text: str) -> Place:
-    """“row,column” of the small channel; ``ValueError`` for anything else."""
-    row, column = (int(part) for part in text.split(","))
-    if not (0 <= row < SIDE and 0 <= column < SIDE):
-        raise ValueError(text)
-    return row, column
-
-
-def parse_edits(text: str) -> dict[Place, float]:
-    """“row,column,value;…” of the small channel; ``ValueError`` for anything else."""
-    edits = {}
-    for entry in text.split(";"):
-        row, column, value = entry.split(",")
-        number = float(value)
-        if not -5 <= number <= 5:
-            raise ValueError(text)
-        edits[parse_place(f"{row},{column}")] = number
-    return edits

@@ -40,7 +40,7 @@ def surface(shown: Shown, d: Derivation) -> None:
         )
     what_is_shown = _(
         "The energy of every line w·x + b for this neuron, colours from low (dark blue) to high (yellow). The closed form "
-        "(red circle) and a search that knows nothing but Eq. 2 (black) meet at the bottom of the bowl."
+        "(red circle) and a search that knows nothing but Eq. 2 (within it) meet at the bottom of the bowl."
     )
     if d.as_printed.energy > d.closed_form.energy + 1e-9:
         sign = _(

@@ -11,7 +11,7 @@ from ....wording import _
 from ...server import turns
 from ...server.kept import once
 from ...widgets import pictures
-from .columns import Comparison
+from .comparison import Comparison
 
 
 def ablation(asked: Comparison) -> None:
@@ -25,6 +25,7 @@ def ablation(asked: Comparison) -> None:
     view, target = asked.view, asked.target
     asked_of = (
         view.photo.name,
+        view.square,
         view.loaded.identity,
         view.e_lambda,
         target,
@@ -120,4 +121,5 @@ def _ablate(asked: Comparison) -> Ablation:
             view.input_size,
             fixed_mean=asked.fixed_mean,
             question=view.analysis().question,
+            square=view.kept_square,
         )

@@ -1,158 +1,26 @@
-"""The parts of the Grad-CAM comparison page that follow λ: heat maps side by side, by block, and ablation."""
+"""The parts of the Grad-CAM comparison page that follow λ: heat maps side by side, and by block."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
+import torch
 
 from ....checkpoints.loading import short_name
 from ....draw import render
-from ....explain import cam, variants
-from ....explain.blocks import Analysis
-from ....explain.recording import Run
-from ....explain.variants import Variant
+from ....explain import cam
+from ....explain.blocks import Analysis, Block
+from ....explain.compared_film import HeatMapAt
 from ....export.tables import Row
 from ....wording import _
-from ... import sidebar, state, zoo
-from ...scene import Scene
-from ...widgets import choose, pictures
+from ... import live, state
+from ...films import Compared
+from ...widgets import choose, pictures, takeaway
 from ...widgets.glossary import explain
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What the controls of the page ask for."""
-
-    view: Scene
-    columns: tuple[str, ...]
-    method: str
-    block: str
-    against: int | None
-    fixed_mean: bool
-
-    @cached_property
-    def analyses(self) -> dict[str, Analysis]:
-        """The photo through every column's network."""
-        return self.view.analyses(self.columns, self.fixed_mean, self.against)
-
-    @property
-    def plain(self) -> bool:
-        """Whether the network in hand has no SimAM."""
-        return "off" not in self.columns
-
-    @cached_property
-    def variants(self) -> dict[str, Variant]:
-        """The networks to compare, by name."""
-        return {
-            variant.name: variant
-            for variant in variants.variants(self.view.loaded, self.view.twin, fixed_mean=self.fixed_mean)
-        }
-
-    @property
-    def titles(self) -> dict[str, str]:
-        """What the networks are called on screen, by name."""
-        return {name: variant.title for name, variant in self.variants.items()}
-
-    @property
-    def target(self) -> int:
-        """The class that all heat maps explain."""
-        return self.view.analysis().target
-
-    def name(self, index: int) -> str:
-        """A class as it is called on screen."""
-        return short_name(self.view.loaded.categories[index])
-
-    @property
-    def explained(self) -> str:
-        """The name of what the heat maps are of."""
-        target = self.name(self.target)
-        if self.against is None:
-            return _("“{target}”", target=target)
-        return _("“{target}” rather than “{against}”", target=target, against=self.name(self.against))
-
-    @property
-    def scale(self) -> render.Scale:
-        """Of the heat maps."""
-        return dataclasses.replace(render.CAM_SCALE, label=_("{method}, over its own maximum", method=self.method))
-
-    def networks(self) -> dict[str, Run]:
-        """By name, the networks with their λ (``None``: each module's own), for work beyond the photo on screen."""
-        return {
-            name: (variant.network(), variant.e_lambda(self.view.e_lambda)) for name, variant in self.variants.items()
-        }
-
-    def trouble(self, analysis: Analysis, block: str) -> str:
-        """Why no heat map is drawn, in a sentence; empty if there is one to draw."""
-        target = self.name(analysis.target)
-        if analysis.impossible:
-            return _(
-                "This network finds “{target}” impossible ({share}, less than a hundredth of what guessing gives it): a heat map would "
-                "show noise.",
-                target=target,
-                share=pictures.percent(float(analysis.probabilities[analysis.target])),
-            )
-        if analysis.block(block).heat_map(self.method).empty:
-            return _("All zero: no place of {block} speaks for {explained}.", block=block, explained=self.explained)
-        return ""
-
-
-def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Comparison:
-    """What to compare, and how: drawn at the top of the page, kept in the address.
-
-    Args:
-        methods: whether the part below shows heat maps, and so asks for a method and a contrast.
-        blocks: whether it asks for one block.
-        together: whether it shows this photo through every network.
-    """
-    columns = tuple(variant.name for variant in variants.variants(view.loaded, view.twin))
-    if together and state.get("against") is None and state.get("fixed-mean") is None:
-        view.analyses(columns)  # the prediction, which comes next, and all the part below needs, in one batch
-    target = view.analysis().target
-    method, against, fixed = "Grad-CAM", None, False
-    block = view.analysis().blocks[-1].name
-    with st.grid(3, min_column_width=180):
-        if methods:
-            method = state.control(
-                st.selectbox, _("Method"), list(cam.METHODS), name="method", default=method,
-                parse=state.one_of({name: name for name in cam.METHODS}), help=explain("cam methods"),
-            )  # fmt: skip
-        if blocks:
-            block = choose.block(view.analysis()).name
-        several = len(view.analysis().logits) > 1  # yes is the opposite of no already
-        if methods and several and view.loaded.output.has_probabilities:
-            against = sidebar.class_menu(
-                view.loaded, _("Contrast with"), "against", _("No other class"), explain("contrast of classes")
-            )
-    if "off" in columns:
-        fixed = state.control(
-            st.toggle, _("λ at a fixed mean weight"), name="fixed-mean", default=False,
-            parse=state.one_of({"yes": True, "no": False}), text=lambda on: "yes" if on else None,
-            help=explain("fixed mean weight"),
-        )  # fmt: skip
-    if against == target:
-        name = short_name(view.loaded.categories[target])
-        st.info(
-            _(
-                "“{target}” cannot be contrasted with itself: choose another class. Until then, it stands alone.",
-                target=name,
-            )
-        )
-    if fixed and view.e_lambda == view.loaded.e_lambda:
-        st.caption(
-            _("λ is each block's own λ, so fixing the mean weight changes nothing: move λ.")
-            if view.e_lambda is None
-            else _(
-                "λ is the {word} one, so fixing the mean weight changes nothing: move λ.",
-                word=_(zoo.lambda_word(view.loaded)),
-            )
-        )
-    if "twin" not in columns:
-        trouble = zoo.twin(view.loaded)[1]
-        st.caption(" ".join((_("The twin's column is missing."), trouble)))
-    return Comparison(view, columns, method, block, None if against == target else against, fixed)
+from .comparison import Comparison
 
 
 def heat_maps(asked: Comparison) -> None:
@@ -163,7 +31,10 @@ def heat_maps(asked: Comparison) -> None:
     )
     target = asked.target
     _keep_answers(asked)
-    for place, column in zip(st.columns(len(asked.columns), gap="small", border=True), asked.columns, strict=True):
+    with st.container(key="compared"):  # narrow screens page through it
+        places = st.columns(len(asked.columns), gap="small", border=True)
+    followed = [_followed(asked, f"cam-{column}", (number,)) for number, column in enumerate(asked.columns)]
+    for place, column in zip(places, asked.columns, strict=True):
         with place:
             analysis = asked.analyses[column]
             st.markdown(f"**{asked.titles[column]}**")
@@ -185,18 +56,30 @@ def heat_maps(asked: Comparison) -> None:
                         lead=float(analysis.logits[target] - analysis.logits[asked.against]),
                     )
                 )
-            st.markdown("  \n".join(said))
+            with st.container(key=f"said-{column}"):
+                st.markdown("  \n".join(said))
             st.caption(asked.variants[column].note)
     st.caption(
         _(
             "{method} says where the block's output speaks for the class, divided by each map's own maximum: compare places, "
-            "not brightness. The colours are mixed with the photo in grey. It is not SimAM's weight map.",
+            "not brightness. The colours are mixed with the photo in grey. It is not the attention's weight map.",
             method=asked.method,
         )
-        + (asked.view.hypothetical if "off" in asked.columns else "")
+        + ("" if asked.plain else asked.view.hypothetical)
     )
     if len(asked.columns) > 1:
-        _difference(asked)
+        followed += _difference(asked)
+    _live(asked, [HeatMapAt(column, asked.block) for column in asked.columns], followed)
+
+
+def _followed(asked: Comparison, name: str, maps: tuple[int, ...]) -> live.Followed:
+    return live.Followed(name, "over", asked.scale, look="cams", maps=maps)
+
+
+def _live(asked: Comparison, maps: Sequence[HeatMapAt], pictures: Sequence[live.Followed]) -> None:
+    """What stands on the page follows λ from here on."""
+    compared = Compared(asked.analyses, asked.variants, tuple(maps), asked.method, asked.contrast, asked.fixed_mean)
+    live.compared(asked.view, compared, pictures)
 
 
 def _said_of(analysis: Analysis, target: int, name: str) -> str:
@@ -231,6 +114,9 @@ def _card(asked: Comparison, key: str, column: str, block: str, size: int, capti
         else _("{method} of {explained} at {block}, {network}", **said),
         caption=caption,
         scale=None if trouble else asked.scale,
+        panel=None
+        if trouble
+        else takeaway.Panel(_("{method} at {block}, {network}", **said), heat.values, asked.scale),
     )
     if trouble:
         st.warning(trouble)
@@ -260,7 +146,8 @@ def _keep_answers(asked: Comparison) -> None:
     )
 
 
-def _difference(asked: Comparison) -> None:
+def _difference(asked: Comparison) -> list[live.Followed]:
+    """Draw it; returns the picture that follows λ, if there is one."""
     st.subheader(_("Where two of them differ"))
     with st.grid(4, min_column_width=180, vertical_alignment="bottom"):
         first = _choose_column(asked, _("First"), "first", asked.columns[0])
@@ -276,10 +163,10 @@ def _difference(asked: Comparison) -> None:
     ]
     if first == second:
         st.info(_("Both are the same network: choose two."))
-        return
+        return []
     if troubles:
         st.info(" ".join((_("There is no difference to draw."), *troubles)))
-        return
+        return []
     a, b = (analysis.block(asked.block).heat_map(asked.method).values for analysis in (one, other))
     titles = {"first": asked.titles[first], "second": asked.titles[second]}
     scale = render.DIFFERENCE_SCALE
@@ -296,6 +183,7 @@ def _difference(asked: Comparison) -> None:
             smooth=True,
             alt=_("{first} minus {second}, over the photo", **titles),
             scale=scale,
+            panel=takeaway.Panel(_("{first} minus {second}", **titles), a - b, scale),
         )
     with words:
         st.markdown(
@@ -328,6 +216,10 @@ def _difference(asked: Comparison) -> None:
                 "Each map was divided by its own maximum first, so this compares places and says nothing of how strong the evidence is."
             )
         )
+    maps = (asked.columns.index(first), asked.columns.index(second))
+    return [
+        live.Followed("difference", "over", scale, look="differences", maps=maps, opacity=render.DIFFERENCE_OPACITY)
+    ]
 
 
 def _choose_column(asked: Comparison, label: str, name: str, default: str) -> str:
@@ -344,6 +236,8 @@ def every_block(asked: Comparison) -> None:
         help=explain("cam methods"),
     )
     _keep_answers(asked)
+    places: list[HeatMapAt] = []
+    followed: list[live.Followed] = []
     for column in asked.columns:
         analysis = asked.analyses[column]
         probability = render.answer(analysis, float(analysis.said[asked.target]))
@@ -359,14 +253,16 @@ def every_block(asked: Comparison) -> None:
             st.warning(asked.trouble(analysis, asked.block))
             continue
         with st.grid(8, min_column_width=72, gap="xsmall"):
-            for block in analysis.blocks:
+            for name, block in _one_a_map(analysis.blocks, asked.method).items():
                 empty = block.heat_map(asked.method).empty
+                followed.append(_followed(asked, f"strip-{column}-{name}", (len(places),)))
+                places.append(HeatMapAt(column, block.name))
                 said = {
-                    "method": asked.method, "explained": asked.explained, "block": block.name, "network": asked.titles[column],
+                    "method": asked.method, "explained": asked.explained, "block": name, "network": asked.titles[column],
                 }  # fmt: skip
                 pictures.picture(
                     asked.view.shown,
-                    f"strip-{column}-{block.name}",
+                    f"strip-{column}-{name}",
                     partial(render.grey_photo, analysis.view)
                     if empty
                     else partial(render.overlay, analysis.view, block.heat_map(asked.method).values, asked.scale),
@@ -375,9 +271,31 @@ def every_block(asked: Comparison) -> None:
                     alt=_("{method} of {explained} at {block}, {network}: all zero", **said)
                     if empty
                     else _("{method} of {explained} at {block}, {network}", **said),
-                    caption=_("{block}: all zero, no place speaks for the class", block=block.name)
+                    caption=_("{block}: all zero, no place speaks for the class", block=name) if empty else name,
+                    panel=None
                     if empty
-                    else block.name,
+                    else takeaway.Panel(
+                        _("{method} at {block}, {network}", **said), block.heat_map(asked.method).values, asked.scale
+                    ),
                 )
     pictures.colour_scale(asked.scale)
     st.caption(_("Each map over its own maximum, mixed with the photo in grey."))
+    _live(asked, places, followed)
+
+
+def _one_a_map(blocks: Sequence[Block], method: str) -> dict[str, Block]:
+    """The blocks by name; those that share a layer and its heat map, such as CBAM's two halves, as one by the layer's."""
+    kept: dict[str, Block] = {}
+    for block in blocks:
+        name = next(reversed(kept), "")
+        before = kept.get(name)
+        if (
+            before is not None
+            and block.layer == before.layer
+            and torch.equal(block.heat_map(method).values, before.heat_map(method).values)
+        ):
+            del kept[name]
+            kept[block.layer] = block
+        else:
+            kept[block.name] = block
+    return kept

@@ -17,7 +17,7 @@ from ...server import long_task
 from ...widgets import pictures
 from ...widgets.glossary import explain
 from ...widgets.takeaway import Shown
-from .columns import Comparison
+from .comparison import Comparison
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ def in_pieces(
     """Work on some photos as :func:`long_task.in_pieces` carries it on; anew when anything it depends on changes."""
     view = asked.view
     subject = (
-        tuple((photo.name, photo.target) for photo in photos), view.photo.name, view.loaded.identity, view.e_lambda,
+        tuple((photo.name, photo.target, photo.square) for photo in photos), view.photo.name, view.loaded.identity, view.e_lambda,
         view.input_size, asked.block, asked.against, asked.fixed_mean, asked.columns, more,
     )  # fmt: skip
     return long_task.in_pieces(name, subject, total, work, again=_("Once more"), **words)
@@ -322,7 +322,8 @@ def samples() -> dict[str, str]:
 
 def this_photo(asked: Comparison) -> Subject:
     """The photo on screen, with the class that is explained."""
-    return Subject(samples().get(asked.view.photo.name, _("Your photo")), asked.view.photo.image, asked.target)
+    view = asked.view
+    return Subject(samples().get(view.photo.name, _("Your photo")), view.photo.image, asked.target, view.kept_square)
 
 
 def sample(asked: Comparison, name: str) -> Subject:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
+from ....checkpoints.loading import siblings_of, twin_of
 from ....wording import _
 from ... import zoo
 from ...scene import Part, Scene, Subject
@@ -21,6 +22,12 @@ def page(subject: Subject) -> Iterator[Part]:
 def _models(view: Scene) -> None:
     choices = zoo.choices()
     follow(view, choices)
+    alike = siblings_of(view.loaded.card)
+    twin = twin_of(view.loaded)
+    view.shown.panels = ["photo", "weight", "cam"]
+    view.shown.networks = [
+        "on", *(["twin"] if twin else []), *(name for name, info in alike.items() if info.name != view.loaded.card.twin),
+    ]  # fmt: skip
     choice = choices[view.loaded.name]
     st.subheader(_("1 · Bring it"))
     table(view, choices)
@@ -54,6 +61,7 @@ def _models(view: Scene) -> None:
     st.subheader(_("3 · Confirm"))
     describing.description(choice, view.loaded)
 
+    shown_card.trained_alike(view.shown, view.loaded)
     if not trying.possible(view.loaded):
         st.markdown(
             _(

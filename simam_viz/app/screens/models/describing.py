@@ -14,7 +14,7 @@ from ....checkpoints.weights_file import CheckpointError
 from ....networks.places import usual_places
 from ....wording import _, later
 from ... import own, state, zoo
-from ...sidebar import EACH_ITS_OWN
+from ...lambdas import EACH_ITS_OWN
 from ...zoo import Choice
 from . import shown_card
 

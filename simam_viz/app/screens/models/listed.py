@@ -9,11 +9,12 @@ import streamlit as st
 from ....checkpoints.loading import LoadedCheckpoint
 from ....checkpoints.recognition import Match
 from ....checkpoints.store import CheckpointInfo, card_path
+from ....networks.architectures import ATTENTION_NAMES
 from ....networks.counting import count_parameters, multiply_adds
 from ....wording import _, later
 from ... import dropping, state, zoo
+from ...lambdas import EACH_ITS_OWN
 from ...scene import Scene
-from ...sidebar import EACH_ITS_OWN
 from ...zoo import Choice
 
 _TRAINED = {True: later("yes"), False: later("never"), None: later("not known")}
@@ -53,6 +54,7 @@ def table(view: Scene, choices: dict[str, Choice]) -> None:
                 _("in use"): name == view.loaded.name,
                 _("from"): choice.where,
                 _("architecture"): short_arch(loaded) if loaded else card.arch or _("seen when used"),
+                _("attention"): _(ATTENTION_NAMES.get(card.attention or "", card.attention or "")),
                 _("trained with SimAM"): _("seen when used")
                 if trained is None and not card.arch and not loaded
                 else _(_TRAINED[trained]),

@@ -5,13 +5,28 @@ from __future__ import annotations
 import streamlit as st
 
 from ....checkpoints import sentences as cards
-from ....checkpoints.loading import LoadedCheckpoint
+from ....checkpoints.loading import LoadedCheckpoint, siblings_of
 from ....draw import charts
 from ....explain.blocks import lambda_text
 from ....wording import _, later
-from ... import state
+from ... import pages, state
 from ...widgets import pictures
 from ...widgets.takeaway import Shown
+
+
+def in_three_lines(loaded: LoadedCheckpoint) -> None:
+    """Which network this is, how good it is, and the way to everything else that is known of it."""
+    card = loaded.card
+    title = f"**{state.plain(card.title or loaded.name)}**"
+    lines = (
+        title if loaded.trained_with_simam is False else f"{title}, {lambda_text(loaded.e_lambda)}",
+        cards.accuracy_sentence(card) or _("How often it is right was not measured."),
+    )
+    with st.container(gap="xsmall"):
+        st.markdown("  \n".join(lines))
+        pages.link(
+            "pages/models.py", _("All about this network, and its {classes} classes", classes=len(loaded.categories))
+        )
 
 
 def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
@@ -23,6 +38,7 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
         st.markdown(title if loaded.trained_with_simam is False else f"{title}, {lambda_text(loaded.e_lambda)}")
         sentences = (
             cards.accuracy_sentence(card),
+            cards.sharp_sentence(card),
             state.plain(cards.earlier_readings_sentence(card)),
             *(state.plain(text) for text in (card.trained_on, card.limits, card.data_terms) if text),
             cards.calibration_sentence(card),
@@ -40,6 +56,19 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
                 classes="; ".join(sorted(loaded.categories, key=str.lower)),
             )
         )
+
+
+def trained_alike(shown: Shown, loaded: LoadedCheckpoint) -> None:
+    """The networks that differ in their attention alone, pair by pair; nothing where there are none."""
+    family = [loaded.card, *(info.card for info in siblings_of(loaded.card).values())]
+    rows = cards.sibling_rows(family)
+    if not rows:
+        return
+    st.subheader(_("Trained alike: which attention is better?"))
+    st.markdown(" ".join(cards.sibling_sentences(family)))
+    shown.keep_table("trained-alike", _("Top-1 of networks trained alike, pair by pair"), rows)
+    points = {_("points"): st.column_config.NumberColumn(format="%+.2f")}
+    st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=points)
 
 
 ASSUMED_FORWARD = later(

@@ -16,6 +16,7 @@ from ... import dropping, state
 from ...own import Errand
 from ...server import turns
 
+_ASKED = "ticking-asked"
 _RANDOM, _FILE = later("random numbers"), later("a file of weights")
 _LARGEST_TABLE = 320
 """Pixels of the table's height."""
@@ -134,9 +135,17 @@ def _weights_and_build(plan: Plan, network: str) -> None:
         st.caption(_("Trained on ImageNet **without SimAM**: what SimAM shows on them is marked so."))
     file = st.session_state.get(key) if weights == _FILE else None
     ready = bool(plan.places) and (weights != _FILE or file is not None)
-    if not st.button(
-        _("Build"), type="primary", icon=":material/construction:", disabled=not ready, key="ticking-build"
-    ):
+    st.button(
+        _("Build"),
+        type="primary",
+        icon=":material/construction:",
+        disabled=not ready,
+        on_click=st.session_state.update,
+        args=({_ASKED: True},),
+        key="ticking-build",
+    )
+    # Not what the button returns: another run may take over before this one comes here, and it would be told of no click.
+    if not (st.session_state.pop(_ASKED, False) and ready):
         return
     with turns.turn(), st.spinner(_("Building {network}…", network=network)):
         if file is not None:

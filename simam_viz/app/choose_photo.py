@@ -1,0 +1,196 @@
+"""The photo that every page looks at: a sample, or one of the person's own, which is brought, kept and forgotten here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from ..photos.bombs import ImageError
+from ..photos.images import MAX_BYTES, formats_in_words, read_photo, shrunk
+from ..photos.samples import Sample, list_samples
+from ..wording import _
+from . import dropping, keeping, squaring, state
+from .photo import Photo
+from .server import forgetting, long_task
+
+_UPLOADS = "uploads"
+_UPLOAD_ERROR = "upload-error"
+_UPLOAD_PREFIX = keeping.PREFIX
+_FORGOTTEN = "uploads-forgotten"
+# A session keeps its last photos, and no more of each than any network here can use.
+_KEPT_UPLOADS = 2
+_KEPT_PIXELS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A person's own photo; it lives in their session only."""
+
+    name: str
+    title: str
+    image: Image.Image
+    notices: tuple[str, ...]
+    size: tuple[int, int]
+    """Width and height of the photo itself: ``image`` may be a smaller copy."""
+
+
+def choose() -> Photo:
+    """A sample or the person's own photo."""
+    samples = {sample.name: sample for sample in list_samples()}
+    uploads: dict[str, Upload] = st.session_state.setdefault(_UPLOADS, {})
+    forgetting.keeps(_UPLOADS, uploads)
+    titles = {name: _(sample.title) for name, sample in samples.items()}
+    asked = state.get("photo") or ""
+    titles |= {name: upload.title for name, upload in uploads.items()}
+    if asked.startswith(_UPLOAD_PREFIX) and asked not in uploads:
+        titles[asked] = _("A photo that is not here")
+    first = next(iter(samples))
+    name = state.control(
+        st.selectbox,
+        _("Photo"),
+        list(titles),
+        name="photo",
+        default=first,
+        parse=state.one_of({name: name for name in titles}),
+        on_change=_another_photo,
+        format_func=titles.__getitem__,
+    )
+    uploader(_("Your own photo"), "uploader")
+    if st.toggle(_("Use the camera"), key="camera-on"):
+        st.camera_input(_("Take a photo"), key="camera", on_change=_accept, args=("camera",))
+    if forgetting.VISITORS.trouble:
+        st.warning(_(forgetting.TROUBLE))
+    if uploads:
+        st.button(
+            _("Forget my photo"),
+            icon=":material/delete:",
+            key="forget-photo",
+            on_click=_forget_photos,
+            help=_("It is deleted here and in your browser at once, with all that was made of it."),
+        )
+    upload_error()
+    if name in uploads:
+        own = _own(uploads[name])
+        for notice in own.notices:
+            st.caption(f":material/info: {state.plain(notice)}")
+        return own
+    sample = samples.get(name) or samples[first]
+    title = _(sample.title)
+    credit = " " + _("(photo: {author}; {licence})", author=sample.author, licence=sample.licence)
+    return Photo(sample.name, title, credit, _(sample.alt), _sample_image(sample), title)
+
+
+def _own(upload: Upload) -> Photo:
+    title, alt = upload.title, _("The uploaded photo {title}", title=upload.title)
+    return Photo(upload.name, state.plain(title), "", alt, upload.image, title, upload.notices, None, upload.size)
+
+
+def own_photos() -> dict[str, Photo]:
+    """The photos of their own that a person has here, by name."""
+    uploads: dict[str, Upload] = st.session_state.get(_UPLOADS, {})
+    return {name: _own(upload) for name, upload in uploads.items()}
+
+
+def uploader(label: str, place: str) -> None:
+    """Where a person drops a photo of their own."""
+    key = _fresh_key(place)
+    st.file_uploader(
+        label,
+        # Any ending: what a file is shows in its contents, and what is no photo is refused in words, which Streamlit's are not.
+        max_upload_size=MAX_BYTES // 2**20,
+        key=key,
+        on_change=_accept,
+        args=(key,),
+        help=_(
+            "{formats}, whatever its name, of at most 50 megapixels. It stays in this session's memory, and in this tab of your "
+            "browser over a reload, and is gone when the tab is closed.",
+            formats=formats_in_words(),
+        ),
+    )
+
+
+def upload_error() -> None:
+    """What was wrong with the last photo that was dropped."""
+    if error := st.session_state.get(_UPLOAD_ERROR):
+        st.error(error)
+
+
+def is_here(name: str) -> bool:
+    """Whether a photo of one's own is here."""
+    return name in st.session_state.get(_UPLOADS, {})
+
+
+def is_upload(name: str) -> bool:
+    """Whether a photo of this name is somebody's own."""
+    return name.startswith(_UPLOAD_PREFIX)
+
+
+def _another_photo() -> None:
+    forget_upload_error()
+    squaring.let_go()
+
+
+def forget_upload_error() -> None:
+    """What was wrong with the last upload need not be said on another page."""
+    st.session_state.pop(_UPLOAD_ERROR, None)
+
+
+def _accept(key: str) -> None:
+    """Take a photo from an uploader or the camera; what is no photo leaves everything as it is."""
+    file = dropping.dropped(key)
+    if file is not None:
+        forget_upload_error()
+        take(file.getvalue(), file.name)
+
+
+def take(data: bytes, title: str) -> None:
+    """Make a photo's file the photo to look at, from a callback; what is no photo leaves everything as it is."""
+    try:
+        read = read_photo(data)
+    except ImageError as error:
+        st.session_state[_UPLOAD_ERROR] = f"{state.plain(title)}: {error}"
+        return
+    name = keeping.name_of(data)
+    uploads = st.session_state[_UPLOADS]
+    uploads.pop(name, None)
+    uploads[name] = Upload(name, title, shrunk(read.image, _KEPT_PIXELS), read.notices, read.image.size)
+    for oldest in list(uploads)[:-_KEPT_UPLOADS]:
+        del uploads[oldest]
+    keeping.keep(name, title, data)
+    if state.get("photo") != name and state.gone().get("photo") != name:
+        squaring.let_go()
+    state.put("photo", name)
+
+
+def _forget_photos() -> None:
+    """Forget every photo of this person's, on the server and in their browser, with all that was made of it."""
+    for key in (_fresh_key("uploader"), _fresh_key("uploader-absent"), "camera"):
+        if (file := st.session_state.get(key)) is not None:
+            dropping.let_go(file)
+    st.session_state[_FORGOTTEN] = st.session_state.get(_FORGOTTEN, 0) + 1
+    st.session_state["camera-on"] = False
+    if is_upload(state.get("photo") or ""):
+        state.put("photo", None)
+        squaring.let_go()
+    keeping.forget()
+    long_task.forget_all()
+    forgetting.empty()
+
+
+def _fresh_key(place: str) -> str:
+    """The key of an uploader: another one after photos were forgotten, since the old one would hold on to its file."""
+    count = st.session_state.get(_FORGOTTEN, 0)
+    return f"{place}-{count}" if count else place
+
+
+def say_enlarged(notice: str) -> None:
+    """Where what is seen of the photo has fewer pixels than the network's input, that is said below the choice of it."""
+    if notice:
+        st.caption(f":material/info: {notice}")
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _sample_image(sample: Sample) -> Image.Image:
+    return sample.image()

@@ -1,0 +1,13 @@
+// Tells which pictures of Python's stand on the page: the last element of it, so that they are there.
+export default function ({ data }) {
+  const say = () => {
+    try {
+      globalThis.simamViz.stands(data);
+    } catch (error) {
+      console.warn("The live pictures cannot be drawn.", error);
+    }
+  };
+  if (globalThis.simamViz) say();
+  else globalThis.addEventListener("simam-viz", say, { once: true });
+  return () => globalThis.simamViz?.stands(null);
+}

@@ -1,0 +1,1 @@
+"""Figures for a paper: photos × networks × quantities, drawn by matplotlib from one description."""

@@ -1,0 +1,288 @@
+"""λ under the finger in a real Chromium: pictures follow a drag, the server hears of its end, and all stands without JavaScript too."""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import partial
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+import simam_viz
+from simam_viz.app.components.browser_code import library
+from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.draw import render
+from simam_viz.photos.samples import list_samples
+from tests.helpers.browser import App, alike, decoded
+from tests.helpers.maps_drawn import attention_drawn
+
+SIZES = [pytest.param(1440, 900, marks=pytest.mark.long), (1280, 720), (390, 844)]
+SAMPLE = list_samples()[0]
+VIEW = f"?photo={SAMPLE.name}&size=128&lambda=0.1"
+WITHOUT = """
+const made = URL.createObjectURL;
+URL.createObjectURL = (thing) => /javascript/.test(thing.type) ? 'data:text/javascript,throw 0' : made.call(URL, thing);
+"""
+"""No module that comes as text can be loaded."""
+
+
+def opened(app: App, view: str = VIEW) -> Locator:
+    app.open(view)
+    app.settled("Overview")
+    return app.film()
+
+
+def drag(page: Page, slider: Locator, shares: list[float]) -> None:
+    """Press the slider at the first of these places along it, and move over the others."""
+    box = slider.bounding_box()
+    places = [(box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2) for share in shares]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place)
+
+
+def covered(app: App, cover: Locator, expected: Image.Image) -> None:
+    """Wait until the browser draws this over the picture of Python's."""
+    data = "canvas => canvas.toDataURL('image/png').split(',')[1]"
+    drawn = partial(cover.evaluate, data)
+    app.until(lambda: alike(decoded(base64.b64decode(drawn())), expected), "a picture does not follow")
+
+
+def test_pictures_follow_a_drag_and_the_address_its_end(app: App, loaded: LoadedCheckpoint) -> None:
+    film, heard = opened(app), []
+    app.idle()
+    before = app.page.url
+    app.page.evaluate("document.documentElement.dataset.moves = 0")
+    drag(app.page, app.slider, [0.7, 0.6, 0.5, 0.3])
+    expect(film).not_to_have_attribute("data-shown", "0.1")
+    at = film.get_attribute("data-shown")
+    analysis = simam_viz.analyze(loaded, SAMPLE.image(), float(at), input_size=128)
+    app.draws(attention_drawn(analysis))
+    name, share = film.locator(".answers li").first.locator("span, b").all_inner_texts()
+    assert name == analysis.top(1)[0][1].split(",")[0] and share.endswith("%") and not heard
+    assert app.page.url == before
+    app.page.mouse.up()
+    expect(app.page).to_have_url(re.compile(rf"lambda={re.escape(at)}(&|$)"))
+    app.idle()
+    assert film.get_attribute("data-shown") == at and float(app.slider.get_attribute("aria-valuetext")) == float(at)
+
+
+def test_the_network_s_own_lambda_is_a_click_away(app: App) -> None:
+    film = opened(app, f"?photo={SAMPLE.name}&size=128&lambda=1")
+    film.get_by_role("button", name="Back to the trained").click()
+    expect(film).to_have_attribute("data-shown", "own")
+    expect(app.page).not_to_have_url(re.compile("lambda="))
+    expect(film.get_by_role("button", name="Back to the trained")).to_be_disabled()
+
+
+def test_a_cross_is_on_every_picture_and_a_click_opens_the_neuron(app: App, loaded: LoadedCheckpoint) -> None:
+    film = opened(app)
+    tile = film.locator("button.picture").nth(2)
+    box = tile.bounding_box()
+    app.page.mouse.move(box["x"] + box["width"] * 0.26, box["y"] + box["height"] * 0.51)
+    expect(film.locator(".blocks .cell:visible")).to_have_count(8)
+    assert film.locator(".photo .cell").evaluate("e => parseFloat(e.style.left)") == pytest.approx(26, abs=1)
+    block = simam_viz.analyze(loaded, SAMPLE.image(), 0.1, input_size=128).blocks[2]
+    row, column = int(0.51 * block.features.shape[1]), int(0.26 * block.features.shape[2])
+    told = float(film.locator(".number").nth(2).get_attribute("data-here"))
+    assert told == pytest.approx(float(block.attention.mean(dim=0)[row, column]), abs=2e-3)
+    app.page.mouse.click(box["x"] + box["width"] * 0.26, box["y"] + box["height"] * 0.51)
+    app.settled("Attention maps")
+    channel = int(block.attention[:, row, column].argmax())
+    wanted = {"block": block.name, "channel": str(channel), "row": str(row), "column": str(column)}
+    assert wanted.items() <= app.parameters().items()
+
+
+def test_a_reader_of_the_screen_hears_where_it_came_to_rest(app: App) -> None:
+    film = opened(app)
+    app.move_lambda("End")
+    expect(film.get_by_role("status")).to_contain_text("λ at 10. The network says")
+    expect(film.get_by_role("status")).to_contain_text("highest mean weight is in layer")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_photo_lambda_and_blocks_are_seen_at_once(app: App, width: int, height: int) -> None:
+    app.page.set_viewport_size({"width": width, "height": height})
+    film = opened(app)
+    expect(app.slider).to_be_in_viewport(ratio=1)
+    whole = 1 if width > 640 else 0.3  # on a phone, the first row of blocks; the others a thumb away
+    for tile in film.locator("canvas[data-block]").all()[: 8 if width > 640 else 4]:
+        expect(tile).to_be_in_viewport(ratio=whole)
+    across = app.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert across <= 0
+
+
+def test_without_its_javascript_everything_works(browser: Browser, server: str, loaded: LoadedCheckpoint) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.add_init_script(WITHOUT)
+    page.goto(f"{server}/{VIEW}")
+    slider = page.get_by_test_id("stSidebar").get_by_role("slider")
+    expect(slider).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The network says:")).to_be_visible()
+    expect(page.locator("[class*=st-key-picture-weights-] img")).to_have_count(8)
+    expect(page.locator("[class*=st-key-picture-weights-] img").first).to_be_visible()
+    slider.press("End")
+    expect(page).to_have_url(re.compile("lambda=10"))
+    _, name, _share = simam_viz.analyze(loaded, SAMPLE.image(), 10, input_size=128).top(1)[0]
+    expect(page.get_by_text(f"The network says: {name.split(',')[0]}")).to_be_visible()
+    page.close()
+
+
+MODULE = """async (text) => {
+    const parts = 'plan, decoded, joined, nearest, valueAt, strongest, percent, span, Hand, paintOver';
+    const address = URL.createObjectURL(new Blob([text, `\\nexport { ${parts} };`], { type: 'text/javascript' }));
+    globalThis.parts = await import(address);
+}"""
+
+
+@pytest.fixture
+def code(browser: Browser) -> Page:
+    """A page on which the parts of the JavaScript lie, as the browser itself takes them: it would refuse what is no JavaScript."""
+    page = browser.new_page()
+    page.goto("about:blank")
+    page.evaluate(MODULE, library())
+    yield page
+    page.close()
+
+
+def test_enlarging_is_pillows(code: Page) -> None:
+    found = code.evaluate("""() => { const p = parts.plan(5, 16); const out = [];
+        for (let x = 0; x < 16; x++) { let s = 0;
+            for (let i = 0; i < p.counts[x]; i++) s += [3, 9, 1, 7, 5][p.starts[x] + i] * p.taps[x * p.most + i]; out.push(s); }
+        return out; }""")
+    line = Image.new("F", (5, 1))
+    line.putdata([3, 9, 1, 7, 5])
+    assert found == pytest.approx(list(line.resize((16, 1), Image.Resampling.BICUBIC).getdata()), abs=1e-4)
+
+
+def test_numbers_are_told_as_elsewhere(code: Page) -> None:
+    assert code.evaluate("[0.99312, 0.0004, 0.0005].map(parts.percent)") == ["99.3%", "<0.1%", "0.1%"]
+    assert code.evaluate("parts.span(0.62246, 0.8)") == ["0.622", "0.8"]
+    assert code.evaluate("parts.span(0.62246, 0.62249)") == ["0.62246", "0.62249"]
+
+
+def test_a_film_that_ends_too_early_is_none(code: Page) -> None:
+    assert (
+        code.evaluate("""() => { const head = new TextEncoder().encode(JSON.stringify({view: [4, 4], blocks: [], stops: []}));
+        const bytes = new Uint8Array(4 + head.length + 3); new DataView(bytes.buffer).setUint32(0, head.length, true);
+        bytes.set(head, 4); try { parts.decoded(bytes); return 'taken'; } catch (error) { return error.message; } }""")
+        == ("a film ends too early")
+    )
+
+
+HAND = """() => {
+    const input = document.createElement('input'); input.type = 'range'; input.max = '9'; input.value = '3';
+    document.body.replaceChildren(input);
+    globalThis.sent = []; globalThis.drawn = []; globalThis.input = input;
+    globalThis.hand = new parts.Hand(input, (at) => drawn.push(at), (at, number) => sent.push([at, number]));
+    globalThis.move = (at, ...events) => { input.value = String(at); for (const e of events) input.dispatchEvent(new Event(e)); };
+}"""
+
+
+def test_an_answer_that_is_older_than_the_hand_moves_nothing(code: Page) -> None:
+    code.evaluate(HAND)
+    code.evaluate(
+        "input.dispatchEvent(new Event('pointerdown')); move(5, 'input'); move(6, 'input', 'pointerup', 'change');"
+    )
+    assert code.evaluate("sent.map(([at]) => at)") == [6] and code.evaluate("drawn") == [5, 6]
+    code.evaluate("hand.answer(2, sent[0][1] - 1)")
+    assert code.evaluate("input.value") == "6"
+    code.evaluate("hand.answer(2, sent[0][1])")
+    assert code.evaluate("input.value") == "2" and code.evaluate("sent.length") == 1
+
+
+def test_while_it_is_held_nothing_moves_it_and_a_swipe_is_taken_back(code: Page) -> None:
+    code.evaluate(HAND)
+    code.evaluate("input.dispatchEvent(new Event('pointerdown')); hand.answer(8, 5);")
+    assert code.evaluate("input.value") == "3"
+    code.evaluate("input.dispatchEvent(new Event('pointerup'))")
+    assert code.evaluate("input.value") == "8"
+    code.evaluate("input.dispatchEvent(new Event('pointerdown')); move(1, 'input', 'pointercancel')")
+    assert code.evaluate("input.value") == "8" and code.evaluate("sent") == []
+
+
+def test_a_held_key_is_said_once_and_leaving_says_it_at_once(code: Page) -> None:
+    code.evaluate(HAND)
+    code.evaluate("input.dispatchEvent(new Event('keydown')); for (const at of [4, 5, 6]) move(at, 'input', 'change');")
+    assert code.evaluate("sent") == []
+    code.evaluate("input.dispatchEvent(new Event('blur'))")
+    assert code.evaluate("sent.map(([at]) => at)") == [6]
+
+
+def test_a_channel_and_the_tiles_follow_a_drag_until_python_draws_them(app: App, loaded: LoadedCheckpoint) -> None:
+    app.open(f"attention_maps{VIEW}&block=layer3.0&channel=5&row=2&column=3")
+    app.settled("Attention maps")
+    live = app.page.locator("[data-testid=live][data-ready=true]")
+    expect(live).to_be_visible(timeout=60_000)
+    app.idle()
+    cover = app.page.locator("canvas[data-live=channel-weights]")
+    expect(cover).to_have_count(0)
+    before = app.page.url
+    drag(app.page, app.slider, [0.7, 0.6, 0.5, 0.3])
+    expect(cover).to_have_attribute("data-shown", re.compile(r"^(?!0\.1$)"))
+    assert {c.get_attribute("data-live") for c in app.page.locator("canvas[data-live]").all()} >= {
+        "channel-weights", "channel-overlay", "contrast", "mosaic",
+    }  # fmt: skip
+    at = cover.get_attribute("data-shown")
+    weights = simam_viz.analyze(loaded, SAMPLE.image(), float(at), input_size=128).block("layer3.0").attention[5]
+    expected = render.marked_map(weights, render.scale_for("attention weight", weights), (2, 3), 480)
+    covered(app, cover, expected)
+    assert app.page.url == before
+    app.page.mouse.up()
+    expect(app.page).to_have_url(re.compile(rf"lambda={re.escape(at)}(&|$)"))
+    expect(app.page.locator("canvas[data-live]")).to_have_count(0)
+    app.shows("channel-weights", expected)
+
+
+def test_heat_maps_side_by_side_follow_a_drag_each_by_its_network(app: App, loaded: LoadedCheckpoint) -> None:
+    app.open(f"gradcam_comparison{VIEW}&columns=uniform,off&block=layer3.0&first=on&second=off")
+    app.settled("Grad-CAM comparison")
+    expect(app.page.locator("[data-testid=live][data-ready=true]")).to_be_visible(timeout=60_000)
+    app.idle()
+    before = app.page.url
+    drag(app.page, app.slider, [0.7, 0.6, 0.5, 0.3])
+    covers = {
+        name: app.page.locator(f"canvas[data-live={name}]")
+        for name in ("cam-on", "cam-uniform", "cam-off", "difference")
+    }
+    expect(covers["cam-on"]).to_have_attribute("data-shown", re.compile(r"^(?!0\.1$)"))
+    at = covers["cam-on"].get_attribute("data-shown")
+    right = simam_viz.compare(loaded, SAMPLE.image(), float(at), input_size=128)
+    cams = {name: one.block("layer3.0").cam for name, one in right.items()}
+    view, size = right["on"].view, max(right["on"].view.size)
+    expected = {
+        f"cam-{name}": render.overlay(view, cams[name], render.CAM_SCALE, size) for name in ("on", "uniform", "off")
+    }
+    expected["difference"] = render.difference(view, cams["on"], cams["off"], render.DIFFERENCE_SCALE, size)
+    assert not alike(expected["cam-on"], expected["cam-off"])
+    for name, picture in expected.items():
+        covered(app, covers[name], picture)
+    assert app.page.url == before
+    faded = "getComputedStyle(document.querySelector('.st-key-said-on')).opacity < 1"
+    assert app.page.evaluate(faded), "the numbers beside it are still those of another λ"
+    app.page.mouse.up()
+    expect(app.page).to_have_url(re.compile(rf"lambda={re.escape(at)}(&|$)"))
+    expect(app.page.locator("canvas[data-live]")).to_have_count(0)
+    app.until(lambda: not app.page.evaluate(faded), "the numbers stay faded")
+    app.shows("cam-on", render.overlay(view, cams["on"], render.CAM_SCALE, 480))
+
+
+@pytest.mark.long
+def test_every_block_of_every_network_follows_a_drag(app: App, loaded: LoadedCheckpoint) -> None:
+    app.open(f"gradcam_comparison{VIEW}&look=blocks&columns=off&fixed-mean=yes")
+    app.settled("Grad-CAM comparison")
+    expect(app.page.locator("[data-testid=live][data-ready=true]")).to_be_visible(timeout=60_000)
+    app.idle()
+    drag(app.page, app.slider, [0.7, 0.6, 0.5, 0.3])
+    expect(app.page.locator("canvas[data-live^=strip-on-]")).to_have_count(8)
+    cover = app.page.locator("canvas[data-live='strip-on-layer2.1']")
+    at = cover.get_attribute("data-shown")
+    target = simam_viz.analyze(loaded, SAMPLE.image(), float(at), input_size=128).target
+    right = simam_viz.compare(loaded, SAMPLE.image(), float(at), target, 128, fixed_mean=True)["on"]
+    expected = render.overlay(right.view, right.block("layer2.1").cam, render.CAM_SCALE, max(right.view.size))
+    covered(app, cover, expected)
+    app.page.mouse.up()
+    expect(app.page.locator("canvas[data-live]")).to_have_count(0)
