@@ -291,6 +291,9 @@ def control(
                 parse(said)
         except (ValueError, LookupError, TypeError):
             return  # the browser has not heard yet that other options are offered now
+        entry = get(name)
+        if said == (text(default) if entry is None else entry):
+            return  # it says what it was made to show
         if moved_by_hand(key):
             put(name, said)
             if on_change:

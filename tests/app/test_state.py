@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+from collections.abc import Callable
 from types import SimpleNamespace
 from urllib.parse import parse_qs
 
@@ -99,6 +100,32 @@ def test_what_the_browser_says_again_is_no_move(session: SimpleNamespace) -> Non
     assert not state.moved_by_hand("widget"), "the address that it sent along is older than the change"
     here["widget"] = 0.6
     assert state.moved_by_hand("widget"), "that is neither the one nor the other"
+
+
+def test_what_a_control_was_made_to_show_is_no_choice(session: SimpleNamespace) -> None:
+    session.selectbox = session.multiselect = None
+    here, controls = session.session_state, []
+
+    def widget(label: str, *, key: str, on_change: Callable[[], None], value: str) -> None:
+        controls.append(on_change)
+
+    def drawn(default: str) -> None:
+        state.control(widget, "Second", name="second", default=default, parse=str)
+        session.now += 10
+
+    def said(text: str) -> None:
+        here["control-second"] = text
+        controls[-1]()
+
+    drawn("eca")
+    drawn("twin")  # what it begins with is another now
+    said("twin")
+    assert "second" not in here["view"]
+    said("off")
+    assert here["view"]["second"] == "off"
+    drawn("twin")
+    said("twin")
+    assert here["view"]["second"] == "twin", "chosen"
 
 
 NAMED = st.one_of(st.sampled_from(state.NAMES), st.text(max_size=20))

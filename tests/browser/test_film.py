@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import simam_viz
-from simam_viz.app.components.browser_code import library
+from simam_viz.app.components.browser_code import library, stub
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
@@ -128,6 +128,28 @@ def test_without_its_javascript_everything_works(browser: Browser, server: str, 
     expect(page).to_have_url(re.compile("lambda=10"))
     _, name, _share = simam_viz.analyze(loaded, SAMPLE.image(), 10, input_size=128).top(1)[0]
     expect(page.get_by_text(f"The network says: {name.split(',')[0]}")).to_be_visible()
+    page.close()
+
+
+ASKED = """async ([code, milliseconds]) => {
+    const { default: start } = await import(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})));
+    let asked = 0;
+    const stop = start({ parentElement: document.body, setTriggerValue: () => (asked += 1) });
+    document.querySelector('a')?.click();
+    await new Promise((later) => setTimeout(later, milliseconds));
+    stop();
+    return asked;
+}"""
+
+
+def test_a_page_that_is_being_left_asks_for_nothing(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<a href='#elsewhere'>Elsewhere</a>")
+    assert page.evaluate(ASKED, [stub("wait"), 600]) == 0
+    page.set_content("<p data-test-script-state='running'>")
+    assert page.evaluate(ASKED, [stub("wait"), 600]) == 0
+    page.set_content("<p data-test-script-state='notRunning'>")
+    assert page.evaluate(ASKED, [stub("wait"), 600]) == 1
     page.close()
 
 
