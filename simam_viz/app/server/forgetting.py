@@ -155,10 +155,10 @@ VISITORS = Visitors()
 
 def begin() -> None:
     """Spare what is imported from garbage collection, and look for sessions to let go from now on; once a process."""
-    # Looking through it for garbage again and again would halt a move of λ now and then.
-    gc.collect()
-    gc.freeze()
     if (server := _server()) is not None:
+        # Looking through it for garbage again and again would halt a move of λ now and then.
+        gc.collect()
+        gc.freeze()
         threading.Thread(target=_again_and_again, args=(server,), name="forget-sessions", daemon=True).start()
 
 
