@@ -23,8 +23,10 @@ _ARRIVE = """<span hidden data-page="{page}"></span><script>
     }}
     if (before === undefined || before === now) return;
     const sidebar = document.querySelector('[data-testid="stSidebar"]');
-    if (sidebar && window.simamVizTapped !== "opened" && window.innerWidth < 768 && sidebar.getBoundingClientRect().right > 0)
+    if (sidebar && window.simamVizTapped !== "opened" && window.innerWidth < 768 && sidebar.getBoundingClientRect().right > 0) {{
         sidebar.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+        document.querySelector('[data-testid="stSidebarContent"]')?.scrollTo(0, 0);  // next time, the links are seen first
+    }}
     document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
 }})();
 </script>"""
