@@ -39,6 +39,7 @@ def upload(app: AppTest, label: str, name: str, data: bytes) -> AppTest:
     return checked(place.set_value((name, data, "application/octet-stream")).run())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_asks_for_it_above_all_else(path: str) -> None:
     app = open_page(path, photo="upload-0123456789abcdef", checkpoint="own-0123456789abcdef")

@@ -215,6 +215,7 @@ def test_the_overview_says_both(on_screen: LoadedCheckpoint, photo: Image.Image)
     assert "Where Grad-CAM finds “no”" in text(app)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful"])
 def test_the_comparison_has_no_contrast_of_yes_with_no(look: str, on_screen: LoadedCheckpoint) -> None:
     app = open_page("pages/gradcam_comparison.py", size="128", look=look, against="no", block="layer3.0")

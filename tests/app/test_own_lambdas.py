@@ -228,6 +228,7 @@ def test_numbers_of_one_block_are_at_its_own_lambda(on_screen: LoadedCheckpoint,
     assert "at λ = 0.5, compared with λ = 10 (" in text(other)
 
 
+@pytest.mark.long
 def test_the_sweep_has_a_point_that_is_the_network_as_it_is(on_screen: LoadedCheckpoint, photo: Image.Image) -> None:
     app = finished(open_page("pages/lambda_sweep.py"), "sweep")
     _, name, probability = simam_viz.analyze(on_screen, photo).top(1)[0]
@@ -242,6 +243,7 @@ def test_the_sweep_has_a_point_that_is_the_network_as_it_is(on_screen: LoadedChe
     assert table["probability"][7] == pytest.approx(right, rel=1e-2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", ["maps", "blocks", "ablation", "faithful"])
 def test_the_comparison(look: str, on_screen: LoadedCheckpoint, photo: Image.Image) -> None:
     app = open_page("pages/gradcam_comparison.py", look=look, block="layer4.0")

@@ -73,8 +73,14 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [  # in the short form each kind on two or three pages, and each page with as many kinds
+        pytest.param(kind, page, marks=[] if (row + column) % 3 == 0 else pytest.mark.long)
+        for row, kind in enumerate(NETWORKS)
+        for column, page in enumerate(PAGES)
+    ],
+)
 def test_every_page_stands_on_every_kind_of_network(kind: str, page: str) -> None:
     NETWORKS[kind]()
     app = open_page(page)
@@ -82,6 +88,7 @@ def test_every_page_stands_on_every_kind_of_network(kind: str, page: str) -> Non
     assert not app.exception and not app.error
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_what_is_said_of_every_kind_is_said_in_the_language_of_the_page(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -173,6 +180,7 @@ def test_what_the_command_line_asks_for(tmp_path: Path, monkeypatch: pytest.Monk
     assert "--network" in given.started().trouble
 
 
+@pytest.mark.long
 def test_the_figure_page_gives_a_command_where_one_can_name_the_network(tmp_path: Path) -> None:
     view = {"panels": "photo,weight", "networks": "on,off"}
     NETWORKS["SimAM"]()
@@ -223,6 +231,7 @@ def test_a_dropped_file_is_matched_against_the_constructor(tmp_path: Path) -> No
         maker.with_weights(path.read_bytes(), "best.pt")
 
 
+@pytest.mark.long
 def test_show_serves_the_app_from_the_same_process(tmp_path: Path) -> None:
     """The process stays itself: what it defines goes by ``__main__`` still, and pickles."""
     program = tmp_path / "program.py"

@@ -65,6 +65,7 @@ def test_a_square_that_the_photo_does_not_have_is_said(square: str) -> None:
     assert shown(app)["square"] == shown(app)["usual"]
 
 
+@pytest.mark.long
 def test_another_photo_keeps_the_whole_and_lets_a_place_go() -> None:
     app = open_page("app.py", photo=FIRST.name, square="180,40,300")
     checked(app.selectbox(key="control-photo").select_index(2).run())

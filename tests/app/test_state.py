@@ -235,6 +235,7 @@ def test_links_of_before_mean_what_they_meant(page: str, then: str, now: str) ->
     assert state.renamed(parse_qs(then), page) == parse_qs(now)
 
 
+@pytest.mark.long
 def test_an_old_link_opens_what_it_showed() -> None:
     app = open_page(COMPARISON, size="96", contrast="wooden spoon", scale="fixed")
     assert app.selectbox(key="control-against").value is not None and app.toggle(key="control-fixed-mean").value

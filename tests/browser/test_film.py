@@ -70,6 +70,7 @@ def test_pictures_follow_a_drag_and_the_address_its_end(app: App, loaded: Loaded
     assert film.get_attribute("data-shown") == at and float(app.slider.get_attribute("aria-valuetext")) == float(at)
 
 
+@pytest.mark.long
 def test_the_network_s_own_lambda_is_a_click_away(app: App) -> None:
     film = opened(app, f"?photo={SAMPLE.name}&size=128&lambda=1")
     film.get_by_role("button", name="Back to the trained").click()
@@ -96,6 +97,7 @@ def test_a_cross_is_on_every_picture_and_a_click_opens_the_neuron(app: App, load
     assert wanted.items() <= app.parameters().items()
 
 
+@pytest.mark.long
 def test_a_reader_of_the_screen_hears_where_it_came_to_rest(app: App) -> None:
     film = opened(app)
     app.move_lambda("End")

@@ -435,6 +435,7 @@ def sweep_cam(loaded: LoadedCheckpoint, e_lambda: float) -> Image.Image:
     return render.overlay(analysis.view, analysis.block("layer3.1").cam, render.CAM_SCALE, 320)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS)
 def test_taking_it_home(app: App, loaded: LoadedCheckpoint, tmp_path: Path, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})

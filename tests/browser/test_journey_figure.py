@@ -15,6 +15,7 @@ from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="poppler's tools are not installed; .ci/run installs them")
 def test_the_svg_looks_in_a_browser_as_the_pdf_on_paper(app: App, tmp_path: Path) -> None:
     app.open("figure?size=96&width=120&networks=on,off&panels=photo,weight,cam,difference&answers=yes")

@@ -98,7 +98,7 @@ SIZES = [(1440, 900), (1280, 720), (390, 844)]
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [SIZES[0], *(pytest.param(*size, marks=pytest.mark.long) for size in SIZES[1:2]), SIZES[2]]
+    ("width", "height"), [*(pytest.param(*size, marks=pytest.mark.long) for size in SIZES[:2]), SIZES[2]]
 )
 def test_through_all_scenes(app: App, width: int, height: int) -> None:
     app.page.set_viewport_size({"width": width, "height": height})
@@ -201,6 +201,7 @@ def test_a_line_is_dragged_and_dropped_to_the_best(app: App) -> None:
     stage.says("e_best", best.energy)
 
 
+@pytest.mark.long
 def test_there_is_one_lambda(app: App) -> None:
     app.open("energy_function?scene=lambda")
     app.settled("Energy function")
@@ -235,6 +236,7 @@ def test_numbers_light_up_with_what_they_come_from(app: App) -> None:
     expect(stage.body.locator("svg line[data-part=mu]")).not_to_have_class(re.compile("lit"))
 
 
+@pytest.mark.long
 def test_painting_changes_every_weight(app: App) -> None:
     app.open("energy_function?scene=channel")
     app.settled("Energy function")
@@ -379,6 +381,7 @@ def test_a_lecture_goes_step_by_step(app: App, kind: str, width: int, height: in
     expect(words).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_swipe_turns_the_page_on_a_phone(browser: Browser, server: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -410,6 +413,7 @@ def test_a_swipe_turns_the_page_on_a_phone(browser: Browser, server: str) -> Non
     context.close()
 
 
+@pytest.mark.long
 def test_without_the_script_the_scenes_are_read(browser: Browser, server: str) -> None:
     page = browser.new_page()
 
@@ -439,6 +443,7 @@ def test_without_the_script_the_scenes_are_read(browser: Browser, server: str) -
     page.close()
 
 
+@pytest.mark.long
 def test_with_the_script_nothing_is_read_twice(app: App) -> None:
     app.open("energy_function")
     app.settled("Energy function")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.helpers.browser import App
@@ -21,6 +22,7 @@ def test_what_a_move_finds_missing_is_said(app: App) -> None:
     app.idle()
 
 
+@pytest.mark.long
 def test_on_a_phone_the_photo_is_asked_for_where_it_is_seen(app: App, tmp_path: Path) -> None:
     app.page.set_viewport_size({"width": 390, "height": 844})
     path = tmp_path / "mine.png"

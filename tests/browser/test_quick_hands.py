@@ -254,7 +254,9 @@ def test_steps_after_another_control_and_before_another_page(app: App) -> None:
     rests(app, lambda: (app.parameters(), LAMBDA.shown(app)), ({"lambda": "0.01", "size": "128"}, "0.01"))
 
 
-@pytest.mark.parametrize("visit", ["energy_histograms?of=channel", "attention_maps?level=channel"])
+@pytest.mark.parametrize(
+    "visit", ["attention_maps?level=channel", pytest.param("energy_histograms?of=channel", marks=pytest.mark.long)]
+)
 def test_a_control_in_hand_keeps_the_keyboard(app: App, visit: str) -> None:
     """What a fragment draws again is not hidden meanwhile: hiding takes the focus away, and the next key goes nowhere."""
     app.open(visit)

@@ -128,6 +128,7 @@ def test_by_numbers(app: App) -> None:
     app.until(lambda: where(frame) == (200, 40, 100), "the square does not follow its numbers")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "passing",
     [
@@ -176,6 +177,7 @@ def test_by_touch(browser: Browser, server: str, passing: bool) -> None:
     context.close()
 
 
+@pytest.mark.long
 def test_without_its_script_the_plain_picture_and_the_numbers_stand_in(browser: Browser, server: str) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.add_init_script(

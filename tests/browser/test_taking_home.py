@@ -46,6 +46,7 @@ def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
     assert waiting.value.suggested_filename == f"simam-{list_samples()[0].name}-layer2.1-attention-weight-histogram.png"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "view", ["gradcam_comparison", pytest.param("gradcam_comparison?look=ablation", marks=pytest.mark.long)]
 )
@@ -105,6 +106,7 @@ def test_what_is_compared_stands_side_by_side(app: App) -> None:
     expect(cards.nth(4)).to_be_in_viewport()
 
 
+@pytest.mark.long
 def test_a_menu_finds_what_was_typed_and_nothing_else(app: App) -> None:
     app.open("")
     app.settled("Overview")

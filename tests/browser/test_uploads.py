@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.helpers.image_bombs import encoded, ftyp
 
 
+@pytest.mark.long
 def test_the_browser_says_in_words_why_it_refuses_a_file(server: str, browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(server)

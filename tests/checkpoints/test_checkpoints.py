@@ -37,6 +37,7 @@ def test_bundled_default_is_ready(loaded: LoadedCheckpoint) -> None:
     assert all(p.dtype == torch.float32 and not p.requires_grad for p in loaded.model.parameters())
 
 
+@pytest.mark.long
 def test_samples_are_recognised(loaded: LoadedCheckpoint) -> None:
     """Most samples show their own class among the five most probable: weights, names and preprocessing fit together."""
     from simam_viz.photos.samples import list_samples
@@ -222,6 +223,7 @@ def test_a_file_larger_than_1_gib_is_not_read(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
+@pytest.mark.long
 def test_memory_returns_when_a_checkpoint_is_dropped() -> None:
     loaded = load_checkpoint(saved(small_weights()))
     other = with_card(loaded, {"e_lambda": 0.5})
@@ -350,6 +352,7 @@ def test_torchvisions_weights_by_name(
     assert load_checkpoint(ours.name, progress=pytest.fail).card == loaded.card, "the second time it is there"
 
 
+@pytest.mark.long
 def test_what_comes_damaged_is_thrown_away(
     server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

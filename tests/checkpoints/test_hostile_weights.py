@@ -98,6 +98,7 @@ def test_a_card_with_impossible_entries_is_refused(card: dict, tmp_path: Path) -
     refused(tmp_path / "mine.safetensors")
 
 
+@pytest.mark.long
 def test_no_oddity_of_a_file_reaches_the_log() -> None:
     """In a process of its own: pytest has filters of warnings itself."""
     script = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -20,6 +21,7 @@ def change(loaded: LoadedCheckpoint, sample: Sample) -> float:
     return before_after.visible_difference(compared["on"], compared["off"], *ends)
 
 
+@pytest.mark.long
 def test_the_first_sample_is_the_one_that_changes_most(loaded: LoadedCheckpoint) -> None:
     changes = {sample.name: change(loaded, sample) for sample in list_samples()}
     assert list_samples()[0].name == max(changes, key=changes.__getitem__), changes

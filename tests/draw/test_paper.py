@@ -283,6 +283,7 @@ def test_the_caption_of_what_a_file_holds_has_a_command(photo: Image.Image) -> N
     assert f"% {caption.command}" in caption.latex
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("drawn", ["overlay", "map"])
 def test_a_pdf_is_no_larger_for_being_packed_quickly(drawn: str, network: LoadedCheckpoint) -> None:
     figure = simam_viz.figure("honey-bee", network, show=("photo", "weight"), drawn=drawn)

@@ -86,6 +86,7 @@ def test_ctrl_c_ends_in_one_sentence(
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_with_a_report(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["analyze", str(photos / "a.jpg"), "--out", str(out), "--size", "64", "--report"]) == 0

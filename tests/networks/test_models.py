@@ -151,6 +151,7 @@ def test_multiply_adds(arch: str) -> None:
     assert multiply_adds(create_model(arch), 224) == pytest.approx(published, rel=0.04)
 
 
+@pytest.mark.long
 def test_multiply_adds_of_every_architecture() -> None:
     """Output neurons times weights of each, summed over convolutions and dense layers."""
     known = {

@@ -496,6 +496,7 @@ def test_a_missing_file_is_one_sentence(command: list[str], tmp_path: Path, caps
     assert "nowhere" in error and "Errno" not in error
 
 
+@pytest.mark.long
 def test_the_command_line_says_what_was_done_to_a_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = Image.new("RGBA", (20, 20), (200, 0, 0, 100))
     image.save(tmp_path / "small.png")

@@ -78,6 +78,7 @@ def read(out: Path, name: str) -> dict:
     return json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [SIMAM, pytest.param(PLAIN, marks=pytest.mark.long)])
 def test_evaluate_gives_the_numbers_of_the_card(
     root: Path, weights: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -201,6 +202,7 @@ def test_several_runs_get_one_size_and_every_pair_s_difference(root: Path, famil
     assert "twin" not in cards["se_resnet18-tinyimagenet"]
 
 
+@pytest.mark.long
 def test_the_temperature_is_that_of_the_held_out_images(root: Path, family: Path) -> None:
     loaded = load_checkpoint(family / f"{SIMAM}.safetensors")
     held_out = load_training_data(root, root / "cache", root / "held_out.txt").held_out

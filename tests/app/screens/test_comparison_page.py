@@ -153,6 +153,7 @@ def test_a_plain_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     st.cache_resource.clear()
 
 
+@pytest.mark.long
 def test_a_contrast_of_two_classes(loaded: LoadedCheckpoint) -> None:
     photo = next(sample for sample in list_samples() if sample.name == "espresso-cup").image()
     app = open_page(PAGE, size="96", photo="espresso-cup", against="wooden spoon")
@@ -177,6 +178,7 @@ def test_lambda_at_a_fixed_mean_weight(loaded: LoadedCheckpoint, photo: Image.Im
     assert "mean weight fixed" in text(app) and "move λ" not in text(app)
 
 
+@pytest.mark.long
 def test_no_noise_is_drawn(loaded: LoadedCheckpoint) -> None:
     impossible = open_page(PAGE, size="96", **{"class": "volleyball"})
     assert any("finds “volleyball” impossible" in warning.value for warning in impossible.warning)
@@ -233,6 +235,7 @@ def test_networks_trained_alike_stand_beside_it(loaded: LoadedCheckpoint, photo:
     assert [t for t in titles if f"**{t}**" in [m.value for m in one.markdown]] == ["Attention on"]
 
 
+@pytest.mark.long
 def test_a_network_with_other_attention_is_compared_in_the_same_way() -> None:
     app = open_page(PAGE, size="96", checkpoint="cbam_resnet18-tinyimagenet")
     said = text(app)
@@ -289,6 +292,7 @@ def test_faithfulness_runs_on_demand_and_can_be_stopped(loaded: LoadedCheckpoint
     assert not app.dataframe, "what was measured belongs to its block"
 
 
+@pytest.mark.long
 def test_what_was_stopped_before_the_twin_says_so(twin: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "simam_viz.app.server.long_task._PIECE_SECONDS", 0.001

@@ -90,6 +90,7 @@ def test_what_a_page_shows_goes_into_the_figure(path: str, view: dict[str, str],
     assert app.session_state["view"]["photos"] == list_samples()[0].name
 
 
+@pytest.mark.long
 def test_order_and_names_are_a_list(made: list[PaperFigure]) -> None:
     app = finished(open_page(PAGE, size="96", panels="photo,weight,cam", networks="on,off"), "paper")
     drawn = len(made)
@@ -107,6 +108,7 @@ def test_order_and_names_are_a_list(made: list[PaperFigure]) -> None:
     assert not again.error and made[-1].description == made[-2].description
 
 
+@pytest.mark.long
 def test_a_description_is_opened(made: list[PaperFigure], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Description(
         photos=("honey-bee", "not here.jpg"), networks=("on", "uniform"), show=("photo", "weight:max@layer2.1"), size=96 + 32,

@@ -184,6 +184,7 @@ def test_what_cannot_be_used_is_said_and_nothing_is_lost(content: bytes, sentenc
     assert not app.error, "what was wrong need not be said on another page"
 
 
+@pytest.mark.long
 def test_weights_that_never_saw_simam_are_marked_everywhere(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     torch.save(create_model("mobilenet_v2", "none", 6).state_dict(), weights / "plain.pth")
@@ -286,6 +287,7 @@ def measured(app: AppTest) -> AppTest:
     return checked(app.run())
 
 
+@pytest.mark.long
 def test_accuracy_is_measured_and_written_into_the_card(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -363,6 +365,7 @@ def test_a_bad_card_spoils_nothing_but_its_own_network(entry: dict[str, object],
         simam_viz.load_checkpoint("mine")
 
 
+@pytest.mark.long
 def test_the_card_is_kept_beside_a_file_of_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "weights" / "mine.pt"
     torch.save(create_model("resnet18", "none", 200).state_dict(), path)
@@ -412,6 +415,7 @@ def test_somebody_elses_checkpoint_is_asked_for() -> None:
     assert "Upload that file" in app.info[0].value and metrics(app)["Classes"] == "200"
 
 
+@pytest.mark.long
 def test_torchvisions_weights_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "served"
     with serving(folder) as address:
@@ -435,6 +439,7 @@ def test_classes_of_one_name_can_be_told_apart(loaded: simam_viz.LoadedCheckpoin
     assert sidebar.class_names(loaded) == [category.split(",")[0] for category in loaded.categories]
 
 
+@pytest.mark.long
 def test_loading_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """While one person's file is being read, another person's network loads and opens."""
     torch.save(create_model("resnet18", "none", 3).state_dict(), tmp_path / "weights" / "slow.pt")

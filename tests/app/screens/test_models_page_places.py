@@ -73,6 +73,7 @@ def test_where_simam_stood_is_asked_and_marked_until_it_is_said(own_folder: Path
     assert app.selectbox(key="control-block").options, "and every page can show it"
 
 
+@pytest.mark.long
 def test_what_the_names_show_is_not_asked() -> None:
     file = saved(insert_simam(network(), r"layer4\.\d\.conv2").state_dict()).getvalue()
     app = upload(open_models(size="128"), "partly.pth", file)
@@ -82,6 +83,7 @@ def test_what_the_names_show_is_not_asked() -> None:
     assert own(app).card["simam_at"] == ["layer4.0.conv2", "layer4.1.conv2"]
 
 
+@pytest.mark.long
 def test_weights_that_were_never_trained_get_no_verdict() -> None:
     fresh = simam_viz.create_model("resnet18", "none", 4).state_dict()
     app = upload(open_models(size="128"), "fresh.pth", saved(fresh).getvalue())

@@ -94,6 +94,7 @@ def test_the_bundled_network_is_drawn_from_its_input_to_its_answer() -> None:
     assert hypothetical.count("network-would") == 8 and hypothetical.count("SimAM would stand here") == 8
 
 
+@pytest.mark.long
 def test_of_a_deep_network_each_stage_is_drawn_once(own_folder: Path) -> None:
     torch.save(simam_viz.create_model("resnet50", "simam", 3).state_dict(), own_folder / "deep.pth")
     drawn = drawing(open_page(PAGE, checkpoint="deep", size="128"))
@@ -141,6 +142,7 @@ def test_what_makes_no_sense_of_a_network_is_not_offered(started: Path, monkeypa
     assert not any(each.label == "Mean of red, green, blue" for each in app.text_input)
 
 
+@pytest.mark.long
 def test_a_file_that_does_not_fit_the_program_is_told_and_its_prefix_dropped(
     started: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_twin_is_dropped_beside_a_file() -> None:
     assert "The twin's column is missing" in everything(app)
 
 
+@pytest.mark.long
 def test_which_of_two_was_trained_with_simam_can_be_said() -> None:
     app = upload(open_models(size="96"), "plain.pth", saved(weights()).getvalue())
     checked(app.button_group(key="twin-which").set_value("the file dropped beside it").run())
@@ -200,6 +203,7 @@ def test_which_of_two_was_trained_with_simam_can_be_said() -> None:
     assert not first.has_simam and second.has_simam
 
 
+@pytest.mark.long
 def test_what_is_no_twin_is_refused_in_a_sentence() -> None:
     app = upload(
         open_models(size="96"), "mine.pth", saved(insert_simam(network(), r"layer4\.\d\.conv2").state_dict()).getvalue()
@@ -271,6 +275,7 @@ def test_a_network_that_is_too_large_is_refused_before_it_is_made(monkeypatch: p
     assert "million parameters, which is more than this app takes" in app.error[0].value.replace("\\", "")
 
 
+@pytest.mark.long
 def test_a_file_of_the_authors_code_opens_by_name() -> None:
     torch.manual_seed(2)
     file = saved(catalogue.make("cifar/resnet20").state_dict()).getvalue()

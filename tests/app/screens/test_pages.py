@@ -62,6 +62,7 @@ def test_every_page_opens_a_shared_view_whole(path: str) -> None:
     assert app.session_state["view"] == view
 
 
+@pytest.mark.long
 def test_changing_page_loses_nothing() -> None:
     app = open_page("app.py")
     sample = list_samples()[2].name

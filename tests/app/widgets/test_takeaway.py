@@ -25,15 +25,14 @@ from tests.helpers.pages import checked, open_page
 from tests.helpers.project import ROOT
 from tests.helpers.take_home import parsed, read
 
-SHORT_FORM = ("app.py", "pages/attention_maps.py", "pages/energy_histograms.py", "pages/models.py")
+SHORT_FORM = ("app.py", "pages/energy_histograms.py")
 VIEWS = [
     *(pytest.param(path, {}, marks=[] if path in SHORT_FORM else pytest.mark.long) for path in PAGES),
-    ("pages/gradcam_comparison.py", {"look": "ablation"}),
     *(
         pytest.param(path, view, marks=pytest.mark.long)
         for path, view in (
             *(("pages/attention_maps.py", {"level": level}) for level in ("network", "block")),
-            *(("pages/gradcam_comparison.py", {"look": look}) for look in ("blocks", "faithful")),
+            *(("pages/gradcam_comparison.py", {"look": look}) for look in ("blocks", "faithful", "ablation")),
             ("pages/energy_function.py", {"neuron": "photo"}),
             ("pages/energy_histograms.py", {"of": "channel", "compare": "another"}),
         )
@@ -101,6 +100,7 @@ def test_the_report_of_a_comparison_holds_it(loaded: LoadedCheckpoint) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_report_of_an_ablation_holds_its_table() -> None:
     now = open_page("pages/gradcam_comparison.py", size="96", look="ablation").session_state["takeaway"]
     text = parsed(now.report_html()).text
@@ -174,6 +174,7 @@ def test_every_chart_is_drawn_by_the_one_who_names_it() -> None:
                 assert path.name == "pictures.py", path
 
 
+@pytest.mark.long
 def test_dimmed_is_said_where_something_is_dimmed(analysis: Analysis, loaded: LoadedCheckpoint) -> None:
     app = open_page("app.py", size="96")
     assert any("what is dimmed it never saw" in caption.value for caption in app.caption)
@@ -190,6 +191,7 @@ def analysis(loaded: LoadedCheckpoint, photo: Image.Image) -> Analysis:
     return simam_viz.analyze(loaded, photo, input_size=96)
 
 
+@pytest.mark.long
 def test_a_frame_around_nothing_is_the_work_of_padding(loaded: LoadedCheckpoint) -> None:
     """What is said of the first blocks, on a photo that holds nothing."""
     found = simam_viz.analyze(loaded, Image.new("RGB", (200, 200), (120, 120, 120)))
