@@ -22,6 +22,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # for the servers that tests start
     torch.set_num_threads(1)
 
+# What servers compute beforehand would take the cores from the tests.
+os.environ["SIMAM_VIZ_WARM"] = "0"
+
 # What a developer keeps in their own weights and data folders is none of the tests' business.
 os.environ["SIMAM_VIZ_WEIGHTS"] = str(ROOT / "tests" / "no-weights")
 os.environ["SIMAM_VIZ_DATA"] = str(ROOT / "tests" / "no-data")

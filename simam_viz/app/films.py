@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from PIL import Image
+from torch import Tensor
 
-from ..checkpoints.loading import LoadedCheckpoint
 from ..explain import film as films
 from ..explain.blocks import Analysis
 from ..explain.compared_film import Comparison, HeatMapAt, Question
 from ..explain.film import Film, Frame, Stop
 from ..explain.variants import Variant
-from . import choose_photo, lambdas, state, zoo
+from . import lambdas, zoo
 from .lambdas import Stops
 from .scene import Scene
 from .server import films as studio
@@ -61,7 +62,7 @@ def key(view: Scene, stops: Stops | None) -> tuple[Hashable, ...]:
         view.input_size,
         view.target,
         view.ask,
-        state.get("slice"),
+        view.share,
         None if stops is None else (stops.entry, stops.values),
     )
 
@@ -73,7 +74,13 @@ def reel(view: Scene) -> Reel:
     if stops is None or view.ask.box is not None:
         # No λ; or a box, which is another one at every λ.
         return Reel(name, films.film_of(view.analysis(), view.e_lambda), stops, None)
-    making = _watched(_NETWORK, name, _shared(view), lambda: _begun(view, stops, None), _maker(view))
+    making = _watched(
+        _NETWORK,
+        name,
+        view.is_everybodys,
+        lambda: begun(view.analysis(), view.e_lambda, stops),
+        maker(view, view.source),
+    )
     found = making.film
     if view.e_lambda not in found.frames:
         found = found.with_frames(_still(view, name), stops.offered)
@@ -86,7 +93,13 @@ def channels(view: Scene, block: str) -> Reel:
     name = (*key(view, stops), block)
     if stops is None or view.ask.box is not None:
         return Reel(name, films.film_of(view.analysis(), view.e_lambda, block), stops, None)
-    making = _watched(_CHANNELS, name, _shared(view), lambda: _begun(view, stops, block), _maker(view, block))
+    making = _watched(
+        _CHANNELS,
+        name,
+        view.is_everybodys,
+        lambda: begun(view.analysis(), view.e_lambda, stops, block),
+        maker(view, view.source, block),
+    )
     return Reel(name, making.film, stops, making)
 
 
@@ -129,41 +142,41 @@ def compared(view: Scene, asked: Compared) -> Reel:
     still = comparison.begun(asked.analyses, view.e_lambda)
     if stops is None or view.ask.box is not None:
         return Reel(name, still, stops, None)
-    shared = _shared(view) and (twins is None or _bundled(twins))
+    shared = view.is_everybodys and (twins is None or zoo.is_bundled(twins))
 
-    def begun() -> Making:
+    def compared_begun() -> Making:
         fitting = films.stops_that_fit(stops.values, films.bytes_each(still))
         first = films.nearest_first(fitting, view.e_lambda, stops.values)
         # Stop by stop, a batch is what shares its weights: so few of them are in memory at once.
         return Making(still, first, stops.values, _STOPS_OF_A_COMPARISON)
 
-    making = _watched(_COMPARED, name, shared, begun, comparison.filmed)
+    making = _watched(_COMPARED, name, shared, compared_begun, comparison.filmed)
     return Reel(name, making.film, stops, making)
 
 
-def _watched(kind: str, name: Hashable, shared: bool, begun: Callable[[], Making], make: studio.Make) -> Making:
+def _watched(kind: str, name: Hashable, shared: bool, begin: Callable[[], Making], make: studio.Make) -> Making:
     here = _seat()
     making = here.now(kind, name)
     if making is None:
-        making = here.watch(kind, name, shared, here.find(name, shared) or begun(), make)
+        making = here.watch(kind, name, shared, here.find(name, shared) or begin(), make)
     return making
 
 
-def _begun(view: Scene, stops: Stops, block: str | None) -> Making:
-    analysis = view.analysis()
-    still = films.film_of(analysis, view.e_lambda, block)
+def begun(analysis: Analysis, e_lambda: Stop, stops: Stops, block: str | None = None) -> Making:
+    """The film that begins with an analysis at ``e_lambda``: of the network, or of the channels of one ``block``."""
+    still = films.film_of(analysis, e_lambda, block)
     most = films.MOST_BYTES if block is None else films.MOST_CHANNELS
     fitting = films.stops_that_fit(stops.values, films.bytes_each(still), most)
-    first = films.nearest_first(fitting, view.e_lambda, stops.values)
+    first = films.nearest_first(fitting, e_lambda, stops.values)
     return Making(still, first, stops.values, studio.sizes(films.at_once(analysis)))
 
 
-def _maker(view: Scene, block: str | None = None) -> studio.Make:
-    # In another thread no session can be reached: all that is asked of it is asked here.
+def maker(view: Scene, source: Image.Image | Tensor, block: str | None = None) -> studio.Make:
+    """What makes the stops of a film in another thread; there no session can be reached, and all that is asked of it is asked here."""
     return partial(
         films.filmed,
         view.loaded,
-        view.source,
+        source,
         target=view.target,
         input_size=view.input_size,
         share=view.share,
@@ -187,13 +200,3 @@ def _seat() -> studio.Seat:
     found = studio.seat(st.session_state)
     forgetting.keeps("films", found)
     return found
-
-
-def _shared(view: Scene) -> bool:
-    """Whether everybody may see it: a sample, through a network that comes with the app."""
-    return not choose_photo.is_upload(view.photo.name) and view.photo.tensor is None and _bundled(view.loaded)
-
-
-def _bundled(loaded: LoadedCheckpoint) -> bool:
-    choice = zoo.choices().get(loaded.name)
-    return choice is not None and choice.info is not None and choice.info.bundled

@@ -32,6 +32,7 @@ from . import (
     squaring,
     state,
     theme,
+    warming,
 )
 from .scene import Subject
 from .screens import SCREENS
@@ -141,4 +142,5 @@ def _prepare_process() -> None:
     # that answers waits for the one that draws at every step.
     sys.setswitchinterval(0.0005)
     quiet.quieten()
-    forgetting.begin()
+    if forgetting.begin():
+        warming.begin()

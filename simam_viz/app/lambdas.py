@@ -78,6 +78,12 @@ def lambda_stops(*more: float) -> list[float]:
     return sorted(stops | {10.0} | set(more))
 
 
+def own_values(loaded: LoadedCheckpoint) -> tuple[Stop, ...]:
+    """The stops that there always are, in the order of the slider, where λ itself is moved."""
+    own = loaded.e_lambda
+    return (None, *lambda_stops()) if own is None else tuple(lambda_stops(own))
+
+
 def of(loaded: LoadedCheckpoint) -> Stops | None:
     """The stops of a network as the view asks for them; ``None`` where no SimAM is shown, and so no λ."""
     if loaded.attends and not loaded.has_simam:
@@ -93,14 +99,13 @@ def of(loaded: LoadedCheckpoint) -> Stops | None:
         with contextlib.suppress(ValueError):
             asked = [parse_lambda(text)]  # a link may ask for any λ, not only for a stop
     word = zoo.lambda_word(loaded)
-    values: list[Stop] = [None, *lambda_stops()] if own is None else [*lambda_stops(own)]
     offered: list[Stop] = [None, *lambda_stops(*asked)] if own is None else [*lambda_stops(own, *asked)]
     labels = {
         stop: _(EACH_ITS_OWN) if stop is None else _(_OWN_STOPS[word], e_lambda=stop) if stop == own else f"{stop:g}"
         for stop in offered
     }
     back = _("Back to each block's own λ") if own is None else _(_BACK[word], e_lambda=own)
-    return Stops("lambda", _("λ, from 1e-6 to 10"), back, own, tuple(values), labels)
+    return Stops("lambda", _("λ, from 1e-6 to 10"), back, own, own_values(loaded), labels)
 
 
 def choose(loaded: LoadedCheckpoint, on_page: bool = False) -> Stop:

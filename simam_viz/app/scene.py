@@ -24,10 +24,11 @@ from ..photos.samples import list_samples
 from ..photos.squares import Placed, Square
 from ..photos.transforms import Transforms
 from ..wording import _
-from . import state, zoo
+from . import choose_photo, state, zoo
 from .photo import Photo
 from .question import Ask
 from .server import forgetting, turns
+from .server.everybody import ANALYSES, Everybodys
 from .server.kept import Kept, once
 from .widgets.takeaway import Shown
 
@@ -98,8 +99,9 @@ class Scene(Subject):
     @property
     def key(self) -> tuple[object, ...]:
         """All that what is seen in the network depends on, apart from what is done to its attention."""
-        asked = (self.target, self.ask, self.place, state.get("slice"))
-        return self.photo.name, self.square, self.loaded.identity, self.input_size, self.e_lambda, *asked
+        asked = (self.target, self.ask, self.place, self.share)
+        network = self.loaded.identity, self.loaded.transforms.device
+        return self.photo.name, self.square, *network, self.input_size, self.e_lambda, *asked
 
     @property
     def twin(self) -> LoadedCheckpoint | None:
@@ -130,6 +132,19 @@ class Scene(Subject):
         )
         return _analyse(self, [variant for variant in there if variant.name in columns], target, against)
 
+    def key_of(self, variant: Variant, against: int | None) -> tuple[object, ...]:
+        """All that the analysis of one of the networks to compare depends on, but for the class, if none is chosen."""
+        at = self.at_lambda(variant.e_lambda(self.e_lambda))
+        return (*at.key, against, variant.name, variant.fixed_mean)
+
+    def computed(
+        self, batch: Sequence[Variant], source: Image.Image | Tensor, target: int | None, against: int | None
+    ) -> list[Analysis]:
+        """The networks of one batch, computed now. The caller holds a turn; where it is no page, ``source`` is :meth:`cut`."""
+        runs = [(variant.network(), variant.e_lambda(self.e_lambda)) for variant in batch]
+        together = analyze_together(runs, source, target, self.input_size, against, one_target=True, **self.question)
+        return [self.flat(analysis).compacted() for analysis in together]
+
     def _of_box(self, number: int) -> Scene:
         """The same with the class of one box that was found in this photo, and its place, to be explained."""
         free = dataclasses.replace(self, target=None, ask=dataclasses.replace(self.ask, box=None))
@@ -137,6 +152,15 @@ class Scene(Subject):
         if number >= len(boxes):  # of another photo, or at another λ
             return free
         return dataclasses.replace(free, target=boxes[number].label, place=boxes[number].place)
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether everybody may see what comes of it: of a sample, through a network that comes with the app."""
+        return not choose_photo.is_upload(self.photo.name) and self.photo.tensor is None and zoo.is_bundled(self.loaded)
+
+    def is_everybodys_through(self, variant: Variant) -> bool:
+        """The same of one of the networks that are compared: a twin may be somebody's own."""
+        return self.is_everybodys and (variant.name != "twin" or zoo.is_bundled(variant.network()))
 
     def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
         """At several λ, past what the session keeps: a sweep would push everything else out of it.
@@ -187,8 +211,11 @@ class Scene(Subject):
             return self.photo.tensor
         if not self.loaded.transforms.plain:
             return self.photo.image
-        key = (self.photo.name, self.input_size, self.square)
-        return once("view", key, lambda: Transforms(self.input_size).view(self.photo.image, square=self.kept_square), 2)
+        return once("view", (self.photo.name, self.input_size, self.square), self.cut, 2)
+
+    def cut(self) -> Image.Image:
+        """What a network that takes photos as most do sees of this one."""
+        return Transforms(self.input_size).view(self.photo.image, square=self.kept_square)
 
     @property
     def question(self) -> dict[str, Any]:
@@ -249,22 +276,31 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     forgetting.keeps(_ANALYSES, kept)
 
     def key(variant: Variant) -> tuple[object, ...]:
-        at = scene.at_lambda(variant.e_lambda(scene.e_lambda))
-        return (*at.key, against, variant.name, variant.fixed_mean)
+        return scene.key_of(variant, against)
 
-    def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
-        runs = [(variant.network(), variant.e_lambda(scene.e_lambda)) for variant in batch]
+    def place(variant: Variant) -> Kept[Analysis] | Everybodys[Analysis]:
+        return ANALYSES if scene.is_everybodys_through(variant) else kept
+
+    def compute(batch: list[Variant], target: int | None) -> list[Analysis]:
         with turns.turn(), st.spinner(_("Looking at the photo…")):
-            together = analyze_together(
-                runs, scene.source, target, scene.input_size, against, one_target=True, **scene.question
-            )
-            analyses = [scene.flat(analysis).compacted() for analysis in together]
-            for variant, analysis in zip(batch, analyses, strict=True):
-                kept.put(key(variant), analysis)
+            analyses = scene.computed(batch, scene.source, target, against)
+        for variant, analysis in zip(batch, analyses, strict=True):
+            place(variant).put(key(variant), analysis)
         return analyses
 
+    def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
+        keys = [key(variant) for variant in batch]
+        if not all(place(variant) is ANALYSES for variant in batch):
+            return compute(batch, target)
+        with ANALYSES.making(keys, st.empty):
+            there = [analysis for one in keys if (analysis := ANALYSES.get(one)) is not None]
+            right = there[0].target if there and target is None else target
+            if len(there) == len(batch) and all(analysis.target == right for analysis in there):
+                return there
+            return compute(batch, target)
+
     # What is kept may explain the class that was predicted at another λ.
-    known = {variant.name: analysis for variant in asked if (analysis := kept.get(key(variant))) is not None}
+    known = {variant.name: analysis for variant in asked if (analysis := place(variant).get(key(variant))) is not None}
     return variants.explained_alike(asked, known, target, analyse)
 
 

@@ -92,6 +92,12 @@ def load(choice: Choice) -> LoadedCheckpoint:
     return replace(loaded, name=choice.name, opened_by=choice.opened_by)
 
 
+def is_bundled(loaded: LoadedCheckpoint) -> bool:
+    """Whether a network comes with the app, and so is the same for everybody."""
+    choice = choices().get(loaded.name)
+    return choice is not None and choice.info is not None and choice.info.bundled
+
+
 def _word(info: CheckpointInfo) -> str:
     """What names a checkpoint in a command: its name, or its file's where that lies in none of the folders of checkpoints."""
     return info.name if info.path in {other.path for other in list_checkpoints()} else info.path.name

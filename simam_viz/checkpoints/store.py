@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -111,7 +112,13 @@ def read_card(path: Path) -> Card:
             data = file.read(MAX_BYTES + 1)
     except OSError:
         raise CheckpointError(_("The card {card} beside the weights cannot be read.", card=card.name)) from None
-    return Card.read(data, card.name)
+    return _card(data, card.name)
+
+
+@functools.lru_cache(maxsize=64)
+def _card(data: bytes, name: str) -> Card:
+    # Every page lists all checkpoints, more than once, and nobody changes a card that was read.
+    return Card.read(data, name)
 
 
 def write_card(path: Path, card: Card | Mapping[str, Any]) -> Path:

@@ -153,13 +153,19 @@ class Visitors:
 VISITORS = Visitors()
 
 
-def begin() -> None:
-    """Spare what is imported from garbage collection, and look for sessions to let go from now on; once a process."""
-    if (server := _server()) is not None:
-        # Looking through it for garbage again and again would halt a move of λ now and then.
-        gc.collect()
-        gc.freeze()
-        threading.Thread(target=_again_and_again, args=(server,), name="forget-sessions", daemon=True).start()
+def begin() -> bool:
+    """Spare what is imported from garbage collection, and look for sessions to let go from now on; once a process.
+
+    Returns whether there is a server: within AppTest there is none, and nothing is done.
+    """
+    server = _server()
+    if server is None:
+        return False
+    # Looking through it for garbage again and again would halt a move of λ now and then.
+    gc.collect()
+    gc.freeze()
+    threading.Thread(target=_again_and_again, args=(server,), name="forget-sessions", daemon=True).start()
+    return True
 
 
 def seen() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,9 @@ from ...wording import counted
 
 _LOOK_SECONDS = 0.3
 """How often someone who waits is told their place, and noticed to have gone."""
+_REMEMBERED = 20
+_WORTH_SAYING = 2.0
+"""Seconds from which on it is said how long it will take."""
 
 
 class Turns:
@@ -27,6 +31,8 @@ class Turns:
         self._waiting: deque[object] = deque()
         self._running = 0
         self._beside = 0
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
+        """Seconds, of the last turns."""
 
     @property
     def taken(self) -> int:
@@ -37,6 +43,11 @@ class Turns:
     def waiting(self) -> int:
         """How many wait for a turn."""
         return len(self._waiting)
+
+    def seconds(self, ahead: int) -> float:
+        """How long it will take until so many that are ahead have had their turns, by the last ones; 0 before the first."""
+        took = list(self._took)
+        return ahead * sum(took) / len(took) / self.at_once if took else 0.0
 
     @contextlib.contextmanager
     def after_waiting(self, tell: Callable[[int], None]) -> Iterator[None]:
@@ -62,10 +73,12 @@ class Turns:
             with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
+        begun = time.monotonic()
         try:
             yield
         finally:
             with self._changed:
+                self._took.append(time.monotonic() - begun)
                 self._running -= 1
                 self._changed.notify_all()
 
@@ -104,11 +117,19 @@ def turn(place: DeltaGenerator | None = None) -> Iterator[None]:
     def tell(ahead: int) -> None:
         nonlocal told
         told = told or place or st.empty()
+        seconds = TURNS.seconds(ahead)
         told.info(
             counted(
                 "1 person is ahead of you. Your turn comes by itself.",
                 "{count} people are ahead of you. Your turn comes by itself.",
                 ahead,
+            )
+            if seconds < _WORTH_SAYING
+            else counted(
+                "1 person is ahead of you. Your turn comes by itself, in about {seconds:.0f} seconds.",
+                "{count} people are ahead of you. Your turn comes by itself, in about {seconds:.0f} seconds.",
+                ahead,
+                seconds=seconds,
             ),
             icon=":material/hourglass_top:",
         )

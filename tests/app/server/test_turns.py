@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from streamlit.delta_generator import DeltaGenerator
@@ -115,6 +116,29 @@ def test_a_page_waits_for_its_turn_and_says_so(one_turn: Turns, monkeypatch: pyt
     thread.join(60)
     assert not app.exception and any("The network says" in text.value for text in app.markdown)
     assert not app.info, "the note goes when the turn comes"
+
+
+def test_how_long_it_will_take_is_told_by_the_last_turns(one_turn: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    assert Turns(2).seconds(9) == 0, "nothing is known yet"
+    for took in (3.0, 5.0):
+        with one_turn.after_waiting(nobody):
+            clock[0] += took
+    assert one_turn.seconds(3) == 12
+    told: list[str] = []
+    monkeypatch.setattr(DeltaGenerator, "info", lambda _place, text, **_how: told.append(text))
+
+    def wait() -> None:
+        with turns.turn():
+            pass
+
+    with one_turn.after_waiting(nobody):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        until(lambda: told != [])
+    thread.join(20)
+    assert told[0] == "1 person is ahead of you. Your turn comes by itself, in about 4 seconds."
 
 
 def test_what_a_session_has_cached_needs_no_turn(one_turn: Turns) -> None:
