@@ -79,6 +79,7 @@ def test_the_network_s_own_lambda_is_a_click_away(app: App) -> None:
     expect(film.get_by_role("button", name="Back to the trained")).to_be_disabled()
 
 
+@pytest.mark.long
 def test_a_cross_is_on_every_picture_and_a_click_opens_the_neuron(app: App, loaded: LoadedCheckpoint) -> None:
     film = opened(app)
     tile = film.locator("button.picture").nth(2)

@@ -239,6 +239,7 @@ def click_tile(app: App, tile: int) -> None:
     app.page.locator(f'.st-key-channels-mosaic [data-ready] button[data-tile="{tile}"]').click()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS)
 def test_from_the_network_to_a_neuron(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})
@@ -399,6 +400,7 @@ def choose_block(app: App, label: str, block: str) -> None:
     app.choose(label, re.compile(f"^{re.escape(block)}"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [pytest.param(1400, marks=pytest.mark.long), 390])
 def test_a_sweep_that_is_stopped_and_goes_on(app: App, loaded: LoadedCheckpoint, width: int) -> None:
     app.page.set_viewport_size({"width": width, "height": 900})

@@ -36,6 +36,7 @@ def dropped_on(main: Locator, label: str) -> Locator:
     return main.get_by_test_id("stFileUploader").filter(has_text=label).locator("input[type=file]")
 
 
+@pytest.mark.long
 def test_a_download_that_is_stopped_leaves_nothing(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
