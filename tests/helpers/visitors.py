@@ -7,6 +7,7 @@ import hashlib
 import random
 import re
 import statistics
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -195,17 +196,73 @@ async def visit(
             e_lambda, size = draw.choice([1e-6, 1e-3, 0.1, 1.0, 10.0]), draw.choice([128, 160])
             loaded = draw.choice(networks)
             view |= {"lambda": f"{e_lambda:g}", "size": str(size), "checkpoint": loaded.name}
-            asked = time.monotonic()
-            await visitor.ask(view, uploaded)
-            said = headline(await visitor.answer())
-            tally.seconds.append(time.monotonic() - asked)
+            said = await timed(visitor, view, tally, uploaded)
             right = await asyncio.to_thread(expected, loaded, photo, e_lambda, size)
-            tally.answers += 1
-            if not close(said, right):
-                tally.wrong.append(
-                    f"visitor {seed}, {loaded.name}, λ = {e_lambda:g}, size {size}: said {said!r}, right is {right!r}"
-                )
+            check(said, right, f"visitor {seed}, {loaded.name}, λ = {e_lambda:g}, size {size}", tally)
             turn += 1
+
+
+async def look(
+    address: str,
+    bundled: list[LoadedCheckpoint],
+    seed: int,
+    tally: Tally,
+    more: Callable[[int], bool],
+    pause: float = 0,
+) -> None:
+    """One of a class: comes, and looks at sample after sample through the bundled networks, at λ of the slider."""
+    draw = random.Random(seed)
+    samples = list_samples()
+    view: dict[str, str] = {}
+    async with Visitor(address, tally) as visitor:
+        turn = 0
+        while more(turn):
+            sample = next(one for one in samples if one.name == view.get("photo", samples[0].name))
+            loaded = next(one for one in bundled if one.name == view.get("checkpoint", bundled[0].name))
+            e_lambda = float(view.get("lambda", loaded.e_lambda))
+            said = await timed(visitor, view, tally)
+            right = await asyncio.to_thread(expected_of_sample, loaded, sample.name, e_lambda)
+            check(said, right, f"visitor {seed}, {view}", tally)
+            if pause:
+                await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
+            view = {"photo": draw.choice(samples).name}
+            if draw.random() < 0.5:
+                view["lambda"] = f"{draw.choice(STOPS):g}"
+            if draw.random() < 0.2:
+                view["checkpoint"] = draw.choice(bundled).name
+            turn += 1
+
+
+STOPS = [*(float(f"{mantissa}e{exponent}") for exponent in range(-6, 1) for mantissa in (1, 2, 5)), 10.0]
+_known: dict[tuple[str, str, float], str] = {}
+_one_at_a_time = threading.Lock()
+
+
+def expected_of_sample(loaded: LoadedCheckpoint, sample: str, e_lambda: float) -> str:
+    """As :func:`expected`, of a sample at the network's own size, computed once."""
+    key = loaded.name, sample, e_lambda
+    with _one_at_a_time:
+        if key not in _known:
+            image = next(one for one in list_samples() if one.name == sample).image()
+            _, name, probability = simam_viz.analyze(loaded, image, e_lambda=e_lambda).top(1)[0]
+            _known[key] = f"{short_name(name)} ({percent(probability)})"
+        return _known[key]
+
+
+async def timed(visitor: Visitor, view: dict[str, str], tally: Tally, uploaded: WidgetState | None = None) -> str:
+    """What the network says, once the whole page is there; how long that took is noted."""
+    asked = time.monotonic()
+    await visitor.ask(view, uploaded)
+    said = headline(await visitor.answer())
+    tally.seconds.append(time.monotonic() - asked)
+    return said
+
+
+def check(said: str, right: str, who: str, tally: Tally) -> None:
+    """Note an answer, and whether it is wrong."""
+    tally.answers += 1
+    if not close(said, right):
+        tally.wrong.append(f"{who}: said {said!r}, right is {right!r}")
 
 
 async def vanish(address: str, seed: int, tally: Tally) -> None:

@@ -1,5 +1,5 @@
 """``python -m tests.long [images] [weights] [properties] [suite] [sessions] [fuzz] [--minutes M] [--sessions N]
-[--pause SECONDS] [--examples N]``
+[--pause SECONDS] [--photos own|samples] [--examples N]``
 
 Without a name, all of them. Each prints its counts; anything wrong ends with exit code 1.
 """
@@ -53,6 +53,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="how long sessions and fuzzing go on (default 10)")
     parser.add_argument("--sessions", type=int, default=50, help="how many people at once (default 50)")
     parser.add_argument("--pause", type=float, default=0, help="seconds for which people look at an answer (default 0)")
+    parser.add_argument(
+        "--photos",
+        choices=("own", "samples", "both"),
+        default="both",
+        help="what they look at (default: one run of each)",
+    )
     parser.add_argument("--examples", type=int, default=6000, help="random examples of each property (default 6000)")
     options = parser.parse_args()
     parts = {
@@ -60,7 +66,12 @@ def main() -> None:
         "weights": lambda: files.weights(),
         "properties": lambda: properties(options.examples),
         "suite": suite,
-        "sessions": lambda: sessions.run(options.sessions, options.minutes, options.pause),
+        "sessions": lambda: all(
+            [
+                sessions.run(options.sessions, options.minutes, options.pause, photos)
+                for photos in (("samples", "own") if options.photos == "both" else (options.photos,))
+            ]
+        ),
         "fuzz": lambda: fuzz(options.minutes),
     }
     wrong = [name for name in options.parts or PARTS if not parts[name]()]

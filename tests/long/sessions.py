@@ -20,20 +20,25 @@ import safetensors.torch
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from tests.helpers.project import ROOT
-from tests.helpers.visitors import Tally, vanish, visit
+from tests.helpers.visitors import Tally, look, vanish, visit
+
+ARRIVING = 60
+"""Seconds within which a class comes."""
 
 
-def run(people: int, minutes: float, pause: float = 0) -> bool:
+def run(people: int, minutes: float, pause: float = 0, photos: str = "own") -> bool:
     """``people`` sessions at once for so many minutes, others that come and vanish, and what it all came to.
 
-    Each looks at an answer for ``pause`` seconds on average, half as long at least, before asking for the next.
+    With ``photos`` of their ``own`` through three networks; or, as in a class, all at ``samples`` through those that are bundled,
+    coming within one minute. Each looks at an answer for ``pause`` seconds on average, half as long at least, before asking for the next.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
     weights = tempfile.TemporaryDirectory()
-    networks = several_networks(Path(weights.name))
+    samples = photos == "samples"
+    networks = bundled() if samples else several_networks(Path(weights.name))
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.address",
                "127.0.0.1", "--server.port", str(port), "--server.fileWatcherType", "none"]  # fmt: skip
     with log.open("wb") as stream:
@@ -43,7 +48,7 @@ def run(people: int, minutes: float, pause: float = 0) -> bool:
     tally, memory = Tally(), [0]
     try:
         wait_for(address, server)
-        failures = asyncio.run(everybody(address, networks, people, minutes, tally, server.pid, memory, pause))
+        failures = asyncio.run(everybody(address, networks, people, minutes, tally, server.pid, memory, pause, samples))
     finally:
         server.terminate()
         server.wait(30)
@@ -51,13 +56,19 @@ def run(people: int, minutes: float, pause: float = 0) -> bool:
     text = log.read_text(encoding="utf-8", errors="replace")
     bad_log = "Traceback" in text or "private-" in text
     print(
-        f"sessions: {tally.sessions} sessions, {tally.answers} answers checked, {len(tally.wrong)} wrong, {tally.vanished} vanished, "
+        f"sessions, {'samples' if samples else 'own photos'}: {tally.sessions} sessions, {tally.answers} answers checked, "
+        f"{len(tally.wrong)} wrong, {tally.vanished} vanished, "
         f"{tally.queued} notes of a place in the queue, most memory {max(memory) / 2**20:.0f} MiB, at the end "
         f"{memory[-1] / 2**20:.0f} MiB, {tally.waits()}, log {'WRONG' if bad_log else 'clean'}: {log}"
     )
     for sentence in [*tally.wrong[:10], *failures[:10]]:
         print(f"  {sentence}")
     return not (tally.wrong or failures or bad_log) and tally.answers > 0
+
+
+def bundled() -> list[LoadedCheckpoint]:
+    """The pair that the app begins with."""
+    return [simam_viz.load_checkpoint(info.path) for info in simam_viz.list_checkpoints()[:2]]
 
 
 def several_networks(folder: Path) -> list[LoadedCheckpoint]:
@@ -81,6 +92,7 @@ async def everybody(
     pid: int,
     memory: list[int],
     pause: float,
+    samples: bool,
 ) -> list[str]:
     end = time.monotonic() + 60 * minutes
     failures: list[str] = []
@@ -89,9 +101,9 @@ async def everybody(
         return time.monotonic() < end
 
     async def person(seed: int) -> None:
-        await asyncio.sleep(random.Random(seed).uniform(0, max(10, pause)))
+        await asyncio.sleep(random.Random(seed).uniform(0, ARRIVING if samples else max(10, pause)))
         try:
-            await visit(address, networks, seed, tally, more, pause)
+            await (look if samples else visit)(address, networks, seed, tally, more, pause)
         except Exception as error:
             failures.append(f"visitor {seed}: {error!r}")
 

@@ -114,7 +114,9 @@ def test_a_network_of_a_program(started: Path, monkeypatch: pytest.MonkeyPatch) 
     assert told["Architecture"] == "mixed" and "File" not in told
     assert not any((button.key or "").startswith("drop-") for button in app.button)
     assert "Nothing in the file" not in everything(app) and "behind the second convolution" not in everything(app)
-    assert any("2 attention modules" in code.value for code in app.code)
+    assert not any("2 attention modules" in code.value for code in app.code) and not app.json, "folded, so not drawn"
+    app.session_state["found-lines"] = app.session_state["whole-card"] = True
+    assert any("2 attention modules" in code.value for code in checked(app.run()).code) and app.json
     assert "Assumed until you say otherwise: the class names, the normalisation, the input size." in everything(app)
     # What was found is shown, not asked.
     labels = [each.label for each in (*app.selectbox, *app.number_input)]

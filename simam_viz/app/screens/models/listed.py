@@ -170,8 +170,10 @@ def looked_at(loaded: LoadedCheckpoint) -> None:
     """What was found in a network that nobody here has seen, line by line."""
     if loaded.found is None:
         return
-    with st.expander(_("What was found in it, line by line"), icon=":material/search:"):
-        st.code("\n".join(loaded.found.lines), language=None, wrap_lines=True)
+    label = _("What was found in it, line by line")
+    with (folded := st.expander(label, icon=":material/search:", key="found-lines", on_change="rerun")):
+        if folded.open:
+            st.code("\n".join(loaded.found.lines), language=None, wrap_lines=True)
 
 
 def fit(loaded: LoadedCheckpoint) -> None:
@@ -223,8 +225,9 @@ def _fit_in_words(match: Match) -> str:
 
 def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
     """The whole card, to read and to keep."""
-    with st.expander(_("The whole card")):
-        st.json({entry: value for entry, value in loaded.card.items() if entry not in ("categories", "wnids")})
+    with (folded := st.expander(_("The whole card"), key="whole-card", on_change="rerun")):
+        if folded.open:  # else a browser would draw what nobody sees
+            st.json({entry: value for entry, value in loaded.card.items() if entry not in ("categories", "wnids")})
         stem = card_path(choice.info.path).stem if choice.info else loaded.card.title or choice.name
         st.download_button(
             _("Download the card (JSON)"),
