@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,9 +89,7 @@ class Run:
             nesterov=self.recipe.nesterov,
             fused=self.device.type == "cuda",
         )
-        alone = self.processes.count == 1
-        self._trained = self.model if alone else DistributedDataParallel(self.model)
-        whole = alone and self.accumulate == 1
+        whole = self.processes.count == 1 and self.accumulate == 1
         self._gradients = Captured(self._backward) if whole and self.device.type == "cuda" else self._backward
         images = self.data.training
         self._side = 0 if isinstance(images, PhotoSet) else images.take(np.arange(1))[0].shape[1]
@@ -262,6 +261,11 @@ class Run:
             yield self._input(images, crops, self._px(step)), labels
 
     # How.
+
+    @cached_property
+    def _trained(self) -> nn.Module:
+        """The network; of several processes, connected to theirs. They connect when all of them take their first step."""
+        return self.model if self.processes.count == 1 else DistributedDataParallel(self.model)
 
     def _loss(self, px: int, images: Tensor, labels: Tensor, crops: Tensor) -> Tensor:
         x = self._input(images, crops, px)
