@@ -107,10 +107,22 @@ def started_together() -> Iterator[Processes]:
         for library in ("GLOO", "NCCL"):
             os.environ.setdefault(f"{library}_SOCKET_IFNAME", loopback)
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    processes = Processes(dist.get_rank(), count)
     try:
-        yield Processes(dist.get_rank(), count)
-    finally:
-        dist.destroy_process_group()
+        yield processes
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        if not processes.first:
+            raise SystemExit(_STOPPED) from None
+        raise ValueError(
+            _(
+                "Another process of this run has ended, and this one cannot go on alone. What was saved is whole: the same "
+                "command goes on from there."
+            )
+        ) from error
+    # Not where something went wrong: it would wait for those that are gone.
+    dist.destroy_process_group()
 
 
 def own_device(device: torch.device) -> torch.device:
