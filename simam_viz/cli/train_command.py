@@ -211,7 +211,8 @@ def _setup(arguments: argparse.Namespace) -> Setup:
         recipe = replace(recipe, stages=parse_stages(arguments.stages))
     elif arguments.epochs is not None or arguments.image_size is not None:
         px = recipe.stages[-1][0] if arguments.image_size is None else arguments.image_size
-        recipe = replace(recipe, stages=(checked_stage(px, arguments.epochs or recipe.epochs),))
+        epochs = recipe.epochs if arguments.epochs is None else arguments.epochs
+        recipe = replace(recipe, stages=(checked_stage(px, epochs),))
     return Setup(replace(setup.design, **said("arch", "attention", "simam_at")), checked(recipe))
 
 
