@@ -157,24 +157,28 @@ def _run(arguments: argparse.Namespace) -> None:
     setup = _setup(arguments)
     keep_freed_memory()
     with started_together() as processes:
-        run = processes.in_turn(lambda: _made(arguments, setup, processes))
-        run.precision = processes.from_first(run.precision)
-        if run.begun_anew and processes.first:
-            told = _(
-                "{name} tells other classes apart: {tensors} begin anew.",
-                name=arguments.init,
-                tensors=", ".join(run.begun_anew),
-            )
-            print(told, file=sys.stderr)
-        train(run, arguments.out, report=_Printer(seconds=15), tensorboard=arguments.tensorboard)
-        for epoch in run.epochs[-1:] if processes.first else ():
-            told = _(
-                "held-out images: top-1 {top1:.2f} %, top-5 {top5:.2f} % at {px} px",
-                top1=epoch.top1,
-                top5=epoch.top5,
-                px=epoch.px,
-            )
-            print(told)
+        _train(arguments, setup, processes)
+
+
+def _train(arguments: argparse.Namespace, setup: Setup, processes: Processes) -> None:
+    run = processes.in_turn(lambda: _made(arguments, setup, processes))
+    run.precision = processes.from_first(run.precision)
+    if run.begun_anew and processes.first:
+        told = _(
+            "{name} tells other classes apart: {tensors} begin anew.",
+            name=arguments.init,
+            tensors=", ".join(run.begun_anew),
+        )
+        print(told, file=sys.stderr)
+    train(run, arguments.out, report=_Printer(seconds=15), tensorboard=arguments.tensorboard)
+    for epoch in run.epochs[-1:] if processes.first else ():
+        told = _(
+            "held-out images: top-1 {top1:.2f} %, top-5 {top5:.2f} % at {px} px",
+            top1=epoch.top1,
+            top5=epoch.top5,
+            px=epoch.px,
+        )
+        print(told)
 
 
 def _made(arguments: argparse.Namespace, setup: Setup, processes: Processes) -> Run:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from types import FrameType
+from typing import NoReturn, TypeVar
 
 import torch
 from torch import Tensor
@@ -108,6 +111,8 @@ def started_together() -> Iterator[Processes]:
             os.environ.setdefault(f"{library}_SOCKET_IFNAME", loopback)
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     processes = Processes(dist.get_rank(), count)
+    if processes.first:  # so torchrun ends those that are left where one has ended: the first one says so
+        signal.signal(signal.SIGTERM, _stop)
     try:
         yield processes
     except RuntimeError as error:
@@ -121,8 +126,15 @@ def started_together() -> Iterator[Processes]:
                 "command goes on from there."
             )
         ) from error
-    # Not where something went wrong: it would wait for those that are gone.
+    # Not where something went wrong: it would wait for those that are gone. The threads that carry the messages must not
+    # outlive Python, and they end when nothing holds on to the group.
+    processes.summed(torch.zeros(()))
+    gc.collect()
     dist.destroy_process_group()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def own_device(device: torch.device) -> torch.device:

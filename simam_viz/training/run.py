@@ -270,7 +270,7 @@ class Run:
     def _loss(self, px: int, images: Tensor, labels: Tensor, crops: Tensor) -> Tensor:
         x = self._input(images, crops, px)
         with autocast(self.precision, self.device):
-            logits = self._trained(x)
+            logits: Tensor = self._trained(x)
         return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
 
     def _backward(self, px: int, images: Tensor, labels: Tensor, crops: Tensor) -> Tensor:
@@ -285,8 +285,12 @@ class Run:
         self.optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
         for number, (images, labels, crops) in enumerate(shares, start=1):
-            synchronised = number == self.accumulate or not isinstance(self._trained, DistributedDataParallel)
-            with contextlib.nullcontext() if synchronised else self._trained.no_sync():
+            network, last = self._trained, number == self.accumulate
+            with (
+                contextlib.nullcontext()
+                if last or not isinstance(network, DistributedDataParallel)
+                else network.no_sync()
+            ):
                 loss = self._loss(px, images, labels, crops) * (len(labels) / self.recipe.batch_size)
                 # Gradients are averaged over the processes, and ours are parts of a sum.
                 (loss * self.processes.count).backward()
