@@ -21,7 +21,12 @@ STD: Channels = (0.229, 0.224, 0.225)
 
 def generator(*key: int) -> torch.Generator:
     """Random numbers that depend on ``key`` alone, such as (seed, stream, step)."""
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1))
+    return torch.Generator().manual_seed(number_of(*key))
+
+
+def number_of(*key: int) -> int:
+    """A seed that depends on ``key`` alone."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
 
 
 def normalise(images: Tensor, mean: Channels = MEAN, std: Channels = STD) -> Tensor:

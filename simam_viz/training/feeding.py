@@ -43,7 +43,13 @@ def fed(source: Batches | PhotoSet, requests: Iterable[Request], workers: int = 
             yield source.take(request.indices)
         return
     # A worker makes a whole batch; requests may be without end, so they are drawn as they are needed.
-    loader = DataLoader(_Decoded(source), sampler=_Once(requests), batch_size=None, num_workers=workers)
+    loader = DataLoader(
+        _Decoded(source),
+        sampler=_Once(requests),
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator(),  # else it draws from the random numbers of dropout
+    )
     for batch in loader:
         if isinstance(batch, str):
             raise ImageError(batch)

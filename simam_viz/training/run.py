@@ -23,17 +23,18 @@ from ..evaluation.accuracy import Answers, predict, top_k_accuracy
 from ..evaluation.image_sets import PhotoSet
 from ..evaluation.tiny_imagenet import TrainingData
 from ..wording import _
-from .batches import cropped, crops_of_squares, draw, enlarge, flips, generator, shifts
+from .batches import cropped, crops_of_squares, draw, enlarge, flips, generator, number_of, shifts
 from .captured import Captured
 from .curves import Epoch
 from .feeding import Request, fed
 from .network import Design, Start, new_network
 from .precision import Precision, autocast, native_precision
 from .processes import Processes, part
+from .randomness import random_state, set_random_state
 from .recipe import Recipe
 
 # Streams of random numbers, so that no two uses share any.
-_ORDER, _AUGMENTATION = 0, 1
+_ORDER, _AUGMENTATION, _DROPOUT = 0, 1, 2
 
 _MEASURED_AT_ONCE = 250
 
@@ -157,6 +158,7 @@ class Run:
             "loss_sum": float(self.loss_sum),
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "hardware": self.hardware,
+            "random": random_state(self.device),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -181,6 +183,7 @@ class Run:
         self.loss_sum = state["loss_sum"]
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         self.hardware = state["hardware"]
+        set_random_state(state.get("random", {}), self.device)
 
     def _check_batch(self) -> None:
         size, shares = self.recipe.batch_size, self.processes.count * self.accumulate
@@ -283,6 +286,7 @@ class Run:
     def _gradients_of_shares(self, px: int, shares: Iterable[Drawn]) -> Tensor:
         """As :meth:`_backward` of the whole batch, where every process has its share of it, in parts."""
         self.optimizer.zero_grad()
+        torch.manual_seed(number_of(self.recipe.seed, _DROPOUT, self.step, self.processes.rank))
         total = torch.zeros((), device=self.device)
         for number, (images, labels, crops) in enumerate(shares, start=1):
             network, last = self._trained, number == self.accumulate

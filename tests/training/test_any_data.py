@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,19 @@ def test_workers_give_the_same_photos_in_the_same_order(tmp_path: Path) -> None:
     images, labels = alone[0]
     assert images.shape == (3, 32, 32, 3) and labels.tolist() == [0, 0, 1]
     assert len(images[0].unique()) == 1  # of one grey, whatever was cut out
+
+
+def test_dropout_goes_on_where_it_was(tmp_path: Path) -> None:
+    """MobileNet has some; the photos' worker draws no random numbers that are the network's."""
+    data = load_any(make_photos(tmp_path), tmp_path)
+    recipe = Recipe(stages=((32, 2),), batch_size=6, peak_rate=0.01, statistics_batches=1)
+    whole = Run(data, recipe, Design("mobilenet_v2"), "float32")
+    whole.take_step()
+    state = deepcopy(whole.state())
+    expected = [whole.take_step().item() for _ in range(2)]
+    again = Run(data, recipe, Design("mobilenet_v2"), "float32", workers=1)
+    again.load_state(state)
+    assert [again.take_step().item() for _ in range(2)] == expected
 
 
 def test_crops_of_a_photo_have_the_asked_area_and_shape_and_lie_within_it() -> None:
