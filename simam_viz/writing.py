@@ -39,6 +39,12 @@ def write_whole(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what was written for ``path`` by processes that were killed at it; nobody may be writing it now."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """While the block runs, nobody else's such block runs for this folder; a process that is killed lets go of it.

@@ -44,10 +44,11 @@ class Events:
             self._writer.add_scalar("training/loss", loss, run.step)
             self._writer.add_scalar("training/rate", run.recipe.learning_rate(run.step - 1, run.steps), run.step)
 
-    def tell_epoch(self, run: Run) -> None:
-        """What the epoch that just ended came to, and all that was told so far on disk."""
-        row = run.epochs[-1]
-        self._writer.add_scalar("held-out/top-1", row.top1, run.step)
-        self._writer.add_scalar("held-out/top-5", row.top5, run.step)
-        self._writer.add_scalar("training/image size", row.px, run.step)
+    def tell_all(self, run: Run, at_end: bool) -> None:
+        """All that was told so far on disk; and ``at_end`` of an epoch what it came to."""
+        if at_end:
+            row = run.epochs[-1]
+            self._writer.add_scalar("held-out/top-1", row.top1, run.step)
+            self._writer.add_scalar("held-out/top-5", row.top5, run.step)
+            self._writer.add_scalar("training/image size", row.px, run.step)
         self._writer.flush()

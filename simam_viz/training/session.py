@@ -16,7 +16,7 @@ import torch
 from ..networks.named import is_named
 from ..networks.places import simam_lambdas
 from ..wording import _
-from ..writing import alone_in, write_whole, written_whole
+from ..writing import alone_in, remove_unfinished, write_whole, written_whole
 from .curves import write_csv, write_png
 from .description import card_of_run
 from .events import Events
@@ -24,6 +24,8 @@ from .hardware import describe_hardware
 from .pace import Pace, Progress
 from .run import Run
 from .setups import Setup, as_yaml
+
+_FILES = ("recipe.yaml", "state.pt", "curves.csv", "curves.png", "final.safetensors", "final.json", "run.json")
 
 Report = Callable[[Progress], None]
 
@@ -64,13 +66,13 @@ def train(
             if not first:
                 continue
             if at_end or time.monotonic() - saved >= save_every:
+                if events is not None:  # before the state: what is told beyond it is void, what is not told is lost
+                    with _told(out / "tensorboard"):
+                        events.tell_all(run, at_end)
                 _save(run, out)
                 saved = time.monotonic()
             if at_end:
                 _write_curves(run, out)
-            if at_end and events is not None:
-                with _told(out / "tensorboard"):
-                    events.tell_epoch(run)
         if first:
             _write_result(run, out)
 
@@ -84,6 +86,8 @@ def _opened(stack: ExitStack, run: Run, out: Path) -> None:
         raise ValueError(
             _("Another run is writing into {folder}: let it end, or name another folder with --out.", folder=out)
         ) from None
+    for name in _FILES:
+        remove_unfinished(out / name)
     _go_on(run, out)
     with _told(out / "recipe.yaml"):
         write_whole(out / "recipe.yaml", as_yaml(Setup(run.design, run.recipe)).encode())
