@@ -100,7 +100,7 @@ def _other_flags(facts: Facts, recipe: Recipe) -> list[str]:
     for flag, name in (("lambda", "e_lambda"), ("batch", "batch_size"), ("rate", "peak_rate"), ("weight-decay",) * 2):
         name = name.replace("-", "_")
         if getattr(recipe, name) != getattr(usual, name):
-            found.append(f"--{flag} {getattr(recipe, name):g}")
+            found.append(f"--{flag} {getattr(recipe, name)}")
             usual = replace(usual, **{name: getattr(recipe, name)})
     if replace(usual, stages=recipe.stages, seed=recipe.seed) != replace(usual, **vars(recipe)):
         found.insert(0, "--recipe recipe.yaml")

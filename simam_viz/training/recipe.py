@@ -123,7 +123,9 @@ def settings_in_words(recipe: Recipe) -> str:
     nesterov = "Nesterov momentum" if recipe.nesterov else "momentum"
     warm = f" over the first {100 * recipe.warm_up:g} % of the steps" if recipe.warm_up else ""
     fall = (
-        f"a tenth of it from epoch {', '.join(map(str, recipe.drops))} on each" if recipe.drops else "then cosine to 0"
+        f"falling to a tenth with each of the epochs {', '.join(map(str, recipe.drops))}"
+        if recipe.drops
+        else "then cosine to 0"
     )
     spared = "" if recipe.decay_everything else " except on biases and norms"
     crops = (
