@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from dataclasses import replace
@@ -19,7 +18,7 @@ from ..training.events import check_tensorboard
 from ..training.network import SIMAM_AT, read_start
 from ..training.pace import Progress
 from ..training.precision import Precision, native_precision
-from ..training.processes import Processes, own_device, started_together
+from ..training.processes import Processes, own_cores, own_device, started_together
 from ..training.recipe import Recipe, checked, checked_stage, format_stages, parse_stages
 from ..training.run import Run
 from ..training.session import train
@@ -98,7 +97,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         "--batch", dest="batch_size", type=int, metavar="N", help=_("images in a batch, over all processes")
     )
     group.add_argument("--rate", dest="peak_rate", type=float, metavar="X", help=_("the highest learning rate"))
-    group.add_argument("--weight-decay", type=float, metavar="X")
+    group.add_argument("--weight-decay", type=float, metavar="X", help=_("of the weights, at each step"))
     group.add_argument("--seed", type=int)
 
 
@@ -127,9 +126,8 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--workers",
         type=int,
-        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         metavar="N",
-        help=_("processes that decode photos, for each process that trains (default: one a core, %(default)s)"),
+        help=_("processes that decode photos, for each process that trains (default: its share of the cores)"),
     )
     group.add_argument("--tensorboard", action="store_true", help=_("log for TensorBoard too, into DIR/tensorboard"))
 
@@ -197,7 +195,7 @@ def _made(arguments: argparse.Namespace, setup: Setup, processes: Processes) -> 
         read_start(arguments.init) if arguments.init else None,
         processes,
         arguments.accumulate,
-        arguments.workers,
+        own_cores() if arguments.workers is None else arguments.workers,
     )
 
 

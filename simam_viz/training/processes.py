@@ -133,6 +133,17 @@ def started_together() -> Iterator[Processes]:
     dist.destroy_process_group()
 
 
+def own_cores() -> int:
+    """How many of this machine's cores each of the processes on it may take."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // _beside())
+
+
+def _beside() -> int:
+    """How many processes of this run are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -143,7 +154,7 @@ def own_device(device: torch.device) -> torch.device:
     Raises:
         ValueError: there are not so many, or several processes cannot train on such a device.
     """
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
+    here = _beside()
     if here == 1 or device.type == "cpu":
         return device
     if device.type != "cuda":
