@@ -16,7 +16,19 @@ from typing import Any
 
 from .measure import PACE, Row, missing
 
-GROUPS = ("simam", "rendering", "analysis", "wrapping", "growth", "memory", "sessions", "film", "browser", "lesson")
+GROUPS = (
+    "simam",
+    "rendering",
+    "analysis",
+    "wrapping",
+    "growth",
+    "memory",
+    "sessions",
+    "film",
+    "browser",
+    "lesson",
+    "scale",
+)
 """In the order they run; each is a module with ``rows(quick)``."""
 
 PATIENCE = 600.0

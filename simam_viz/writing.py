@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -32,3 +37,27 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``, whole or not at all; raises as :func:`written_whole` does."""
     with written_whole(path) as unfinished:
         unfinished.write_bytes(content)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what was written for ``path`` by processes that were killed at it; nobody may be writing it now."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """While the block runs, nobody else's such block runs for this folder; a process that is killed lets go of it.
+
+    Leaves an empty file ``.lock`` in it. Where the system has no such locks (Windows), nothing is kept apart.
+
+    Raises:
+        BlockingIOError: somebody else's does.
+        OSError: the folder is not there or cannot be written to.
+    """
+    if fcntl is None:
+        yield
+        return
+    with (folder / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield

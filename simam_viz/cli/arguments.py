@@ -21,15 +21,17 @@ from ..wording import _, later
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 """What a parser's ``add_subparsers`` gives; argparse has no public name for it."""
 
+_TINY_IMAGENET = later("Tiny ImageNet: wnids.txt, train/, val/")
 
-def add_data_set(parser: argparse.ArgumentParser, data: str = later("Tiny ImageNet: wnids.txt, train/, val/")) -> None:
+
+def add_data_set(parser: argparse.ArgumentParser, data: str = _TINY_IMAGENET) -> None:
     """``--data``, which ``data`` describes in English."""
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help=_(data))
 
 
-def add_tiny_imagenet(parser: argparse.ArgumentParser) -> None:
+def add_tiny_imagenet(parser: argparse.ArgumentParser, data: str = _TINY_IMAGENET) -> None:
     """``--data``, and where Tiny ImageNet's decoded images and the list of its held-out ones are."""
-    add_data_set(parser)
+    add_data_set(parser, data)
     parser.add_argument(
         "--cache", type=Path, default=default_cache(), metavar="DIR", help=_("decoded images (default: %(default)s)")
     )

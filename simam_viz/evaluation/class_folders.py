@@ -25,7 +25,7 @@ def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPho
     """
     root = root / "val" if (root / "val").is_dir() else root
     try:
-        folder = ImageFolder(str(root), is_valid_file=lambda path: _is_photo(Path(path)) or not _is_hidden(Path(path)))
+        folder = ImageFolder(str(root), is_valid_file=lambda path: is_photo(Path(path)) or not _is_hidden(Path(path)))
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
             _("{folder} is neither Tiny ImageNet nor a folder with one folder of photos for each class.", folder=root)
@@ -43,7 +43,7 @@ def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPho
             )
         )
     files = [(Path(path), classes[index]) for path, index in folder.samples]
-    photos = tuple((path, label) for path, label in files if _is_photo(path))
+    photos = tuple((path, label) for path, label in files if is_photo(path))
     if not photos:
         raise ValueError(
             _(
@@ -52,10 +52,11 @@ def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPho
                 endings=", ".join(SUFFIXES),
             )
         )
-    return LabelledPhotos(photos, tuple(str(path.relative_to(root)) for path, _label in files if not _is_photo(path)))
+    return LabelledPhotos(photos, tuple(str(path.relative_to(root)) for path, _label in files if not is_photo(path)))
 
 
-def _is_photo(path: Path) -> bool:
+def is_photo(path: Path) -> bool:
+    """Whether a file's name ends like those of photos."""
     return path.suffix.lower() in {*SUFFIXES, *IMG_EXTENSIONS}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..photos import squares
 from ..photos.bombs import ImageError
 from ..photos.images import open_image
 
@@ -98,6 +100,44 @@ class ImageSubset(ImageSet):
     def take(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         """As :meth:`ImageSet.take`."""
         return torch.from_numpy(self.images[self.rows[indices]]), torch.from_numpy(self.labels[indices])
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in a photo's pixels."""
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Photos of any size that are decoded when their turn comes: for sets that do not fit into memory."""
+
+    files: np.ndarray
+    """Their paths (N,) as bytes: a list of a million would be copied into every process that reads from it."""
+    labels: np.ndarray
+    """Their class numbers (N,)."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[LabelledImage]:
+        return iter(LabelledPhotos(tuple((self.path(i), int(label)) for i, label in enumerate(self.labels))))
+
+    def path(self, index: int) -> Path:
+        """Of one photo."""
+        return Path(os.fsdecode(bytes(self.files[index])))
+
+    def square(self, index: int, part: Callable[[int, int], Box], px: int) -> np.ndarray:
+        """A part of a photo, at ``px`` × ``px`` pixels, whatever its shape: (px, px, 3) of uint8.
+
+        Args:
+            index: of the photo.
+            part: (width, height) → which part.
+            px: side of the square; bilinear and antialiased.
+
+        Raises:
+            ImageError: the photo cannot be read.
+        """
+        photo = open_photo(self.path(index))
+        return np.asarray(squares.cut(photo, part(*photo.size), (px, px), Image.Resampling.BILINEAR))
 
 
 class ImagesOnDevice:

@@ -15,12 +15,14 @@ from torch import Tensor
 from ..checkpoints.loading import LoadedCheckpoint
 from ..wording import _
 from ..writing import written_whole
-from .image_sets import Batches, ImageSet, ImagesOnDevice, ImageSubset, LabelledPhoto
+from .image_sets import Batches, ImageSet, ImagesOnDevice, ImageSubset, LabelledPhoto, PhotoSet
 
 HELD_OUT = Path(__file__).with_name("held_out.txt")
 """The committed list of training images that are never trained on: every choice is made on them."""
 
 HELD_OUT_PER_CLASS = 25
+
+TINY_IMAGENET = "Tiny ImageNet"
 
 _IMAGES_PER_CLASS = 500
 
@@ -31,10 +33,13 @@ _HELD_OUT_SEED = 0
 class TrainingData:
     """The training images, those held out, and for each class its WordNet id and name."""
 
-    training: Batches
-    held_out: ImageSet
+    training: Batches | PhotoSet
+    held_out: ImageSet | PhotoSet
     wnids: tuple[str, ...]
+    """Or the names of the classes' folders; none where the images do not lie in any."""
     categories: tuple[str, ...]
+    source: str = TINY_IMAGENET
+    """What the data set is called."""
 
 
 def load_training_data(

@@ -1,5 +1,6 @@
 """How the bundled checkpoints were made: data, recipe, evaluation and the commands around them.
 
-Everything random in a run is a pure function of its seed and the number of the step, and never of the network. So a
-killed run goes on exactly as if nothing had happened, and twins with and without SimAM see the same batches.
+Which images are in a batch, and how they are cropped, is a pure function of the seed and the number of the step, and never of
+the network or of the number of processes. So a killed run goes on exactly as if nothing had happened, and twins with and
+without SimAM see the same batches.
 """

@@ -11,7 +11,9 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from ..evaluation.tiny_imagenet import TINY_IMAGENET
 from ..networks.architectures import create_model
+from ..networks.named import is_named
 from ..wording import _
 from .description import Facts, describe, identity
 from .recipe import Recipe
@@ -30,7 +32,7 @@ def read_run(folder: Path) -> FinishedRun:
     """What ``train`` left in ``folder``.
 
     Raises:
-        ValueError: it has not come to its end, or a file is damaged.
+        ValueError: it has not come to its end, a file is damaged, or no card can be made of such a run.
     """
     for name in ("final.safetensors", "run.json"):
         if not (folder / name).is_file():
@@ -41,9 +43,11 @@ def read_run(folder: Path) -> FinishedRun:
                     file=name,
                 )
             )
+    fits_a_card = True
     try:
         weights = safetensors.torch.load_file(folder / "final.safetensors")
         facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        fits_a_card = not is_named(facts["arch"]) and facts.get("data", TINY_IMAGENET) == TINY_IMAGENET
         settings = {name: _tuples(value) for name, value in facts["recipe"].items()}
         run = FinishedRun(weights, facts, Recipe(**settings))
         model = create_model(facts["arch"], facts["attention"], len(facts["categories"]), run.recipe.e_lambda)
@@ -53,6 +57,15 @@ def read_run(folder: Path) -> FinishedRun:
         complete = len(facts["curves"]) == run.recipe.epochs and facts["held_out_images"] > 0
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, OSError):
         complete = False
+    if not fits_a_card:
+        raise ValueError(
+            _(
+                "The run in {folder} is of {arch} on {data}; cards are made of create_model's networks on Tiny ImageNet.",
+                folder=folder,
+                arch=facts["arch"],
+                data=facts["data"],
+            )
+        )
     if not complete:
         raise ValueError(
             _(

@@ -1,66 +1,69 @@
-"""A training run that can be killed at any time and goes on where it was."""
+"""One network in training: everything random in it depends on seed and step alone, whatever number of processes train it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import platform
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from ..evaluation.accuracy import Answers, predict, top_k_accuracy
+from ..evaluation.image_sets import PhotoSet
 from ..evaluation.tiny_imagenet import TrainingData
-from ..networks.architectures import Attention, create_model
-from ..networks.places import simam_lambdas
 from ..wording import _
-from ..writing import written_whole
-from .batches import cropped, draw_crops, enlarge, generator
+from .batches import cropped, crops_of_squares, draw, enlarge, flips, generator, number_of, shifts
 from .captured import Captured
-from .curves import Epoch, write_csv, write_png
+from .curves import Epoch
+from .feeding import Request, fed
+from .network import Design, Start, new_network
 from .precision import Precision, autocast, native_precision
+from .processes import Processes, part
+from .randomness import random_state, set_random_state
 from .recipe import Recipe
 
 # Streams of random numbers, so that no two uses share any.
-_ORDER, _AUGMENTATION = 0, 1
+_ORDER, _AUGMENTATION, _DROPOUT = 0, 1, 2
 
 _MEASURED_AT_ONCE = 250
 
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run is, for whoever shows it."""
-
-    epoch: int
-    epochs: int
-    px: int
-    step: int
-    steps: int
-    loss: float
-    images_per_second: float
-    seconds_left: float
+Drawn = tuple[Tensor, Tensor, Tensor]
+"""Images (n, H, W, 3) of uint8, labels (n,) and crops (n, 2, 3), on the device."""
 
 
 @dataclass
 class Run:
-    """One network in training. Its whole state is :meth:`state`; everything random depends on seed and step alone."""
+    """One network in training. Its whole state is :meth:`state`; everything random depends on seed and step alone.
+
+    Of several processes each has a run of its own, and trains on its share of every batch.
+
+    Raises:
+        ValueError: there are too few images for a batch, or a batch has too few for all its shares.
+    """
 
     data: TrainingData
     recipe: Recipe
-    arch: str
-    attention: Attention
+    design: Design
     precision: Precision = field(default_factory=native_precision)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     """Precision and device of this session. A run may go on in others on another machine; ``hardware`` then tells all."""
+    start: Start | None = None
+    processes: Processes = field(default_factory=Processes)
+    accumulate: int = 1
+    """In how many parts a process takes its share of a batch, one after the other, so that it fits into memory."""
+    workers: int = 0
+    """Processes that decode photos ahead of their turn."""
     step: int = 0
     seconds: float = 0.0
     loss_sum: float | Tensor = 0.0
@@ -70,23 +73,30 @@ class Run:
     """One entry for each kind of machine and precision that the run has been on."""
 
     def __post_init__(self) -> None:
+        self._check_batch()
         torch.manual_seed(self.recipe.seed)
-        model = create_model(self.arch, self.attention, len(self.data.categories), self.recipe.e_lambda)
+        classes, e_lambda = len(self.data.categories), self.recipe.e_lambda
+        model, self.begun_anew = new_network(self.design, classes, e_lambda, self.start)
         # Made on the CPU, with its random numbers, and only then moved.
-        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.model: nn.Module = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = deepcopy(self.model).requires_grad_(False).eval()
-        """The network with the running average of the weights: what is kept in the end. It begins at the random start."""
-        decayed = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
-        others = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
+        """The network with the running average of the weights: what is kept in the end. It begins at the start."""
+        decayed = [p for p in self.model.parameters() if p.dim() > 1 or self.recipe.decay_everything]
+        others = [p for p in self.model.parameters() if p.dim() <= 1 and not self.recipe.decay_everything]
         self.optimizer = torch.optim.SGD(
             [{"params": decayed, "weight_decay": self.recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=self.recipe.peak_rate,
             momentum=self.recipe.momentum,
-            nesterov=True,
+            nesterov=self.recipe.nesterov,
             fused=self.device.type == "cuda",
         )
-        self._gradients = Captured(self._backward) if self.device.type == "cuda" else self._backward
+        whole = self.processes.count == 1 and self.accumulate == 1
+        self._gradients = Captured(self._backward) if whole and self.device.type == "cuda" else self._backward
+        images = self.data.training
+        self._side = 0 if isinstance(images, PhotoSet) else images.take(np.arange(1))[0].shape[1]
+        """Of decoded images, in pixels; 0 for photos, which are decoded to the size that is wanted."""
         self._order: tuple[int, np.ndarray] = -1, np.empty(0, np.int64)
+        self._coming: tuple[int, Iterator[Drawn]] = -1, iter(())
 
     @property
     def steps_an_epoch(self) -> int:
@@ -100,8 +110,7 @@ class Run:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Input (batch, 3, px, px) and labels (batch,) of a step, on the device: a pure function of seed and step."""
-        images, labels, crops = self._drawn(step)
-        return cropped(images, crops, self._px(step)), labels
+        return next(self._batches([step]))
 
     def take_step(self) -> Tensor:
         """Train on the next batch and return the loss, (), on the device."""
@@ -109,7 +118,11 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate(self.step, self.steps)
         self.model.train()
-        loss = self._gradients(self._px(self.step), *self._drawn(self.step))
+        px, shares = self._px(self.step), self._own_share()
+        if self.processes.count == 1 and self.accumulate == 1:
+            loss = self._gradients(px, *next(shares))
+        else:
+            loss = self._gradients_of_shares(px, shares)
         self.optimizer.step()
         move = get_ema_multi_avg_fn(self.recipe.averaging_at(self.step))
         move([*self.average.parameters()], [*self.model.parameters()], 0)
@@ -123,14 +136,9 @@ class Run:
         begun = time.monotonic()
         epoch = self.step // self.steps_an_epoch - 1
         px = self.recipe.px(epoch)
-        first = epoch * self.steps_an_epoch
-        steps = range(first, first + min(self.recipe.statistics_batches, self.steps_an_epoch))
         with autocast(self.precision, self.device):
-            # Those that were collected in training belong to other weights.
-            update_bn((self.batch(step)[0] for step in steps), self.average)
-            batches = self.data.held_out.batches(_MEASURED_AT_ONCE)
-            logits = predict(self.average, (enlarge(images.to(self.device), px) for images, _labels in batches))
-        places = Answers(logits, torch.from_numpy(self.data.held_out.labels)).places
+            self._collect_statistics(epoch)
+            places = self._places(px)
         top1, top5 = top_k_accuracy(places, 1), top_k_accuracy(places, 5)
         self.seconds += time.monotonic() - begun
         row = Epoch(epoch + 1, px, self.seconds, float(self.loss_sum) / self.steps_an_epoch, top1, top5)
@@ -139,7 +147,7 @@ class Run:
         return row
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on, of plain types and tensors."""
+        """Everything needed to go on, of plain types and tensors; the same whatever number of processes there are."""
         return {
             "identity": self._identity(),
             "model": self.model.state_dict(),
@@ -150,6 +158,7 @@ class Run:
             "loss_sum": float(self.loss_sum),
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "hardware": self.hardware,
+            "random": random_state(self.device),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -174,142 +183,170 @@ class Run:
         self.loss_sum = state["loss_sum"]
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         self.hardware = state["hardware"]
+        set_random_state(state.get("random", {}), self.device)
+
+    def _check_batch(self) -> None:
+        size, shares = self.recipe.batch_size, self.processes.count * self.accumulate
+        if len(self.data.training) < size:
+            raise ValueError(
+                _("{images} images to train on make no batch of {batch}.", images=len(self.data.training), batch=size)
+            )
+        if size < 2 * shares:
+            raise ValueError(
+                _(
+                    "A batch of {batch} cannot be shared by {processes} processes in {parts} parts each: batch norm needs two "
+                    "images in each.",
+                    batch=size,
+                    processes=self.processes.count,
+                    parts=self.accumulate,
+                )
+            )
+        if not len(self.data.held_out):
+            raise ValueError(_("There is no image to measure on."))
+
+    # What is trained on.
 
     def _px(self, step: int) -> int:
         return self.recipe.px(step // self.steps_an_epoch)
 
-    def _drawn(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (batch, H, W, 3) of uint8, labels (batch,) and crops (batch, 2, 3) of a step, on the device."""
+    def _own_share(self) -> Iterator[Drawn]:
+        """What of the next step's batch is this process's, in as many parts as it takes it in."""
+        if self._coming[0] != self.step:
+            own = self._slices()
+            self._coming = self.step, self._drawn((step, each) for step in range(self.step, self.steps) for each in own)
+        coming = self._coming[1]
+        self._coming = self.step + 1, coming
+        return (next(coming) for _part in range(self.accumulate))
+
+    def _slices(self) -> list[slice]:
+        """The places in any batch that are this process's, part by part."""
+        own = part(self.recipe.batch_size, self.processes.rank, self.processes.count)
+        parts = (part(own.stop - own.start, number, self.accumulate) for number in range(self.accumulate))
+        return [slice(own.start + each.start, own.start + each.stop) for each in parts]
+
+    def _drawn(self, asked: Iterable[tuple[int, slice]]) -> Iterator[Drawn]:
+        """Parts of the batches of some steps, in order."""
+        crops: list[Tensor] = []  # of what was asked for and has not come yet
+
+        def requests() -> Iterator[Request]:
+            for step, places in asked:
+                request, affine = self._requested(step, places)
+                crops.append(affine)
+                yield request
+
+        for images, labels in fed(self.data.training, requests(), self.workers):
+            yield images.to(self.device), labels.to(self.device), crops.pop(0).to(self.device)
+
+    def _requested(self, step: int, places: slice) -> tuple[Request, Tensor]:
+        """Part of a step's batch, and the crops (n, 2, 3) that are still to be made of it."""
         epoch, position = divmod(step, self.steps_an_epoch)
         if self._order[0] != epoch:
             shuffled = torch.randperm(len(self.data.training), generator=generator(self.recipe.seed, _ORDER, epoch))
             self._order = epoch, shuffled.numpy()
-        start = position * self.recipe.batch_size
-        images, labels = self.data.training.take(self._order[1][start : start + self.recipe.batch_size])
+        size, px = self.recipe.batch_size, self.recipe.px(epoch)
+        indices = self._order[1][position * size : (position + 1) * size][places]
         random_numbers = generator(self.recipe.seed, _AUGMENTATION, step)
-        crops = draw_crops(len(labels), self.recipe.crop_area, self.recipe.crop_aspect, random_numbers)
-        return images.to(self.device), labels.to(self.device), crops.to(self.device)
+        drawn = draw(size, self.recipe.crop_area, self.recipe.crop_aspect, random_numbers)[places]
+        if self.recipe.padding:
+            return Request(indices, px), shifts(drawn, self.recipe.padding, self._side or px)
+        if isinstance(self.data.training, PhotoSet):
+            return Request(indices, px, drawn), flips(drawn)
+        return Request(indices, px), crops_of_squares(drawn)
+
+    def _input(self, images: Tensor, crops: Tensor, px: int) -> Tensor:
+        return cropped(images, crops, px, self.recipe.mean, self.recipe.std, black_around=self.recipe.padding > 0)
+
+    def _batches(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Whole batches of some steps."""
+        steps = list(steps)
+        everything = slice(0, self.recipe.batch_size)
+        for step, (images, labels, crops) in zip(steps, self._drawn([(s, everything) for s in steps]), strict=True):
+            yield self._input(images, crops, self._px(step)), labels
+
+    # How.
+
+    @cached_property
+    def _trained(self) -> nn.Module:
+        """The network; of several processes, connected to theirs. They connect when all of them take their first step."""
+        return self.model if self.processes.count == 1 else DistributedDataParallel(self.model)
+
+    def _loss(self, px: int, images: Tensor, labels: Tensor, crops: Tensor) -> Tensor:
+        x = self._input(images, crops, px)
+        with autocast(self.precision, self.device):
+            logits: Tensor = self._trained(x)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
 
     def _backward(self, px: int, images: Tensor, labels: Tensor, crops: Tensor) -> Tensor:
         """Leave the gradients of the loss on a batch in the weights, and return the loss."""
-        x = cropped(images, crops, px)
         self.optimizer.zero_grad()
-        with autocast(self.precision, self.device):
-            logits = self.model(x)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        loss = self._loss(px, images, labels, crops)
         loss.backward()
         return loss.detach()
 
+    def _gradients_of_shares(self, px: int, shares: Iterable[Drawn]) -> Tensor:
+        """As :meth:`_backward` of the whole batch, where every process has its share of it, in parts."""
+        self.optimizer.zero_grad()
+        torch.manual_seed(number_of(self.recipe.seed, _DROPOUT, self.step, self.processes.rank))
+        total = torch.zeros((), device=self.device)
+        for number, (images, labels, crops) in enumerate(shares, start=1):
+            network, last = self._trained, number == self.accumulate
+            with (
+                contextlib.nullcontext()
+                if last or not isinstance(network, DistributedDataParallel)
+                else network.no_sync()
+            ):
+                loss = self._loss(px, images, labels, crops) * (len(labels) / self.recipe.batch_size)
+                # Gradients are averaged over the processes, and ours are parts of a sum.
+                (loss * self.processes.count).backward()
+            total += loss.detach()
+        return self.processes.summed(total)
+
+    # What came of it.
+
+    def _collect_statistics(self, epoch: int) -> None:
+        """Batch-norm statistics of the averaged network: those that were collected in training belong to other weights."""
+        if not self.recipe.statistics_batches:
+            for own, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                own.copy_(self.processes.of_first(theirs))
+            return
+        first = epoch * self.steps_an_epoch
+        steps = range(first, first + min(self.recipe.statistics_batches, self.steps_an_epoch))
+        own_steps = steps[self.processes.rank :: self.processes.count]
+        update_bn((x for x, _labels in self._batches(own_steps)), self.average)
+        if self.processes.count == 1:
+            return
+        for norm in (module for module in self.average.modules() if isinstance(module, _BatchNorm)):
+            for mean in (norm.running_mean, norm.running_var):
+                if mean is not None:  # over the batches that were this process's
+                    self.processes.summed(mean.mul_(len(own_steps) / len(steps)))
+
+    def _places(self, px: int) -> list[int]:
+        """Of each held-out image, the place of its true class."""
+        held_out = self.data.held_out
+        own = part(len(held_out), self.processes.rank, self.processes.count)
+        starts = range(own.start, own.stop, _MEASURED_AT_ONCE)
+        indices = [np.arange(start, min(start + _MEASURED_AT_ONCE, own.stop)) for start in starts]
+        requests = (Request(each, px, centre=self.recipe.centre) for each in indices)
+        places = torch.zeros(len(held_out), dtype=torch.int64)
+        if indices:
+            shown = fed(held_out, requests, self.workers)
+            mean, std = self.recipe.mean, self.recipe.std
+            logits = predict(
+                self.average, (enlarge(images.to(self.device), px, mean, std) for images, _labels in shown)
+            )
+            places[own] = torch.tensor(Answers(logits, torch.from_numpy(held_out.labels[own])).places)
+        found: list[int] = self.processes.summed(places).tolist()
+        return found
+
     def _identity(self) -> str:
         """What must be the same for a state to fit."""
-        network = {"arch": self.arch, "attention": self.attention, "classes": len(self.data.categories)}
-        return json.dumps({**network, **asdict(self.recipe)}, sort_keys=True)
-
-
-def train(
-    run: Run, out: Path, save_every: float = 240.0, report: Callable[[Progress], None] = lambda progress: None
-) -> None:
-    """Train ``run`` to its end, going on from the state in ``out`` if there is one.
-
-    Leaves in ``out``: ``state.pt``, written at least every ``save_every`` seconds; ``curves.csv`` and ``curves.png``
-    after every epoch; at the end ``final.safetensors``, the averaged weights, and ``run.json``, how they came about.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    state_file = out / "state.pt"
-    if state_file.exists():
-        run.load_state(torch.load(state_file, map_location=run.device, weights_only=True))
-    machine = {**describe_hardware(run.device), "precision": run.precision}
-    if run.step < run.steps and machine not in run.hardware:
-        run.hardware.append(machine)
-    _write_curves(run, out)
-    saved = time.monotonic()
-    pace = _Pace()
-    while run.step < run.steps:
-        before = run.seconds
-        loss = run.take_step().item()
-        report(pace.progress(run, loss, run.seconds - before))
-        at_end = run.step % run.steps_an_epoch == 0
-        if at_end:
-            run.finish_epoch()
-        if at_end or time.monotonic() - saved >= save_every:
-            with written_whole(state_file) as unfinished:
-                torch.save(run.state(), unfinished)
-            saved = time.monotonic()
-        if at_end:
-            _write_curves(run, out)
-    _write_result(run, out)
-
-
-def describe_hardware(device: torch.device) -> dict[str, Any]:
-    """Processor, threads, PyTorch version and, where another device than the CPU computes, that: for the card."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        processor = names[0] if names else processor
-    facts = {"processor": processor, "threads": torch.get_num_threads(), "torch": str(torch.__version__)}
-    if device.type == "cuda":
-        facts["device"] = torch.cuda.get_device_name(device)
-    elif device.type != "cpu":
-        facts["device"] = device.type
-    return facts
-
-
-class _Pace:
-    """How fast this session goes, in steps of images of any size, by :func:`_cost`."""
-
-    def __init__(self) -> None:
-        self.seconds_a_unit = 0.0
-
-    def progress(self, run: Run, loss: float, seconds: float) -> Progress:
-        """``run`` after a step that took so many ``seconds`` and had this ``loss``."""
-        recipe = run.recipe
-        epoch, position = divmod(run.step - 1, run.steps_an_epoch)
-        px = recipe.px(epoch)
-        latest = seconds / _cost(px)
-        self.seconds_a_unit = 0.95 * self.seconds_a_unit + 0.05 * latest if self.seconds_a_unit else latest
-        epochs_left = sum(_cost(recipe.px(number)) for number in range(epoch + 1, recipe.epochs))
-        units_left = epochs_left * run.steps_an_epoch + _cost(px) * (run.steps_an_epoch - position - 1)
-        return Progress(
-            epoch=epoch + 1,
-            epochs=recipe.epochs,
-            px=px,
-            step=position + 1,
-            steps=run.steps_an_epoch,
-            loss=loss,
-            images_per_second=recipe.batch_size / (self.seconds_a_unit * _cost(px)),
-            seconds_left=self.seconds_a_unit * units_left,
-        )
-
-
-def _cost(px: int) -> int:
-    """What a step at ``px`` costs beside other sizes: its pixels, and a share that is the same at every size.
-
-    Fitted to measured rates, on two cores with bfloat16, of 230, 165, 110 and 70 images/s at 64, 96, 128 and 160 px.
-    """
-    return px**2 + 5000
-
-
-def _write_curves(run: Run, out: Path) -> None:
-    write_csv(run.epochs, out / "curves.csv")
-    title = _("{arch}, attention: {attention}", arch=run.arch, attention=run.attention)
-    write_png(run.epochs, title, out / "curves.png")
-
-
-def _write_result(run: Run, out: Path) -> None:
-    weights = {name: tensor.cpu().contiguous() for name, tensor in run.average.state_dict().items()}
-    save_file(weights, out / "final.safetensors")
-    facts = {
-        "arch": run.arch,
-        "attention": run.attention,
-        "simam_at": list(simam_lambdas(run.average)),
-        "recipe": asdict(run.recipe),
-        "wnids": run.data.wnids,
-        "categories": run.data.categories,
-        "training_images": len(run.data.training),
-        "held_out_images": len(run.data.held_out),
-        "seconds": run.seconds,
-        "hardware": run.hardware,
-        "curves": [asdict(epoch) for epoch in run.epochs],
-    }
-    (out / "run.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        network: dict[str, Any] = {
+            "arch": self.design.arch,
+            "attention": self.design.attention,
+            "classes": len(self.data.categories),
+        }
+        if self.design.simam_at != Design.simam_at:
+            network["simam_at"] = self.design.simam_at
+        if self.start is not None:
+            network["start"] = self.start.sha256
+        return json.dumps({**network, **self.recipe.settings()}, sort_keys=True)

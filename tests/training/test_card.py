@@ -135,6 +135,16 @@ def test_the_card_tells_of_the_run(runs: Path, weights: Path, name: str, attenti
         }
 
 
+def test_a_run_on_other_data_gets_no_card(
+    root: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(runs / "simam", tmp_path / "run")
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(facts | {"data": "CIFAR-10"}))
+    assert make(root, run, tmp_path / "out") == 2
+    assert "is of resnet18 on CIFAR-10" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def answers(root: Path, weights: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and labels by the plain way of the evaluate command."""
     loaded = load_checkpoint(weights / f"{name}.safetensors")

@@ -36,11 +36,14 @@ from simam_viz.evaluation.tiny_imagenet import (
 )
 from simam_viz.networks.architectures import Attention, create_model
 from simam_viz.training import precision as formats
-from simam_viz.training.batches import cropped, draw_crops, enlarge, generator, normalise
+from simam_viz.training.batches import cropped, crops_of_squares, draw, enlarge, generator, normalise
 from simam_viz.training.curves import Epoch, write_csv, write_png
+from simam_viz.training.network import Design
+from simam_viz.training.pace import Pace, Progress
 from simam_viz.training.precision import autocast, native_precision
 from simam_viz.training.recipe import Recipe, format_stages, parse_stages
-from simam_viz.training.run import Progress, Run, _Pace, train
+from simam_viz.training.run import Run
+from simam_viz.training.session import train
 from tests.helpers.project import ROOT
 from tests.helpers.small_data import CLASSES, SmallRecipe, data_arguments, make_small_data
 
@@ -54,13 +57,15 @@ from pathlib import Path
 import torch
 from simam_viz.evaluation.tiny_imagenet import load_training_data
 from simam_viz.training.recipe import Recipe
-from simam_viz.training.run import _Pace, Run, train
+from simam_viz.training.network import Design
+from simam_viz.training.run import Run
+from simam_viz.training.session import train
 
 torch.set_num_threads(1)
 root, out, save_every = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 data = load_training_data(root, root / "cache", root / "held_out.txt")
 recipe = Recipe(stages=((32, 1), (48, 1)), batch_size=6, statistics_batches=2)
-run = Run(data, recipe, "resnet18", "simam")
+run = Run(data, recipe, Design("resnet18", "simam"))
 train(run, out, save_every, report=lambda progress: print(run.step, flush=True))
 """
 
@@ -121,23 +126,25 @@ def test_killed_and_resumed_equals_uninterrupted(root: Path, tmp_path: Path) -> 
 
 @pytest.mark.long
 def test_a_state_of_another_run_is_refused(data: TrainingData) -> None:
-    state = Run(data, RECIPE, "resnet18", "simam").state()
+    state = Run(data, RECIPE, Design("resnet18", "simam")).state()
     with pytest.raises(ValueError, match="another run"):
-        Run(data, RECIPE, "resnet18", "none").load_state(state)
+        Run(data, RECIPE, Design("resnet18", "none")).load_state(state)
     with pytest.raises(ValueError, match="another run"):
-        Run(data, replace(RECIPE, weight_decay=0.0), "resnet18", "simam").load_state(state)
+        Run(data, replace(RECIPE, weight_decay=0.0), Design("resnet18", "simam")).load_state(state)
 
 
 @pytest.mark.long
 def test_twins_start_alike_and_see_the_same(data: TrainingData) -> None:
-    simam, plain = (Run(data, RECIPE, "resnet18", attention) for attention in ("simam", "none"))
+    simam, plain = (Run(data, RECIPE, Design("resnet18", attention)) for attention in ("simam", "none"))
     for (name, ours), (other, theirs) in zip(
         simam.model.state_dict().items(), plain.model.state_dict().items(), strict=True
     ):
         assert name == other and torch.equal(ours, theirs)
     seen: dict[str, list[torch.Tensor]] = {"simam": [], "none": []}
     for run in (simam, plain):
-        run.model.register_forward_pre_hook(lambda _, inputs, log=seen[run.attention]: log.append(inputs[0].clone()))
+        run.model.register_forward_pre_hook(
+            lambda _, inputs, log=seen[run.design.attention]: log.append(inputs[0].clone())
+        )
         for _ in range(6):
             torch.rand(run.step + (run is plain))  # Other users of the global random numbers make no difference.
             run.take_step()
@@ -145,12 +152,14 @@ def test_twins_start_alike_and_see_the_same(data: TrainingData) -> None:
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(seen["simam"], seen["none"], strict=True))
     assert not torch.equal(seen["simam"][0], seen["simam"][1])
     assert not torch.equal(simam.model.conv1.weight, plain.model.conv1.weight)
-    other_seed = Run(data, replace(RECIPE, seed=1), "resnet18", "simam")
+    other_seed = Run(data, replace(RECIPE, seed=1), Design("resnet18", "simam"))
     assert not torch.equal(other_seed.batch(0)[0], seen["simam"][0])
 
 
 def test_an_epoch_shows_every_image_once_and_none_held_out(data: TrainingData) -> None:
-    run = Run(data, replace(RECIPE, batch_size=5, crop_area=(1.0, 1.0), crop_aspect=(1.0, 1.0)), "resnet18", "none")
+    run = Run(
+        data, replace(RECIPE, batch_size=5, crop_area=(1.0, 1.0), crop_aspect=(1.0, 1.0)), Design("resnet18", "none")
+    )
     shown = [image.mean(dim=(1, 2)) for step in range(run.steps_an_epoch) for image in run.batch(step)[0]]
     every = enlarge(data.training.take(np.arange(30))[0], 32).mean(dim=(2, 3))
     nearest = (torch.stack(shown)[:, None] - every).abs().amax(dim=2).min(dim=1)
@@ -194,7 +203,7 @@ def test_augmentation_depends_on_its_key_alone_and_stays_in_range() -> None:
     images = torch.randint(0, 256, (64, 16, 16, 3), dtype=torch.uint8, generator=generator(5))
 
     def crop(*key: int) -> torch.Tensor:
-        return cropped(images, draw_crops(len(images), (0.35, 1.0), (3 / 4, 4 / 3), generator(*key)), 24)
+        return cropped(images, crops_of_squares(draw(len(images), (0.35, 1.0), (3 / 4, 4 / 3), generator(*key))), 24)
 
     x = crop(0, 1, 7)
     assert x.shape == (64, 3, 24, 24) and x.is_contiguous(memory_format=torch.channels_last)
@@ -210,7 +219,9 @@ def test_crops_are_of_the_asked_area_and_half_of_them_flipped() -> None:
     ramp = torch.arange(64, dtype=torch.uint8) * 3
     image = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), torch.zeros(64, 64, dtype=torch.uint8)], -1)
     count = 400
-    x = cropped(image.expand(count, -1, -1, -1), draw_crops(count, (0.35, 0.6), (3 / 4, 4 / 3), generator(3)), 32)
+    x = cropped(
+        image.expand(count, -1, -1, -1), crops_of_squares(draw(count, (0.35, 0.6), (3 / 4, 4 / 3), generator(3))), 32
+    )
     step = torch.tensor(3 / 255)
     width = (x[:, 0, 16, 17] - x[:, 0, 16, 16]) * 0.229 / step / 2
     height = (x[:, 1, 17, 16] - x[:, 1, 16, 16]) * 0.224 / step / 2
@@ -222,7 +233,7 @@ def test_crops_are_of_the_asked_area_and_half_of_them_flipped() -> None:
 
 def test_a_crop_of_everything_is_the_image_or_its_mirror_image() -> None:
     images = torch.randint(0, 256, (40, 16, 16, 3), dtype=torch.uint8, generator=generator(6))
-    x = cropped(images, draw_crops(len(images), (1.0, 1.0), (1.0, 1.0), generator(0)), 40)
+    x = cropped(images, crops_of_squares(draw(len(images), (1.0, 1.0), (1.0, 1.0), generator(0))), 40)
     straight = enlarge(images, 40)
     inner = (slice(None), slice(None), slice(3, -3), slice(3, -3))  # At the border reflection and clamping differ.
     as_is, flipped = ((x - y)[inner].abs().amax(dim=(1, 2, 3)) < 1e-4 for y in (straight, straight.flip(3)))
@@ -319,7 +330,7 @@ def test_a_run_may_go_on_in_another_precision_and_tells(data: TrainingData, tmp_
     """Each precision is used for training and measuring alike, and run.json names both."""
     used: list[set[torch.dtype]] = []
     for precision, killed in (("float32", True), ("bfloat16", False)):
-        run = Run(data, RECIPE, "resnet18", "simam", precision)
+        run = Run(data, RECIPE, Design("resnet18", "simam"), precision)
         seen: set[torch.dtype] = set()
         for model in (run.model, run.average):
             model.conv1.register_forward_hook(lambda module, inputs, output, seen=seen: seen.add(output.dtype))
@@ -338,7 +349,7 @@ def test_a_run_may_go_on_in_another_precision_and_tells(data: TrainingData, tmp_
 
 
 def test_weight_decay_spares_biases_and_norms(data: TrainingData) -> None:
-    run = Run(data, RECIPE, "resnet18", "simam")
+    run = Run(data, RECIPE, Design("resnet18", "simam"))
     decay = {id(p): group["weight_decay"] for group in run.optimizer.param_groups for p in group["params"]}
     for name, parameter in run.model.named_parameters():
         is_weight = ("conv" in name or "downsample.0" in name or "fc" in name) and name.endswith("weight")
@@ -346,7 +357,7 @@ def test_weight_decay_spares_biases_and_norms(data: TrainingData) -> None:
 
 
 def test_averaged_weights_follow_the_trained_ones(data: TrainingData) -> None:
-    run = Run(data, RECIPE, "resnet18", "simam")
+    run = Run(data, RECIPE, Design("resnet18", "simam"))
     expected = run.model.fc.weight.detach().clone()
     for step in range(3):
         run.take_step()
@@ -359,7 +370,7 @@ def test_averaged_weights_follow_the_trained_ones(data: TrainingData) -> None:
 @pytest.mark.parametrize("attention", get_args(Attention))
 def test_captured_steps_train_as_others_do(data: TrainingData, attention: Attention) -> None:
     device = torch.device("cuda")
-    captured, eager = (Run(data, RECIPE, "resnet18", attention, "float32", device) for _ in range(2))
+    captured, eager = (Run(data, RECIPE, Design("resnet18", attention), "float32", device) for _ in range(2))
     eager._gradients = eager._backward
     for _ in range(4):  # the first three are never captured
         losses = captured.take_step().item(), eager.take_step().item()
@@ -376,7 +387,7 @@ def test_images_on_a_device_are_the_same(data: TrainingData) -> None:
 
 def test_batch_norm_statistics_are_those_of_the_epochs_first_batches(data: TrainingData) -> None:
     """Plain averages over the batches, computed with the averaged weights, whatever was collected in training."""
-    run = Run(data, RECIPE, "resnet18", "simam", "float32")
+    run = Run(data, RECIPE, Design("resnet18", "simam"), "float32")
     for _ in range(run.steps_an_epoch):
         run.take_step()
     run.average.bn1.running_mean.fill_(7)
@@ -427,11 +438,11 @@ def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
 def test_time_left_knows_that_larger_images_take_longer(data: TrainingData) -> None:
     """At the rates that two cores reach, the first step already tells the whole run's time within a tenth."""
     rates = {64: 230, 96: 165, 128: 110, 160: 70}
-    run = Run(data, SmallRecipe(stages=((64, 6), (96, 5), (128, 2), (160, 1))), "resnet18", "none")
+    run = Run(data, SmallRecipe(stages=((64, 6), (96, 5), (128, 2), (160, 1))), Design("resnet18", "none"))
     run.step = 1
     seconds = {px: run.recipe.batch_size / rate for px, rate in rates.items()}
     whole = sum(seconds[px] * epochs * run.steps_an_epoch for px, epochs in run.recipe.stages)
-    progress = _Pace().progress(run, 5.0, seconds[64])
+    progress = Pace().progress(run, 5.0, seconds[64])
     assert progress.seconds_left == pytest.approx(whole - seconds[64], rel=0.1)
     assert progress.images_per_second == pytest.approx(230)
 
