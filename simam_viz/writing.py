@@ -24,6 +24,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         with unfinished.open("r+b") as stream:
             os.fsync(stream.fileno())
         unfinished.replace(path)
+    except OSError as error:
+        if error.filename in (None, os.fspath(unfinished)):
+            error.filename = os.fspath(path)  # what the person knows it by
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

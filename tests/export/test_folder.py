@@ -81,7 +81,7 @@ def test_ctrl_c_ends_in_one_sentence(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Job, "do", interrupted)
+    monkeypatch.setattr(Job, "make", interrupted)
     assert main(["analyze", str(photos), "--out", str(tmp_path / "out")]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
