@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 @contextmanager
@@ -36,3 +39,24 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``, whole or not at all; raises as :func:`written_whole` does."""
     with written_whole(path) as unfinished:
         unfinished.write_bytes(content)
+
+
+@contextmanager
+def alone(lock: Path, otherwise: str) -> Iterator[None]:
+    """Nobody else is within a block with the same ``lock``, a file that is there meanwhile; of who was killed, the system lets go.
+
+    Raises:
+        ValueError: somebody is; it says ``otherwise``.
+        OSError: there can be no such file.
+    """
+    held = FileLock(lock, blocking=False)
+    try:
+        held.acquire()
+    except Timeout:
+        raise ValueError(otherwise) from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # some systems keep what is open
+            lock.unlink()
+        held.release()

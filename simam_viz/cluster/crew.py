@@ -155,7 +155,7 @@ class Crew:
     @property
     def ahead(self) -> int:
         """Enough that no worker waits for the next call."""
-        return 0 if self.trouble else 2 * self.workers
+        return 0 if self.trouble else self.workers + 1
 
     def later(self, function: Callable[..., T], *args: Any, **named: Any) -> Callable[[], T]:
         """As :meth:`.doing.Doing.later` has it."""

@@ -96,6 +96,10 @@ class Networks(Mapping[str, Run]):
     def __len__(self) -> int:
         return len(self._variants)
 
+    def held(self) -> Networks:
+        """The same, :func:`held`."""
+        return Networks({title: held(variant) for title, variant in self._variants.items()}, self._e_lambda)
+
 
 def variants(
     loaded: LoadedCheckpoint,
@@ -164,7 +168,7 @@ def variants(
                 _("A network of the same shape, trained by the same recipe without SimAM: the fair comparison."),
             )
         follows = not loaded.trained_with_simam  # the twin of a plain network has SimAM
-        found.append(Variant("twin", title, note, lambda: twin, False, loaded.e_lambda, follows))
+        found.append(Variant("twin", title, note, partial(_itself, twin), False, loaded.e_lambda, follows))
     for attention, network in (siblings or {}).items():
         found.append(Variant(attention, _(TITLES[attention]), _(_NOTES[attention]), network, False, None, False))
     return tuple(found)
@@ -208,6 +212,13 @@ def uniform(module: Weighing) -> Weighing:
     if isinstance(module, SimAM):
         return UniformSimAM(module.e_lambda, module.correction)
     return module if module.kind == "channel" or isinstance(module, Removed) else Uniform(module)
+
+
+def held(variant: Variant) -> Variant:
+    """The same with its network in memory: other processes may not have its file. Those of one's own weights go along with them."""
+    return (
+        variant if variant.shares_weights else dataclasses.replace(variant, network=partial(_itself, variant.network()))
+    )
 
 
 def by_title(variants: Iterable[Variant], e_lambda: float | Times | None) -> Networks:

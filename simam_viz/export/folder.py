@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..checkpoints.loading import LoadedCheckpoint
 from ..cluster.doing import HERE, Doing, GaveUpError, in_order
 from ..explain.analysis import analyze
@@ -26,6 +24,7 @@ from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
 from ..photos.squares import Square
 from ..version import VERSION
 from ..wording import _
+from ..writing import alone
 from .files import basic_files, full_files, write
 from .tables import Row, csv_bytes, summary
 
@@ -197,24 +196,16 @@ def run(
 
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
-    """No other run writes into ``out`` within. The system itself lets go of the lock of a run that was killed.
+    """No other run writes into ``out`` within.
 
     Raises:
         ValueError: another run does.
         OSError: ``out`` cannot be written to.
     """
     out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / LOCK, blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(
-            _("Another run is writing into {folder}: wait until it is done, or name another folder.", folder=out)
-        ) from None
-    try:
+    otherwise = _("Another run is writing into {folder}: wait until it is done, or name another folder.", folder=out)
+    with alone(out / LOCK, otherwise):
         yield
-    finally:
-        lock.release()
 
 
 def _begun(job: Job, photo: Path, name: Path, out: Path, doing: Doing) -> Callable[[], Outcome]:
