@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..cluster.doing import HERE
 from ..explain import film as films
 from ..explain.blocks import Analysis
 from ..explain.compared_film import Comparison, HeatMapAt, Question
@@ -17,8 +18,8 @@ from ..explain.variants import Variant
 from . import choose_photo, lambdas, state, zoo
 from .lambdas import Stops
 from .scene import Scene
+from .server import elsewhere, forgetting
 from .server import films as studio
-from .server import forgetting
 from .server.films import Making
 
 _STILLS = "stills"
@@ -137,8 +138,13 @@ def compared(view: Scene, asked: Compared) -> Reel:
         # Stop by stop, a batch is what shares its weights: so few of them are in memory at once.
         return Making(still, first, stops.values, _STOPS_OF_A_COMPARISON)
 
-    making = _watched(_COMPARED, name, shared, begun, comparison.filmed)
+    making = _watched(_COMPARED, name, shared, begun, partial(_compared, comparison))
     return Reel(name, making.film, stops, making)
+
+
+def _compared(comparison: Comparison, stops: Sequence[Stop]) -> list[Frame]:
+    doing = elsewhere.ELSEWHERE.doing
+    return comparison.filmed(stops) if doing is HERE else doing.do(comparison.held().filmed, stops)
 
 
 def _watched(kind: str, name: Hashable, shared: bool, begun: Callable[[], Making], make: studio.Make) -> Making:
@@ -161,6 +167,7 @@ def _begun(view: Scene, stops: Stops, block: str | None) -> Making:
 def _maker(view: Scene, block: str | None = None) -> studio.Make:
     # In another thread no session can be reached: all that is asked of it is asked here.
     return partial(
+        elsewhere.do,
         films.filmed,
         view.loaded,
         view.source,

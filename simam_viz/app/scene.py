@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..draw.paper import sources
-from ..explain import variants
-from ..explain.analysis import Place, analyze, analyze_lambdas, analyze_together
+from ..explain import sweep, variants
+from ..explain.analysis import Place, analyze
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
 from ..networks.lambdas import Times
@@ -27,7 +27,7 @@ from ..wording import _
 from . import state, zoo
 from .photo import Photo
 from .question import Ask
-from .server import forgetting, turns
+from .server import elsewhere, forgetting, turns
 from .server.kept import Kept, once
 from .widgets.takeaway import Shown
 
@@ -138,14 +138,15 @@ class Scene(Subject):
             return free
         return dataclasses.replace(free, target=boxes[number].label, place=boxes[number].place)
 
-    def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
+    def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[sweep.Point]:
         """At several λ, past what the session keeps: a sweep would push everything else out of it.
 
         The caller holds a turn (see :mod:`turns`).
         """
         scene = self if self.ask.box is None else self._of_box(self.ask.box)
         target = scene.target if target is None else target
-        return analyze_lambdas(self.loaded, self.source, e_lambdas, target, self.input_size, **scene.question)
+        asked = (self.loaded, self.source, e_lambdas, target, self.input_size)
+        return elsewhere.do(sweep.points, *asked, **scene.question)
 
     def fresh_analysis(self) -> Analysis:
         """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
@@ -157,7 +158,7 @@ class Scene(Subject):
             "square": self.kept_square,
         }
         given = self.photo.image if self.photo.tensor is None else self.photo.tensor
-        analysis = analyze(self.loaded, given, self.e_lambda, self.target, self.input_size, **asked)
+        analysis = elsewhere.do(analyze, self.loaded, given, self.e_lambda, self.target, self.input_size, **asked)
         # What is taken home speaks of the photo itself.
         return dataclasses.replace(self.flat(analysis), square=self.square)
 
@@ -253,12 +254,11 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
         return (*at.key, against, variant.name, variant.fixed_mean)
 
     def analyse(batch: list[Variant], target: int | None) -> list[Analysis]:
-        runs = [(variant.network(), variant.e_lambda(scene.e_lambda)) for variant in batch]
+        sent = [variants.held(variant) for variant in batch]
+        asked = (sent, scene.e_lambda, scene.source, target, scene.input_size, against, scene.share)
         with turns.turn(), st.spinner(_("Looking at the photo…")):
-            together = analyze_together(
-                runs, scene.source, target, scene.input_size, against, one_target=True, **scene.question
-            )
-            analyses = [scene.flat(analysis).compacted() for analysis in together]
+            found = elsewhere.do(variants.analysed, *asked, **scene.question)
+            analyses = [scene.flat(analysis) for analysis in found]
             for variant, analysis in zip(batch, analyses, strict=True):
                 kept.put(key(variant), analysis)
         return analyses

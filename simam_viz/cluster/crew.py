@@ -322,6 +322,11 @@ def process_crew(processes: int, tell: Callable[[str], None]) -> Crew:
     return Crew(begin, processes, False, tell)
 
 
+def has_ray() -> bool:
+    """Whether Ray is installed."""
+    return importlib.util.find_spec("ray") is not None
+
+
 def ray_crew(address: str, tell: Callable[[str], None], workers: int = 0) -> Crew:
     """The actors of a Ray cluster.
 
@@ -334,7 +339,7 @@ def ray_crew(address: str, tell: Callable[[str], None], workers: int = 0) -> Cre
     Raises:
         LostError: Ray is not installed, or there is no such cluster.
     """
-    if importlib.util.find_spec("ray") is None:
+    if not has_ray():
         raise LostError(_(_NO_RAY))
     # A short name: the sockets below it may not have a long one.
     folder = Path(tempfile.mkdtemp(prefix="simam-", dir="/tmp" if os.path.isdir("/tmp") else None))  # noqa: S108

@@ -91,6 +91,7 @@ def _finding(photo: str, plain: dict[str, Any]) -> Finding:
     measures = None
     if (numbers := plain["measures"]) is not None:
         fractions, deletion, insertion, probability, masked = numbers
-        curves = (torch.tensor(curve) for curve in (fractions, deletion, insertion))
-        measures = Faithfulness(*curves, probability=probability, masked_probability=masked)
+        measures = Faithfulness(
+            torch.tensor(fractions), torch.tensor(deletion), torch.tensor(insertion), probability, masked
+        )
     return Finding(photo, plain["network"], plain["map"], torch.tensor(values).view(shape), plain["trouble"], measures)

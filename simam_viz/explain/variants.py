@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -260,6 +260,29 @@ def explained_alike(
     for batch in batches([v for v in variants if v.name not in found or found[v.name].target != target]):
         look(batch, target)
     return {variant.name: found[variant.name] for variant in variants}
+
+
+def analysed(
+    batch: Sequence[Variant],
+    e_lambda: float | Times | None,
+    image: Given,
+    target: int | None,
+    input_size: int | None,
+    against: int | None,
+    share: float | None,
+    **question: Any,
+) -> list[Analysis]:
+    """One of the :func:`batches`, explaining one class, as pictures and in as few bytes as a screen needs.
+
+    Args:
+        batch: networks that share their weights.
+        e_lambda: the λ that is asked for.
+        share: as :meth:`simam_viz.explain.blocks.Analysis.pictures` takes it.
+        question: ``region``, ``box``, ``reference``, ``square``; as all others, as :func:`simam_viz.analyze` takes them.
+    """
+    runs = [(variant.network(), variant.e_lambda(e_lambda)) for variant in batch]
+    found = analyze_together(runs, image, target, input_size, against, one_target=True, **question)
+    return [analysis.pictures(share).compacted() for analysis in found]
 
 
 def compare(

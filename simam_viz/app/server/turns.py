@@ -38,6 +38,12 @@ class Turns:
         """How many wait for a turn."""
         return len(self._waiting)
 
+    def allow(self, at_once: int) -> None:
+        """From now on, so many at the same time."""
+        with self._changed:
+            self.at_once = at_once
+            self._changed.notify_all()
+
     @contextlib.contextmanager
     def after_waiting(self, tell: Callable[[int], None]) -> Iterator[None]:
         """A turn as soon as one is free. ``tell`` hears again and again how many are ahead.
