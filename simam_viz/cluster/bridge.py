@@ -22,8 +22,8 @@ from ..wording import _
 from . import worker
 
 LOCAL, AUTO = "local", "auto"
-_LOST_SECONDS = 10
-"""After so long without the head of the cluster, it counts as lost."""
+_LOST = "RAY_gcs_rpc_server_reconnect_timeout_s"
+"""Ray's own name for how long a cluster may be without its head before it counts as lost."""
 _START_SECONDS = 60.0
 """So long a worker may take to start."""
 _TRIES = 3
@@ -41,7 +41,7 @@ def environment(address: str, folder: Path) -> dict[str, str]:
     """
     told = {
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_gcs_rpc_server_reconnect_timeout_s": str(_LOST_SECONDS),
+        _LOST: os.environ.get(_LOST, "10"),
         "RAY_BACKEND_LOG_LEVEL": "fatal",
     }
     if address == LOCAL:

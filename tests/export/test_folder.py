@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -100,3 +102,40 @@ def test_a_folder_without_photos(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not (tmp_path / "out").exists()
     (tmp_path / "x.png").write_bytes(b"no photo")
     assert main(["analyze", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+
+
+def test_two_runs_do_not_write_into_one_folder(
+    photos: Path, tmp_path: Path, loaded: LoadedCheckpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, again = tmp_path / "out", []
+    command = ["analyze", str(photos), "--out", str(out), "--size", "64"]
+
+    def meanwhile(outcome: Outcome) -> None:
+        if not again:
+            again.append(main(command))
+
+    job = Job(loaded, Settings(input_size=64))
+    folder.run(job, folder.photos_in(photos, out), photos, out, meanwhile)
+    assert again == [2] and "Another run is writing into" in capsys.readouterr().err
+    assert main(command) == 0 and "3 of them before" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_finished_stays(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, write_bytes = tmp_path / "out", Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.parent.name == "b.jpg" and "top5.json" in path.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    command = ["analyze", str(photos), "--out", str(out), "--size", "64"]
+    assert main(command) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == f"simam_viz: {out}/b.jpg/top5.json cannot be read or written: No space left on device."
+    assert [row["photo"] for row in summary(out)] == ["'=broken.png", "a.jpg"]
+    assert not list((out / "b.jpg").iterdir()), "nothing half-written is left"
+    monkeypatch.undo()
+    assert main(command) == 0 and "1 of them before" in capsys.readouterr().out

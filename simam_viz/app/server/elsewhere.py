@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ class Elsewhere:
         self._turns, self._own_turns = turns, turns.at_once
         self._crew: Crew | None = None
         self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
         self.configured = False
         """Whether there is to be a cluster."""
         self.trouble = ""
@@ -51,16 +53,19 @@ class Elsewhere:
             self.trouble = NO_RAY
             _log.error(NO_RAY)
             return
-        threading.Thread(target=self._keep, args=(address, again), name="cluster", daemon=True).start()
+        self._thread = threading.Thread(target=self._keep, args=(address, again), name="cluster", daemon=True)
+        self._thread.start()
 
     def end(self) -> None:
-        """Leave the cluster."""
+        """Leave the cluster, and wait until that is done."""
         self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
 
     def _keep(self, address: str, again: float) -> None:
         while not self._ended.is_set():
             try:
-                self._crew = crew = ray_crew(address, _log.warning)
+                self._crew = crew = ray_crew(address, _log.warning, _workers())
             except (LostError, OSError) as error:
                 _log.warning("%s", error)
             else:
@@ -81,3 +86,9 @@ ELSEWHERE = Elsewhere(TURNS)
 def do(function: Callable[..., T], *args: Any, **named: Any) -> T:
     """``function(*args, **named)``, a pure function, by whoever computes now."""
     return ELSEWHERE.doing.do(function, *args, **named)
+
+
+def _workers() -> int:
+    """How many actors; 0: as many as the cluster has processors. An environment variable says otherwise."""
+    asked = os.environ.get("SIMAM_VIZ_RAY_WORKERS", "")
+    return int(asked) if asked.isdecimal() else 0
