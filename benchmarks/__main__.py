@@ -16,14 +16,26 @@ from typing import Any
 
 from .measure import PACE, Row, missing
 
-GROUPS = ("simam", "rendering", "analysis", "wrapping", "growth", "memory", "sessions", "film", "browser", "lesson")
+GROUPS = (
+    "simam",
+    "rendering",
+    "analysis",
+    "wrapping",
+    "growth",
+    "memory",
+    "sessions",
+    "film",
+    "browser",
+    "lesson",
+    "scale",
+)
 """In the order they run; each is a module with ``rows(quick)``."""
 
 PATIENCE = 600.0
 """Seconds that a full run may wait, in all, for a machine that something else has slowed."""
 
 PACKAGES = (
-    "torch", "torchvision", "numpy", "pillow", "streamlit", "matplotlib", "playwright", "grad-cam", "torchcam", "captum",
+    "torch", "torchvision", "numpy", "pillow", "streamlit", "matplotlib", "playwright", "grad-cam", "torchcam", "captum", "ray",
 )  # fmt: skip
 
 

@@ -334,7 +334,7 @@ def ray_crew(address: str, tell: Callable[[str], None], workers: int = 0) -> Cre
         address: ``"local"`` starts one on this machine; ``"auto"`` takes the one that this machine belongs to; any other is that
             of a cluster, such as ``ray://head:10001``.
         tell: hears it when the cluster is lost.
-        workers: how many; 0: as many as the cluster has processors.
+        workers: how many; 0: what ``SIMAM_VIZ_RAY_WORKERS`` says, else as many as the cluster has processors.
 
     Raises:
         LostError: Ray is not installed, or there is no such cluster.
@@ -344,9 +344,11 @@ def ray_crew(address: str, tell: Callable[[str], None], workers: int = 0) -> Cre
     # A short name: the sockets below it may not have a long one.
     folder = Path(tempfile.mkdtemp(prefix="simam-", dir="/tmp" if os.path.isdir("/tmp") else None))  # noqa: S108
     environment = bridge.environment(address, folder)
+    asked = os.environ.get("SIMAM_VIZ_RAY_WORKERS", "")
+    count = workers or (int(asked) if asked.isdecimal() else 0)
 
     def begin(answered: Callable[[Line, tuple[Any, ...]], None]) -> Line:
-        line = Line(["simam_viz.cluster.bridge", address, str(workers)], environment, True, answered)
+        line = Line(["simam_viz.cluster.bridge", address, str(count)], environment, True, answered)
         weakref.finalize(line, shutil.rmtree, folder, True)
         return line
 

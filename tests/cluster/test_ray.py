@@ -16,7 +16,7 @@ from simam_viz.app.server import elsewhere
 from simam_viz.app.server.elsewhere import AWAY, Elsewhere
 from simam_viz.app.server.turns import Turns
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.cluster.crew import Crew
+from simam_viz.cluster.crew import Crew, has_ray
 from simam_viz.cluster.doing import HERE
 from simam_viz.explain import variants
 from simam_viz.export import folder
@@ -25,7 +25,7 @@ from simam_viz.photos.samples import list_samples
 from tests.helpers.pages import checked, open_page, text
 from tests.helpers.processes import addresses, called, in_session
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'simam-viz[cluster]'")
+pytestmark = pytest.mark.skipif(not has_ray(), reason="Ray is not installed: pip install 'simam-viz[cluster]'")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -65,7 +64,7 @@ class Elsewhere:
     def _keep(self, address: str, again: float) -> None:
         while not self._ended.is_set():
             try:
-                self._crew = crew = ray_crew(address, _log.warning, _workers())
+                self._crew = crew = ray_crew(address, _log.warning)
             except (LostError, OSError) as error:
                 _log.warning("%s", error)
             else:
@@ -86,9 +85,3 @@ ELSEWHERE = Elsewhere(TURNS)
 def do(function: Callable[..., T], *args: Any, **named: Any) -> T:
     """``function(*args, **named)``, a pure function, by whoever computes now."""
     return ELSEWHERE.doing.do(function, *args, **named)
-
-
-def _workers() -> int:
-    """How many actors; 0: as many as the cluster has processors. An environment variable says otherwise."""
-    asked = os.environ.get("SIMAM_VIZ_RAY_WORKERS", "")
-    return int(asked) if asked.isdecimal() else 0
