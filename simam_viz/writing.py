@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_UNFINISHED = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 
 
 @contextmanager
@@ -39,6 +42,13 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``, whole or not at all; raises as :func:`written_whole` does."""
     with written_whole(path) as unfinished:
         unfinished.write_bytes(content)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what :func:`written_whole` left in ``folder`` and below when its process was killed; nobody may be writing there."""
+    for path in folder.rglob(".*.tmp"):
+        if _UNFINISHED.search(path.name):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
 from ..photos.squares import Square
 from ..version import VERSION
 from ..wording import _
-from ..writing import alone
+from ..writing import alone, clear_unfinished
 from .files import basic_files, full_files, write
 from .tables import Row, csv_bytes, summary
 
@@ -196,7 +196,7 @@ def run(
 
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
-    """No other run writes into ``out`` within.
+    """No other run writes into ``out`` within, and what one that was killed had not finished is gone.
 
     Raises:
         ValueError: another run does.
@@ -205,6 +205,7 @@ def alone_in(out: Path) -> Iterator[None]:
     out.mkdir(parents=True, exist_ok=True)
     otherwise = _("Another run is writing into {folder}: wait until it is done, or name another folder.", folder=out)
     with alone(out / LOCK, otherwise):
+        clear_unfinished(out)
         yield
 
 

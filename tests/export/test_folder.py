@@ -70,11 +70,12 @@ def test_a_run_that_is_broken_off_goes_on(photos: Path, loaded: LoadedCheckpoint
         folder.run(job, found, photos, out, interrupt)
     assert [row["photo"] for row in summary(out)] == ["'=broken.png", "a.jpg", "b.jpg"]
     # As if killed while writing: the answer, which is written last, is missing.
-    (out / "b.jpg" / "top5.json").unlink()
+    (out / "b.jpg" / "top5.json").rename(out / "b.jpg" / ".top5.json.0123456789ab.tmp")
     again = folder.run(job, found, photos, out)
     assert [(o.photo, o.skipped) for o in again] == [
         ("=broken.png", False), ("a.jpg", True), ("b.jpg", False), ("more/a.jpg", False)
     ]  # fmt: skip
+    assert not list(out.rglob("*.tmp"))
 
 
 def test_ctrl_c_ends_in_one_sentence(

@@ -87,14 +87,14 @@ def _told(name: str, fault: Callable[[Place, list[str]], str], place: Place, wor
     try:
         said = fault(place, workers) or "held"
         held = True
-    except AssertionError as error:
+    except (AssertionError, subprocess.SubprocessError, OSError) as error:
         said, held = f"WRONG: {error}", False
     print(f"faults: {name}: {said} ({time.monotonic() - start:.0f} s)", flush=True)
     return held
 
 
 def worker_killed(place: Place, workers: list[str]) -> str:
-    out = place.scratch / "out"
+    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 3)
         os.kill(_worker(process.pid), signal.SIGKILL)
@@ -105,7 +105,7 @@ def worker_killed(place: Place, workers: list[str]) -> str:
 
 def run_killed(place: Place, workers: list[str]) -> str:
     """Killed with everything that it started, as by a machine that stops; the same command goes on."""
-    out = place.scratch / "out"
+    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 3)
         children = {pid for leader in _leaders(process.pid) for pid in in_session(leader)}
@@ -122,7 +122,7 @@ def run_killed(place: Place, workers: list[str]) -> str:
 
 
 def head_killed(place: Place, workers: list[str]) -> str:
-    out = place.scratch / "out"
+    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 3)
         (bridge,) = _leaders(process.pid)
@@ -135,7 +135,7 @@ def head_killed(place: Place, workers: list[str]) -> str:
 
 
 def two_runs(place: Place, workers: list[str]) -> str:
-    out = place.scratch / "out"
+    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 1)
         second = subprocess.run(place.command(out), cwd=ROOT, capture_output=True, text=True, check=False)
@@ -148,13 +148,11 @@ def two_runs(place: Place, workers: list[str]) -> str:
 
 def full_disk(place: Place, workers: list[str]) -> str:
     """A disk of 1 MiB of its own; then room is made, and the same command goes on."""
-    out = place.scratch / "out"
-    out.mkdir()
+    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(out)], capture_output=True, check=False
     )
     if mounted.returncode:
-        out.rmdir()
         return "left out, since no disk can be mounted here"
     try:
         with _started(place, out, workers) as process:
@@ -171,10 +169,9 @@ def full_disk(place: Place, workers: list[str]) -> str:
         with _started(place, out, workers) as process:
             said = _ended_well(process)
         assert f", {done} of them before" in said, said
-        _same(place, out, remove=False)
+        _same(place, out)
     finally:
         subprocess.run(["umount", str(out)], check=True)
-        out.rmdir()
     return ""
 
 
@@ -186,7 +183,7 @@ def clock_jumps(place: Place, workers: list[str]) -> str:
     library, source = place.scratch / "clock.so", place.scratch / "clock.c"
     source.write_text(CLOCK)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    out = place.scratch / "out"
+    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers, LD_PRELOAD=str(library)) as process:
         _ended_well(process)
     _same(place, out)
@@ -257,7 +254,7 @@ def _tree(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def _same(place: Place, out: Path, remove: bool = True) -> None:
+def _same(place: Place, out: Path) -> None:
     """The same files, none more, in the same order in the summary."""
     found = _tree(out)
     assert found.keys() == place.expected.keys(), sorted(found.keys() ^ place.expected.keys())
@@ -266,8 +263,6 @@ def _same(place: Place, out: Path, remove: bool = True) -> None:
     with (out / "summary.csv").open(encoding="utf-8-sig", newline="") as file:
         names = [row["photo"] for row in csv.DictReader(file)]
     assert len(names) == len(set(names)) == COPIES * len(list_samples()) + 1
-    if remove:
-        shutil.rmtree(out)
 
 
 def _wait(holds: Callable[[], bool], seconds: float = 180) -> None:
