@@ -138,7 +138,9 @@ def two_runs(place: Place, workers: list[str]) -> str:
     out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 1)
+        process.send_signal(signal.SIGSTOP)  # or it might be done before the second has begun
         second = subprocess.run(place.command(out), cwd=ROOT, capture_output=True, text=True, check=False)
+        process.send_signal(signal.SIGCONT)
         _ended_well(process)
     assert second.returncode == 2 and second.stderr.count("\n") == 1, second.stderr
     assert "Another run is writing into" in second.stderr, second.stderr
@@ -147,10 +149,11 @@ def two_runs(place: Place, workers: list[str]) -> str:
 
 
 def full_disk(place: Place, workers: list[str]) -> str:
-    """A disk of 1 MiB of its own; then room is made, and the same command goes on."""
+    """A disk of its own with room for a third of the files; then room is made, and the same command goes on."""
+    room = sum(map(len, place.expected.values())) // 3
     out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(out)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(out)], capture_output=True, check=False
     )
     if mounted.returncode:
         return "left out, since no disk can be mounted here"
@@ -162,9 +165,8 @@ def full_disk(place: Place, workers: list[str]) -> str:
         assert len(sentences) == 1 and sentences[0].endswith("No space left on device."), said
         assert "Traceback" not in said and not list(out.rglob("*.tmp")), said
         done = _answers(out)
-        assert done and all(
-            place.expected[name] == data for name, data in _tree(out).items() if name.endswith("top5.json")
-        )
+        assert done, "no photo was finished before the disk was full"
+        assert all(place.expected[name] == data for name, data in _tree(out).items() if name.endswith("top5.json"))
         subprocess.run(["mount", "-o", "remount,size=256m", str(out)], check=True)
         with _started(place, out, workers) as process:
             said = _ended_well(process)
@@ -183,6 +185,12 @@ def clock_jumps(place: Place, workers: list[str]) -> str:
     library, source = place.scratch / "clock.so", place.scratch / "clock.c"
     source.write_text(CLOCK)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    look = "import time; print(max(abs(time.time() - time.monotonic() - %r) for _ in range(9) if not time.sleep(0.03)))"
+    asked = [sys.executable, "-c", look % (time.time() - time.monotonic())]
+    jumped = subprocess.run(
+        asked, env=os.environ | {"LD_PRELOAD": str(library)}, capture_output=True, text=True, check=True
+    )
+    assert float(jumped.stdout) > 3000, "the clock does not jump"
     out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
     with _started(place, out, workers, LD_PRELOAD=str(library)) as process:
         _ended_well(process)
