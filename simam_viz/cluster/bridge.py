@@ -154,6 +154,8 @@ class Bridge:
                     return
             else:
                 self.say("done", call.number, well, result)
+                del result
+            del call  # what waits holds on to no photo
 
     def _done(self, actor: Any, call: _Call) -> tuple[bool, bytes]:
         networks = {name: self._networks[name] for name in call.names}
@@ -208,6 +210,7 @@ def main() -> None:
         except EOFError:
             break
         takes[what](*of)
+        of.clear()  # what waits holds on to no photo
     import ray
 
     ray.shutdown()

@@ -98,10 +98,10 @@ def main() -> None:
         except EOFError:
             return
         if what == "do":
-            number, call, _names = of
-            say(answers, "done", number, *holder.do(call))
+            say(answers, "done", of[0], *holder.do(of[1]))
         else:
             takes[what](*of)
+        of.clear()  # what waits holds on to no photo
 
 
 if __name__ == "__main__":
