@@ -35,7 +35,7 @@ PATIENCE = 600.0
 """Seconds that a full run may wait, in all, for a machine that something else has slowed."""
 
 PACKAGES = (
-    "torch", "torchvision", "numpy", "pillow", "streamlit", "matplotlib", "playwright", "grad-cam", "torchcam", "captum",
+    "torch", "torchvision", "numpy", "pillow", "streamlit", "matplotlib", "playwright", "grad-cam", "torchcam", "captum", "ray",
 )  # fmt: skip
 
 

@@ -19,6 +19,11 @@ def speak(language: NullTranslations) -> None:
     _LANGUAGE.set(language)
 
 
+def spoken() -> NullTranslations:
+    """The language of this thread."""
+    return _LANGUAGE.get()
+
+
 def _(sentence: str, /, **places: object) -> str:
     """A sentence in the language of whoever reads it, with its ``{places}`` filled."""
     if not sentence:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]
+from filelock import FileLock, Timeout
+
+_UNFINISHED = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 
 
 @contextmanager
@@ -29,6 +30,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         with unfinished.open("r+b") as stream:
             os.fsync(stream.fileno())
         unfinished.replace(path)
+    except OSError as error:
+        if error.filename in (None, os.fspath(unfinished)):
+            error.filename = os.fspath(path)  # what the person knows it by
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -39,25 +44,29 @@ def write_whole(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
 
 
-def remove_unfinished(path: Path) -> None:
-    """Remove what was written for ``path`` by processes that were killed at it; nobody may be writing it now."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        left.unlink(missing_ok=True)
+def clear_unfinished(folder: Path) -> None:
+    """Remove what :func:`written_whole` left in ``folder`` and below when its process was killed; nobody may be writing there."""
+    for path in folder.rglob(".*.tmp"):
+        if _UNFINISHED.search(path.name):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """While the block runs, nobody else's such block runs for this folder; a process that is killed lets go of it.
-
-    Leaves an empty file ``.lock`` in it. Where the system has no such locks (Windows), nothing is kept apart.
+def alone(lock: Path, otherwise: str) -> Iterator[None]:
+    """Nobody else is within a block with the same ``lock``, a file that is there meanwhile; of who was killed, the system lets go.
 
     Raises:
-        BlockingIOError: somebody else's does.
-        OSError: the folder is not there or cannot be written to.
+        ValueError: somebody is; it says ``otherwise``.
+        OSError: there can be no such file.
     """
-    if fcntl is None:
+    held = FileLock(lock, blocking=False)
+    try:
+        held.acquire()
+    except Timeout:
+        raise ValueError(otherwise) from None
+    try:
         yield
-        return
-    with (folder / ".lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+    finally:
+        with contextlib.suppress(OSError):  # some systems keep what is open
+            lock.unlink()
+        held.release()

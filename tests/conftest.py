@@ -27,6 +27,7 @@ os.environ["SIMAM_VIZ_WARM"] = "0"
 
 # What a developer keeps in their own weights and data folders is none of the tests' business.
 os.environ["SIMAM_VIZ_WEIGHTS"] = str(ROOT / "tests" / "no-weights")
+os.environ.pop("SIMAM_VIZ_RAY", None)
 os.environ["SIMAM_VIZ_DATA"] = str(ROOT / "tests" / "no-data")
 
 

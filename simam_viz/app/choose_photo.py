@@ -13,7 +13,7 @@ from ..photos.samples import Sample, list_samples
 from ..wording import _
 from . import dropping, keeping, squaring, state
 from .photo import Photo
-from .server import forgetting, long_task
+from .server import elsewhere, forgetting, long_task
 
 _UPLOADS = "uploads"
 _UPLOAD_ERROR = "upload-error"
@@ -60,8 +60,9 @@ def choose() -> Photo:
     uploader(_("Your own photo"), "uploader")
     if st.toggle(_("Use the camera"), key="camera-on"):
         st.camera_input(_("Take a photo"), key="camera", on_change=_accept, args=("camera",))
-    if forgetting.VISITORS.trouble:
-        st.warning(_(forgetting.TROUBLE))
+    for trouble in (forgetting.TROUBLE if forgetting.VISITORS.trouble else "", elsewhere.ELSEWHERE.trouble):
+        if trouble:
+            st.warning(_(trouble))
     if uploads:
         st.button(
             _("Forget my photo"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor
 
+from ..cluster.doing import HERE
 from ..explain import film as films
 from ..explain.blocks import Analysis
 from ..explain.compared_film import Comparison, HeatMapAt, Question
@@ -18,8 +19,8 @@ from ..explain.variants import Variant
 from . import lambdas, zoo
 from .lambdas import Stops
 from .scene import Scene
+from .server import elsewhere, forgetting
 from .server import films as studio
-from .server import forgetting
 from .server.films import Making
 
 _STILLS = "stills"
@@ -150,8 +151,13 @@ def compared(view: Scene, asked: Compared) -> Reel:
         # Stop by stop, a batch is what shares its weights: so few of them are in memory at once.
         return Making(still, first, stops.values, _STOPS_OF_A_COMPARISON)
 
-    making = _watched(_COMPARED, name, shared, compared_begun, comparison.filmed)
+    making = _watched(_COMPARED, name, shared, compared_begun, partial(_compared, comparison))
     return Reel(name, making.film, stops, making)
+
+
+def _compared(comparison: Comparison, stops: Sequence[Stop]) -> list[Frame]:
+    doing = elsewhere.ELSEWHERE.doing
+    return comparison.filmed(stops) if doing is HERE else doing.do(comparison.held().filmed, stops)
 
 
 def _watched(kind: str, name: Hashable, shared: bool, begin: Callable[[], Making], make: studio.Make) -> Making:
@@ -174,6 +180,7 @@ def begun(analysis: Analysis, e_lambda: Stop, stops: Stops, block: str | None = 
 def maker(view: Scene, source: Image.Image | Tensor, block: str | None = None) -> studio.Make:
     """What makes the stops of a film in another thread; there no session can be reached, and all that is asked of it is asked here."""
     return partial(
+        elsewhere.do,
         films.filmed,
         view.loaded,
         source,

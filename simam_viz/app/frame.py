@@ -7,6 +7,7 @@ control in it, then runs that much again and not the whole page.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import streamlit as st
@@ -36,7 +37,7 @@ from . import (
 )
 from .scene import Subject
 from .screens import SCREENS
-from .server import forgetting
+from .server import elsewhere, forgetting
 from .style import STYLE, WITHOUT_OLD_PAGE, arrive
 from .widgets import takeaway
 from .widgets.takeaway import Shown
@@ -142,5 +143,7 @@ def _prepare_process() -> None:
     # that answers waits for the one that draws at every step.
     sys.setswitchinterval(0.0005)
     quiet.quieten()
+    if address := given.started().ray or os.environ.get("SIMAM_VIZ_RAY"):
+        elsewhere.ELSEWHERE.begin(address)
     if forgetting.begin():
         warming.begin()

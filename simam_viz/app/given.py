@@ -30,6 +30,8 @@ class Started:
     """The network of ``--network``, with the weights of ``--weights``."""
     maker: opening.Maker | None = None
     """Opens the network of ``--network`` with other files of weights."""
+    ray: str | None = None
+    """The Ray cluster of ``--ray``."""
     trouble: str = ""
     """Why there is no such network, in a sentence."""
 
@@ -59,6 +61,7 @@ def started() -> Started:
 def _started(words: tuple[str, ...]) -> Started:
     parser = argparse.ArgumentParser(prog="streamlit run app.py --", exit_on_error=False, add_help=False)
     parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument("--ray")
     opening.add_arguments(parser)
     file: Path | None = None
     maker = None
@@ -67,11 +70,11 @@ def _started(words: tuple[str, ...]) -> Started:
         file = options.file.resolve() if options.file else None
         asked = opening.asked(options)
         if asked is None:
-            return Started(file)
+            return Started(file, ray=options.ray)
         maker = opening.Maker(asked)
-        return Started(file, maker.as_made(verbose=True), maker)
+        return Started(file, maker.as_made(verbose=True), maker, options.ray)
     except (argparse.ArgumentError, CheckpointError, ValueError, TypeError, OSError) as error:
-        return Started(file, None, maker, str(error))
+        return Started(file, maker=maker, trouble=str(error))
     except SystemExit:  # argparse ends the process at words that it does not know
         return Started(trouble=parser.format_usage().strip())
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..draw.paper import sources
-from ..explain import variants
-from ..explain.analysis import Place, analyze, analyze_lambdas, analyze_together
+from ..explain import sweep, variants
+from ..explain.analysis import Place, analyze
 from ..explain.blocks import Analysis, Block, lambda_text
 from ..explain.variants import Variant
 from ..networks.lambdas import Times
@@ -27,7 +27,7 @@ from ..wording import _
 from . import choose_photo, state, zoo
 from .photo import Photo
 from .question import Ask
-from .server import forgetting, turns
+from .server import elsewhere, forgetting, turns
 from .server.everybody import ANALYSES, Everybodys
 from .server.kept import Kept, once
 from .widgets.takeaway import Shown
@@ -141,9 +141,9 @@ class Scene(Subject):
         self, batch: Sequence[Variant], source: Image.Image | Tensor, target: int | None, against: int | None
     ) -> list[Analysis]:
         """The networks of one batch, computed now. The caller holds a turn; where it is no page, ``source`` is :meth:`cut`."""
-        runs = [(variant.network(), variant.e_lambda(self.e_lambda)) for variant in batch]
-        together = analyze_together(runs, source, target, self.input_size, against, one_target=True, **self.question)
-        return [self.flat(analysis).compacted() for analysis in together]
+        sent = [variants.held(variant) for variant in batch]
+        asked = (sent, self.e_lambda, source, target, self.input_size, against, self.share)
+        return [self.flat(analysis) for analysis in elsewhere.do(variants.analysed, *asked, **self.question)]
 
     def _of_box(self, number: int) -> Scene:
         """The same with the class of one box that was found in this photo, and its place, to be explained."""
@@ -162,14 +162,15 @@ class Scene(Subject):
         """The same of one of the networks that are compared: a twin may be somebody's own."""
         return self.is_everybodys and (variant.name != "twin" or zoo.is_bundled(variant.network()))
 
-    def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[Analysis]:
+    def swept(self, e_lambdas: Sequence[float], target: int | None) -> list[sweep.Point]:
         """At several λ, past what the session keeps: a sweep would push everything else out of it.
 
         The caller holds a turn (see :mod:`turns`).
         """
         scene = self if self.ask.box is None else self._of_box(self.ask.box)
         target = scene.target if target is None else target
-        return analyze_lambdas(self.loaded, self.source, e_lambdas, target, self.input_size, **scene.question)
+        asked = (self.loaded, self.source, e_lambdas, target, self.input_size)
+        return elsewhere.do(sweep.points, *asked, **scene.question)
 
     def fresh_analysis(self) -> Analysis:
         """The same as :meth:`analysis` from nothing but this scene: a download runs where no session can be reached.
@@ -181,7 +182,7 @@ class Scene(Subject):
             "square": self.kept_square,
         }
         given = self.photo.image if self.photo.tensor is None else self.photo.tensor
-        analysis = analyze(self.loaded, given, self.e_lambda, self.target, self.input_size, **asked)
+        analysis = elsewhere.do(analyze, self.loaded, given, self.e_lambda, self.target, self.input_size, **asked)
         # What is taken home speaks of the photo itself.
         return dataclasses.replace(self.flat(analysis), square=self.square)
 

@@ -16,6 +16,7 @@ from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
 from ..wording import _, later
 from . import given, own, state
+from .server import elsewhere
 
 _SHARED_BY_TWINS = ("categories", "input_size", "normalisation", "forward_pass")
 """What is said of a network is said of its twin."""
@@ -150,7 +151,8 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
         if fault:
             troubles.append(_("The checkpoint “{name}” cannot be loaded.", name=info.name) + f" {fault}")
         else:
-            found[attention] = functools.partial(load_checkpoint, info.path)
+            load = _kept_sibling if elsewhere.ELSEWHERE.configured else _sibling
+            found[attention] = functools.partial(load, str(info.path), info.version)
     here = {info.name for info in infos.values()}
     missing = [told.second for told in loaded.card.sibling_differences if told.second not in here]
     if missing:
@@ -230,6 +232,14 @@ def mark(loaded: LoadedCheckpoint) -> None:
     with st.container(horizontal=True, gap="small"):
         for remark in loaded.remarks:
             st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
+
+
+def _sibling(path: str, version: tuple[int, ...]) -> LoadedCheckpoint:
+    return load_checkpoint(path)
+
+
+_kept_sibling = functools.lru_cache(maxsize=4)(_sibling)
+"""Where a cluster computes: what is sent there is sent once, as long as it is in memory here."""
 
 
 @st.cache_data(show_spinner=False)

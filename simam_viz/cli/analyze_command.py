@@ -10,11 +10,13 @@ from tqdm import tqdm
 
 from ..checkpoints import opening
 from ..checkpoints.loading import class_index
+from ..cluster.doing import Doing
 from ..export import folder
+from ..export.files import write
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
 from ..wording import _
-from .arguments import Commands, add_square, chosen_network, parsed_lambda
+from .arguments import Commands, add_square, add_workers, chosen_network, chosen_workers, parsed_lambda
 
 _NAMED = 10
 """Files that are left out are named up to so many."""
@@ -39,6 +41,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--report", action="store_true", help=_("also write report.html, every picture, table (CSV) and tensor (NPZ)")
     )
+    add_workers(parser)
     opening.add_arguments(parser)
     parser.set_defaults(run=_run)
 
@@ -56,19 +59,25 @@ def _run(arguments: argparse.Namespace) -> None:
     asked = folder.Settings(arguments.e_lambda, target, arguments.size, arguments.report, arguments.square)
     job = folder.Job(loaded, asked)
     if data is None:
-        _analyze_folder(job, photo, arguments.out)
+        with chosen_workers(arguments) as doing:
+            _analyze_folder(job, photo, arguments.out, doing)
         return
-    done = job.do(data, photo.name, arguments.out)
-    for notice in done.notices:
+    made = job.make(data, photo.name)
+    with folder.alone_in(arguments.out):
+        paths = write(made.files, arguments.out)
+    for notice in made.answer["notices"]:
         print(notice, file=sys.stderr)
-    probabilities = done.analysis.output.has_probabilities
-    for _index, name, said in done.analysis.top(5):
-        print(f"{said:7.2%}  {name}" if probabilities else f"{said:10.4g}  {name}")
-    for name in dict.fromkeys(path.relative_to(arguments.out).parts[0] for path in done.paths):
+    for best in made.answer["top5"]:
+        print(
+            f"{best['probability']:7.2%}  {best['name']}"
+            if "probability" in best
+            else f"{best['value']:10.4g}  {best['name']}"
+        )
+    for name in dict.fromkeys(path.relative_to(arguments.out).parts[0] for path in paths):
         print(arguments.out / name)
 
 
-def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
+def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doing) -> None:
     photos = folder.photos_in(photos_folder, out)
     left_out = folder.left_out(photos_folder, out)
     if not photos:
@@ -87,7 +96,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path) -> None:
                 bar.write(f"{outcome.photo}: {outcome.error}", file=sys.stderr)
             bar.update()
 
-        outcomes = folder.run(job, photos, photos_folder, out, tell)
+        outcomes = folder.run(job, photos, photos_folder, out, tell, doing)
     failed = sum(bool(outcome.error) for outcome in outcomes)
     skipped = sum(outcome.skipped for outcome in outcomes)
     told_of_all = _(

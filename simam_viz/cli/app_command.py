@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from ..checkpoints import opening
 from ..wording import _
@@ -16,6 +17,11 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--port", type=int, default=8501, help=_("where to serve it, on this machine alone (default: 8501)")
     )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help=_("a Ray cluster that computes: local, auto or an address (default: SIMAM_VIZ_RAY)"),
+    )
     opening.add_arguments(parser)
     parser.set_defaults(run=_run)
 
@@ -23,4 +29,6 @@ def register(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from ..app import serving  # Streamlit takes a second to import, which other commands need not wait for
 
+    if arguments.ray:
+        os.environ["SIMAM_VIZ_RAY"] = arguments.ray
     serving.show(chosen_network(arguments), port=arguments.port, block=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +15,8 @@ from ..checkpoints.loaded import LoadedCheckpoint, on_device
 from ..checkpoints.loading import load_checkpoint
 from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
+from ..cluster.crew import workers
+from ..cluster.doing import Doing
 from ..evaluation.tiny_imagenet import HELD_OUT
 from ..networks.lambdas import Times
 from ..photos.squares import Square, parse
@@ -63,6 +67,40 @@ def add_square(parser: argparse.ArgumentParser) -> None:
             "(default: its middle)"
         ),
     )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """``--ray`` and ``--processes``; :func:`chosen_workers` reads them."""
+    group = parser.add_argument_group(_("who does the work"))
+    group.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help=_(
+            "a Ray cluster: local starts one on this machine, auto takes the one it belongs to, any other is an address, such as "
+            "ray://head:10001 (default: what SIMAM_VIZ_RAY says, else none)"
+        ),
+    )
+    group.add_argument(
+        "--processes", type=int, default=1, metavar="N", help=_("so many processes of this machine (default: this one)")
+    )
+
+
+@contextlib.contextmanager
+def chosen_workers(arguments: argparse.Namespace) -> Iterator[Doing]:
+    """Who does the work within, by :func:`add_workers`. That they are lost is told on the error stream.
+
+    Raises:
+        LostError: there are no such workers.
+        ValueError: the arguments do not go together.
+    """
+    processes: int = arguments.processes
+    ray = arguments.ray or (None if processes > 1 else os.environ.get("SIMAM_VIZ_RAY"))
+    if processes < 1:
+        raise ValueError(_("--processes must be at least 1."))
+    if (ray or processes > 1) and getattr(arguments, "device", None) not in (None, "cpu"):
+        raise ValueError(_("--ray and --processes compute on processors: leave --device out."))
+    with workers(ray, processes, lambda sentence: print(sentence, file=sys.stderr)) as doing:
+        yield doing
 
 
 def parsed_square(text: str) -> Square:

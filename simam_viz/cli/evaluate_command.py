@@ -18,11 +18,14 @@ from ..evaluation.accuracy import accuracy_entry, left_out_sentences, note_accur
 from ..evaluation.data_sets import labelled_photos
 from ..evaluation.image_sets import LabelledImages, LabelledPhotos
 from ..evaluation.tiny_imagenet import check_tiny_classes, is_tiny_imagenet, load_training_data, load_validation
+from ..evaluation.unfinished import Unfinished
+from ..networks.shared import weights_hash
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
+from ..version import VERSION
 from ..wording import _, later
-from .arguments import Commands, add_checkpoint, add_tiny_imagenet, chosen_network
+from .arguments import Commands, add_checkpoint, add_tiny_imagenet, add_workers, chosen_network, chosen_workers
 
 _MEASURED = {
     "validation": later("{network}, {images} validation images at {px} px: top-1 {top1:.2f} %, top-5 {top5:.2f} %"),
@@ -46,6 +49,7 @@ def register(commands: Commands) -> None:
     parser.add_argument(
         "--size", type=int, nargs="+", metavar="PX", help=_("input sizes (default: the checkpoint's own)")
     )
+    add_workers(parser)
     opening.add_arguments(parser)
     parser.set_defaults(run=_run)
 
@@ -63,7 +67,13 @@ def _run(arguments: argparse.Namespace) -> None:
     no_photos = images.no_photos if isinstance(images, LabelledPhotos) else ()
     entries: dict[int, dict[str, Any]] = {}
     for px in sizes:
-        found = list(tqdm(places(loaded, images, px), total=len(images), unit=" " + _("images"), mininterval=0.5))
+        with (
+            chosen_workers(arguments) as doing,
+            Unfinished(arguments.cache / "unfinished", _identity(loaded, px)) as kept,
+        ):
+            measured = places(loaded, images, px, doing=doing, kept=kept)
+            found = list(tqdm(measured, total=len(images), unit=" " + _("images"), mininterval=0.5))
+            kept.done()
         read = [place for place in found if isinstance(place, int)]
         left_out = left_out_sentences([error for error in found if isinstance(error, ImageError)], no_photos)
         if not read:
@@ -84,6 +94,18 @@ def _run(arguments: argparse.Namespace) -> None:
         print(sentence, file=sys.stderr)
     if arguments.split == "validation" and path is not None:
         _note(path, loaded, entries.get(loaded.transforms.input_size) or entries[sizes[0]])
+
+
+def _identity(loaded: LoadedCheckpoint, px: int) -> dict[str, Any]:
+    """All that the place of an image depends on, but for the image."""
+    transforms, output = repr(loaded.transforms), loaded.output.kind
+    return {
+        "simam_viz": VERSION,
+        "weights": weights_hash(loaded.model),
+        "px": px,
+        "transforms": transforms,
+        "output": output,
+    }
 
 
 def _images(arguments: argparse.Namespace, loaded: LoadedCheckpoint) -> LabelledImages:

@@ -8,23 +8,28 @@ import dataclasses
 import random
 import sys
 from functools import partial
+from typing import Any
 
 from tqdm import tqdm
 
 from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, siblings_of, twin_of
 from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
+from ..cluster.doing import HERE
 from ..evaluation.accuracy import left_out_sentences
 from ..evaluation.data_sets import labelled_photos
-from ..evaluation.image_sets import open_photo
+from ..evaluation.measured_photos import Asked, measured
+from ..evaluation.unfinished import Unfinished
 from ..explain import cam, metrics, survey, variants
 from ..explain.variants import Networks
 from ..networks.architectures import residual_blocks
+from ..networks.shared import weights_hash
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
+from ..version import VERSION
 from ..wording import _, counted, later
-from .arguments import Commands, add_checkpoint, add_data_set
+from .arguments import Commands, add_checkpoint, add_data_set, add_workers, chosen_workers, default_cache
 
 
 def register(commands: Commands) -> None:
@@ -35,7 +40,7 @@ def register(commands: Commands) -> None:
         description=_(
             "Deletion, insertion, average drop and increase in confidence of a network's heat maps of the true class, and "
             "of its twin's, over photos drawn from Tiny ImageNet's validation images or from any folder that holds one folder of "
-            "photos for each class. Ctrl-C ends it with what is measured until then."
+            "photos for each class. Ctrl-C ends it with what is measured until then, and the same command goes on from there."
         ),
     )
     add_data_set(parser, later("Tiny ImageNet, or class folders"))
@@ -52,6 +57,7 @@ def register(commands: Commands) -> None:
         "--photos", type=int, default=200, metavar="N", help=_("how many to draw (default: %(default)s)")
     )
     parser.add_argument("--size", type=int, metavar="PX", help=_("input size (default: the checkpoint's own)"))
+    add_workers(parser)
     parser.set_defaults(run=_run)
 
 
@@ -77,15 +83,21 @@ def _run(arguments: argparse.Namespace) -> None:
     photos = labelled_photos(arguments.data, loaded)
     drawn = random.Random(0).sample(photos.photos, min(arguments.photos, len(photos)))  # noqa: S311
     found: list[survey.Finding] = []
-    with contextlib.suppress(KeyboardInterrupt), tqdm(total=len(drawn), unit=_("photo"), file=sys.stderr) as bar:
-        for path, label in drawn:
-            try:
-                subject = survey.Subject(str(path), open_photo(path), label)
-                # All of a photo or nothing, wherever it is stopped.
-                found += list(survey.findings(networks, [subject], block, [arguments.method], arguments.size))
-            except ImageError as error:
-                bar.write(str(error), file=sys.stderr)
+    identity = _identity(networks, block, arguments.method, arguments.size)
+    with (
+        chosen_workers(arguments) as doing,
+        Unfinished(default_cache() / "unfinished", identity) as kept,
+        contextlib.suppress(KeyboardInterrupt),
+        tqdm(total=len(drawn), unit=_("photo"), file=sys.stderr) as bar,
+    ):
+        asked = Asked(networks if doing is HERE else networks.held(), block, [arguments.method], arguments.size)
+        for of_one in measured(asked, drawn, doing, kept):
+            if isinstance(of_one, ImageError):
+                bar.write(str(of_one), file=sys.stderr)
+            else:
+                found += of_one
             bar.update()
+        kept.done()
     for sentence in left_out_sentences([], photos.no_photos):
         print(sentence, file=sys.stderr)
     if not found:
@@ -102,6 +114,12 @@ def _run(arguments: argparse.Namespace) -> None:
     first, *others = networks
     for other in others:
         _print_comparison(found, first, other, arguments.method)
+
+
+def _identity(networks: Networks, block: str, method: str, size: int | None) -> dict[str, Any]:
+    """All that the measures of a photo depend on, but for the photo."""
+    weights = {title: [weights_hash(loaded.model), e_lambda] for title, (loaded, e_lambda) in networks.items()}
+    return {"simam_viz": VERSION, "networks": weights, "block": block, "method": method, "size": size}
 
 
 def _print_table(found: list[survey.Finding]) -> None:

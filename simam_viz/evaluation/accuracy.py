@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..checkpoints.store import read_card, write_card
+from ..cluster.doing import HERE, Doing, in_order
 from ..networks.answers import CLASSES, Output
 from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..wording import _
-from .image_sets import LabelledImage
+from .image_sets import LabelledImage, LabelledPhotos, Unopened
+from .unfinished import Unfinished
 
 _PLACES = 5
 
@@ -55,8 +61,7 @@ def evaluate(
     Raises:
         ValueError: the input size is below 32 or above 4,096 pixels, or the network does not answer with one class an image.
     """
-    if loaded.output.kind != "classes":
-        raise ValueError(_("Accuracy is counted where a network answers with one class an image; this one does not."))
+    _check_classes(loaded)
     for batch in network_inputs(loaded, images, input_size, at_once):
         if isinstance(batch, ImageError):
             yield batch
@@ -66,14 +71,75 @@ def evaluate(
 
 
 def places(
-    loaded: LoadedCheckpoint, images: Iterable[LabelledImage], input_size: int, at_once: int = 32
+    loaded: LoadedCheckpoint,
+    images: Iterable[LabelledImage],
+    input_size: int,
+    at_once: int = 32,
+    doing: Doing = HERE,
+    kept: Unfinished | None = None,
 ) -> Iterator[int | ImageError]:
-    """As :func:`evaluate`, one for each image: the place of its true class (:attr:`Answers.places`), or its error."""
-    for answers in evaluate(loaded, images, input_size, at_once):
-        if isinstance(answers, ImageError):
-            yield answers
-        else:
-            yield from answers.places
+    """As :func:`evaluate`, one for each image: the place of its true class (:attr:`Answers.places`), or its error.
+
+    Args:
+        doing: who does it, ``at_once`` images at a time.
+        kept: what was found before is taken from here, and what is found is kept here.
+    """
+    check_input_size(input_size)
+    _check_classes(loaded)
+    unopened = images.unopened() if isinstance(images, LabelledPhotos) else iter(images)
+
+    def begun(batch: Sequence[_Source]) -> Callable[[], list[int | str]]:
+        of = _digest(batch)
+        if kept is not None and (found := kept.get(of)) is not None:
+            return partial(list, found)
+        placed = doing.later(_places_of, loaded, batch, input_size)
+
+        def finished() -> list[int | str]:
+            found = placed()
+            if kept is not None:
+                kept.note(of, found)
+            return found
+
+        return finished
+
+    batches = iter(lambda: tuple(islice(unopened, at_once)), ())
+    for found in in_order(map(begun, batches), doing.ahead):
+        for place in found:
+            yield place if isinstance(place, int) else ImageError(place)
+
+
+_Source = tuple[Unopened | Image.Image | ImageError, int]
+
+
+def _places_of(loaded: LoadedCheckpoint, batch: Sequence[_Source], input_size: int) -> list[int | str]:
+    """What :func:`places` says of a batch, as plain values: the sentences of those that cannot be read come first."""
+    found: list[int | str] = []
+    for answers in evaluate(loaded, map(_opened, batch), input_size, len(batch)):
+        found += [str(answers)] if isinstance(answers, ImageError) else answers.places
+    return found
+
+
+def _opened(source: _Source) -> LabelledImage:
+    image, label = source
+    try:
+        return image.opened() if isinstance(image, Unopened) else image, label
+    except ImageError as error:
+        return error, label
+
+
+def _digest(batch: Sequence[_Source]) -> str:
+    digest = hashlib.sha256()
+    for image, label in batch:
+        data = image.data if isinstance(image, Unopened) else image.tobytes() if isinstance(image, Image.Image) else b""
+        name = image.name if isinstance(image, Unopened) else str(image) if isinstance(image, ImageError) else ""
+        digest.update(f"{label} {name} {len(data)} ".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _check_classes(loaded: LoadedCheckpoint) -> None:
+    if loaded.output.kind != "classes":
+        raise ValueError(_("Accuracy is counted where a network answers with one class an image; this one does not."))
 
 
 def network_inputs(

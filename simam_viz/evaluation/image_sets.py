@@ -15,13 +15,29 @@ from torch import Tensor
 
 from ..photos import squares
 from ..photos.bombs import ImageError
-from ..photos.images import open_image
+from ..photos.images import open_image, read_file
 
 LabelledPhoto = tuple[Path, int]
 """A photo's file and the number of its class."""
 
 LabelledImage = tuple[Image.Image | ImageError, int]
 """An image, or why it cannot be read, and the number of its class."""
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """A photo as the bytes of its file, to be opened by whoever needs it."""
+
+    name: str
+    """Its folder and name, for sentences."""
+    data: bytes
+
+    def opened(self) -> Image.Image:
+        """The photo; :class:`simam_viz.ImageError`, which begins with its name, if it cannot be read."""
+        try:
+            return open_image(self.data)
+        except ImageError as error:
+            raise ImageError(f"{self.name}: {error}") from None
 
 
 class LabelledImages(Protocol):
@@ -62,6 +78,14 @@ class LabelledPhotos:
         for path, label in self.photos:
             try:
                 yield open_photo(path), label
+            except ImageError as error:
+                yield error, label
+
+    def unopened(self) -> Iterator[tuple[Unopened | ImageError, int]]:
+        """The same as they lie on disk."""
+        for path, label in self.photos:
+            try:
+                yield unopened(path), label
             except ImageError as error:
                 yield error, label
 
@@ -155,9 +179,15 @@ class ImagesOnDevice:
         return self.images[chosen], self.labels[chosen]
 
 
+def unopened(path: Path) -> Unopened:
+    """One photo of many; :class:`simam_viz.ImageError`, which begins with its folder and name, if its file is none or too large."""
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        return Unopened(name, read_file(path))
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from None
+
+
 def open_photo(path: Path) -> Image.Image:
     """:func:`simam_viz.open_image` for one photo of many: what it raises begins with the photo's folder and name."""
-    try:
-        return open_image(path)
-    except ImageError as error:
-        raise ImageError(f"{path.parent.name}/{path.name}: {error}") from None
+    return unopened(path).opened()

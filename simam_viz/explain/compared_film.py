@@ -6,7 +6,7 @@ What does not follow λ (siblings, SimAM switched off) is seen once for every cl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -68,6 +68,13 @@ class Comparison:
         follows = {variant.name: variant.follows_lambda for variant in question.variants}
         target = seen[question.variants[0].name].target
         self._still[target] = self._maps({name: one for name, one in seen.items() if not follows[name]})
+
+    def held(self) -> Comparison:
+        """The same with its networks in memory: see :func:`simam_viz.explain.variants.held`."""
+        found = Comparison.__new__(Comparison)
+        question = replace(self._question, variants=tuple(map(variants.held, self._question.variants)))
+        found.__dict__.update(_question=question, _still=dict(self._still))
+        return found
 
     def begun(self, seen: Mapping[str, Analysis], at: Stop) -> Film:
         """The film of the one stop that all of ``seen`` is of."""

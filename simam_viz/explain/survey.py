@@ -124,6 +124,13 @@ def findings(
                 yield Finding(photo.name, name, kind, values, troubles.get(kind, ""), measures)
 
 
+def all_findings(
+    networks: Mapping[str, Run], photo: Subject, block: str, methods: list[str], *rest: Any
+) -> list[Finding]:
+    """All :func:`findings` of one photo; arguments as there."""
+    return list(findings(networks, [photo], block, methods, *rest))
+
+
 def common_size(networks: Mapping[str, Run], input_size: int | None) -> int | None:
     """The input size for all networks, so that their maps can be laid on each other: the first one's own, if none is asked for."""
     if input_size is None and networks:

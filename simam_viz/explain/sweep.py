@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
+from ..checkpoints.loaded import LoadedCheckpoint
 from ..wording import _
+from .analysis import analyze_lambdas
 from .blocks import Analysis
+from .inputs import Given
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,18 @@ def reduced(analysis: Analysis) -> Point:
         {block.name: float(block.attention.mean()) for block in blocks},
         {block.name: block.cam for block in blocks},
     )
+
+
+def points(
+    loaded: LoadedCheckpoint,
+    image: Given,
+    e_lambdas: Sequence[float],
+    target: int | None,
+    input_size: int | None,
+    **question: Any,
+) -> list[Point]:
+    """Some points of a sweep, as one batch; arguments and errors as of :func:`simam_viz.explain.analysis.analyze_lambdas`."""
+    return [reduced(found) for found in analyze_lambdas(loaded, image, e_lambdas, target, input_size, **question)]
 
 
 def table(points: list[Point], names: Sequence[str], classes: Sequence[int]) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -96,6 +96,10 @@ class Networks(Mapping[str, Run]):
     def __len__(self) -> int:
         return len(self._variants)
 
+    def held(self) -> Networks:
+        """The same, :func:`held`."""
+        return Networks({title: held(variant) for title, variant in self._variants.items()}, self._e_lambda)
+
 
 def variants(
     loaded: LoadedCheckpoint,
@@ -164,7 +168,7 @@ def variants(
                 _("A network of the same shape, trained by the same recipe without SimAM: the fair comparison."),
             )
         follows = not loaded.trained_with_simam  # the twin of a plain network has SimAM
-        found.append(Variant("twin", title, note, lambda: twin, False, loaded.e_lambda, follows))
+        found.append(Variant("twin", title, note, partial(_itself, twin), False, loaded.e_lambda, follows))
     for attention, network in (siblings or {}).items():
         found.append(Variant(attention, _(TITLES[attention]), _(_NOTES[attention]), network, False, None, False))
     return tuple(found)
@@ -210,6 +214,13 @@ def uniform(module: Weighing) -> Weighing:
     return module if module.kind == "channel" or isinstance(module, Removed) else Uniform(module)
 
 
+def held(variant: Variant) -> Variant:
+    """The same with its network in memory: other processes may not have its file. Those of one's own weights go along with them."""
+    return (
+        variant if variant.shares_weights else dataclasses.replace(variant, network=partial(_itself, variant.network()))
+    )
+
+
 def by_title(variants: Iterable[Variant], e_lambda: float | Times | None) -> Networks:
     """By title, the networks with the λ of each (``None``: each module's own), for work on more than one photo."""
     return Networks({variant.title: variant for variant in variants}, e_lambda)
@@ -249,6 +260,29 @@ def explained_alike(
     for batch in batches([v for v in variants if v.name not in found or found[v.name].target != target]):
         look(batch, target)
     return {variant.name: found[variant.name] for variant in variants}
+
+
+def analysed(
+    batch: Sequence[Variant],
+    e_lambda: float | Times | None,
+    image: Given,
+    target: int | None,
+    input_size: int | None,
+    against: int | None,
+    share: float | None,
+    **question: Any,
+) -> list[Analysis]:
+    """One of the :func:`batches`, explaining one class, as pictures and in as few bytes as a screen needs.
+
+    Args:
+        batch: networks that share their weights.
+        e_lambda: the λ that is asked for.
+        share: as :meth:`simam_viz.explain.blocks.Analysis.pictures` takes it.
+        question: ``region``, ``box``, ``reference``, ``square``; as all others, as :func:`simam_viz.analyze` takes them.
+    """
+    runs = [(variant.network(), variant.e_lambda(e_lambda)) for variant in batch]
+    found = analyze_together(runs, image, target, input_size, against, one_target=True, **question)
+    return [analysis.pictures(share).compacted() for analysis in found]
 
 
 def compare(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from ..checkpoints.loading import LoadedCheckpoint
+from ..cluster.doing import HERE, Doing, GaveUpError, in_order
 from ..explain.analysis import analyze
-from ..explain.blocks import OWN_LAMBDAS, Analysis
+from ..explain.blocks import OWN_LAMBDAS
 from ..modules.simam import SimAM
 from ..networks.lambdas import Times
 from ..networks.shared import weights_hash
@@ -21,12 +23,15 @@ from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, enlargement, read_file, read_photo
 from ..photos.squares import Square
 from ..version import VERSION
+from ..wording import _
+from ..writing import alone, clear_unfinished
 from .files import basic_files, full_files, write
 from .tables import Row, csv_bytes, summary
 
 ANSWER = "top5.json"
 SUMMARY = "summary.csv"
 LEFT_OUT = "left-out.txt"
+LOCK = ".simam-viz.lock"
 
 
 @dataclass(frozen=True)
@@ -91,14 +96,13 @@ def _files_in(folder: Path, out: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Done:
+class Made:
     """What came of one photo."""
 
-    analysis: Analysis
-    paths: list[Path]
-    """The files that were written."""
-    notices: tuple[str, ...]
-    """What was done to the photo, a sentence each; see :func:`simam_viz.photos.images.read_photo`."""
+    answer: dict[str, Any]
+    """What ``top5.json`` says."""
+    files: dict[str, bytes]
+    """All that is to be written, by name; the answer last."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +140,12 @@ class Job:
             "square": None if self.settings.square is None else squares.text(self.settings.square),
         }
 
-    def do(self, photo: bytes, title: str, out: Path) -> Done:
-        """Analyse one photo and write its files into ``out``: all of them, or none.
+    def make(self, photo: bytes, title: str) -> Made:
+        """Analyse one photo. Nothing is written, so any process may do it.
 
         Raises:
             ImageError: it is no photo.
             ValueError: the settings do not fit the network.
-            OSError: ``out`` cannot be written to.
         """
         settings = self.settings
         read = read_photo(photo)
@@ -153,7 +156,7 @@ class Job:
         notices = tuple(filter(None, (*read.notices, enlarged, *analysis.notices)))
         answer = summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
         files = full_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
-        return Done(analysis, write(files | basic_files(analysis, self.loaded, answer), out), notices)
+        return Made(answer, files | basic_files(analysis, self.loaded, answer))
 
 
 def run(
@@ -162,38 +165,69 @@ def run(
     folder: Path,
     out: Path,
     report_progress: Callable[[Outcome], None] = lambda outcome: None,
+    doing: Doing = HERE,
 ) -> list[Outcome]:
-    """Analyse ``photos`` of ``folder`` one after the other into folders below ``out`` that bear their names.
+    """Analyse ``photos`` of ``folder`` into folders below ``out`` that bear their names, in their order.
 
     What an earlier run with the same settings has finished is not done again. A file that is no photo does not end the
     run. ``summary.csv`` has a line for each photo so far, also when the run is broken off; ``left-out.txt`` names the files
-    that were not looked at.
+    that were not looked at. Whoever is ``doing`` it, everything is written here.
+
+    Raises:
+        ValueError: another run is writing into ``out``.
+        OSError: ``out`` cannot be written to, or the disk is full.
     """
     outcomes: list[Outcome] = []
-    try:
-        for photo in photos:
-            outcomes.append(_outcome(job, photo, photo.relative_to(folder), out))
-            report_progress(outcomes[-1])
-    finally:
-        if outcomes:
-            rows = [outcome.row for outcome in outcomes]
-            widest: Row = max(rows, key=len)
-            files = {SUMMARY: csv_bytes([dict.fromkeys(widest, "") | row for row in rows])}
-            others = left_out(folder, out)
-            write(files | ({LEFT_OUT: "\n".join([*others, ""]).encode()} if others else {}), out)
+    begun = (_begun(job, photo, photo.relative_to(folder), out, doing) for photo in photos)
+    with alone_in(out):
+        try:
+            for outcome in in_order(begun, doing.ahead):
+                outcomes.append(outcome)
+                report_progress(outcome)
+        finally:
+            if outcomes:
+                rows = [outcome.row for outcome in outcomes]
+                widest: Row = max(rows, key=len)
+                files = {SUMMARY: csv_bytes([dict.fromkeys(widest, "") | row for row in rows])}
+                others = left_out(folder, out)
+                write(files | ({LEFT_OUT: "\n".join([*others, ""]).encode()} if others else {}), out)
     return outcomes
 
 
-def _outcome(job: Job, photo: Path, name: Path, out: Path) -> Outcome:
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """No other run writes into ``out`` within, and what one that was killed had not finished is gone.
+
+    Raises:
+        ValueError: another run does.
+        OSError: ``out`` cannot be written to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    otherwise = _("Another run is writing into {folder}: wait until it is done, or name another folder.", folder=out)
+    with alone(out / LOCK, otherwise):
+        clear_unfinished(out)
+        yield
+
+
+def _begun(job: Job, photo: Path, name: Path, out: Path, doing: Doing) -> Callable[[], Outcome]:
+    """Begin one photo; what is returned waits for what came of it, and writes that."""
     try:
         data = read_file(photo)
-        before = read_answer(out / name)
-        if before is not None and before.get("made_from") == job.identity(data):
-            return Outcome(name.as_posix(), before, skipped=True)
-        job.do(data, photo.name, out / name)
-        return Outcome(name.as_posix(), read_answer(out / name))
     except ImageError as error:
-        return Outcome(name.as_posix(), None, str(error))
+        return partial(Outcome, name.as_posix(), None, str(error))
+    before, identity = read_answer(out / name), job.identity(data)  # of the network, told once for all workers
+    if before is not None and before.get("made_from") == identity:
+        return partial(Outcome, name.as_posix(), before, skipped=True)
+    made = doing.later(job.make, data, photo.name)
+
+    def finished() -> Outcome:
+        try:
+            write(made().files, out / name)
+        except (ImageError, GaveUpError) as error:
+            return Outcome(name.as_posix(), None, str(error))
+        return Outcome(name.as_posix(), read_answer(out / name))
+
+    return finished
 
 
 def read_answer(folder: Path) -> dict[str, Any] | None:

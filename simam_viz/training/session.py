@@ -16,7 +16,7 @@ import torch
 from ..networks.named import is_named
 from ..networks.places import simam_lambdas
 from ..wording import _
-from ..writing import alone_in, remove_unfinished, write_whole, written_whole
+from ..writing import alone, clear_unfinished, write_whole, written_whole
 from .curves import write_csv, write_png
 from .description import card_of_run
 from .events import Events
@@ -24,8 +24,6 @@ from .hardware import describe_hardware
 from .pace import Pace, Progress
 from .run import Run
 from .setups import Setup, as_yaml
-
-_FILES = ("recipe.yaml", "state.pt", "curves.csv", "curves.png", "final.safetensors", "final.json", "run.json")
 
 Report = Callable[[Progress], None]
 
@@ -80,14 +78,9 @@ def train(
 def _opened(stack: ExitStack, run: Run, out: Path) -> None:
     """Take the folder for this run alone, and go on from what is there."""
     out.mkdir(parents=True, exist_ok=True)
-    try:
-        stack.enter_context(alone_in(out))
-    except BlockingIOError:
-        raise ValueError(
-            _("Another run is writing into {folder}: let it end, or name another folder with --out.", folder=out)
-        ) from None
-    for name in _FILES:
-        remove_unfinished(out / name)
+    otherwise = _("Another run is writing into {folder}: let it end, or name another folder with --out.", folder=out)
+    stack.enter_context(alone(out / ".lock", otherwise))
+    clear_unfinished(out)
     _go_on(run, out)
     with _told(out / "recipe.yaml"):
         write_whole(out / "recipe.yaml", as_yaml(Setup(run.design, run.recipe)).encode())

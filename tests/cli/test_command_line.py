@@ -98,7 +98,10 @@ def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.long
-def test_faithful_measures_a_network_and_its_twin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faithful_measures_a_network_and_its_twin(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     samples = {sample.name: sample for sample in list_samples()}
     folders = {"espresso": samples["espresso-cup"], "coral reef": samples["coral-reef"]}
     for name, sample in folders.items():

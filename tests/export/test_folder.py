@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -68,11 +70,12 @@ def test_a_run_that_is_broken_off_goes_on(photos: Path, loaded: LoadedCheckpoint
         folder.run(job, found, photos, out, interrupt)
     assert [row["photo"] for row in summary(out)] == ["'=broken.png", "a.jpg", "b.jpg"]
     # As if killed while writing: the answer, which is written last, is missing.
-    (out / "b.jpg" / "top5.json").unlink()
+    (out / "b.jpg" / "top5.json").rename(out / "b.jpg" / ".top5.json.0123456789ab.tmp")
     again = folder.run(job, found, photos, out)
     assert [(o.photo, o.skipped) for o in again] == [
         ("=broken.png", False), ("a.jpg", True), ("b.jpg", False), ("more/a.jpg", False)
     ]  # fmt: skip
+    assert not list(out.rglob("*.tmp"))
 
 
 def test_ctrl_c_ends_in_one_sentence(
@@ -81,7 +84,7 @@ def test_ctrl_c_ends_in_one_sentence(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Job, "do", interrupted)
+    monkeypatch.setattr(Job, "make", interrupted)
     assert main(["analyze", str(photos), "--out", str(tmp_path / "out")]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
@@ -101,3 +104,40 @@ def test_a_folder_without_photos(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not (tmp_path / "out").exists()
     (tmp_path / "x.png").write_bytes(b"no photo")
     assert main(["analyze", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+
+
+def test_two_runs_do_not_write_into_one_folder(
+    photos: Path, tmp_path: Path, loaded: LoadedCheckpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, again = tmp_path / "out", []
+    command = ["analyze", str(photos), "--out", str(out), "--size", "64"]
+
+    def meanwhile(outcome: Outcome) -> None:
+        if not again:
+            again.append(main(command))
+
+    job = Job(loaded, Settings(input_size=64))
+    folder.run(job, folder.photos_in(photos, out), photos, out, meanwhile)
+    assert again == [2] and "Another run is writing into" in capsys.readouterr().err
+    assert main(command) == 0 and "3 of them before" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_finished_stays(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, write_bytes = tmp_path / "out", Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.parent.name == "b.jpg" and "top5.json" in path.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    command = ["analyze", str(photos), "--out", str(out), "--size", "64"]
+    assert main(command) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == f"simam_viz: {out}/b.jpg/top5.json cannot be read or written: No space left on device."
+    assert [row["photo"] for row in summary(out)] == ["'=broken.png", "a.jpg"]
+    assert not list((out / "b.jpg").iterdir()), "nothing half-written is left"
+    monkeypatch.undo()
+    assert main(command) == 0 and "1 of them before" in capsys.readouterr().out

@@ -23,7 +23,7 @@ from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.web import cli
 
-from simam_viz.explain import analysis
+from simam_viz.explain import variants
 
 T = TypeVar("T")
 WATCHED = ("AppSession", "Upload", "Photo", "Analysis")
@@ -91,7 +91,7 @@ if __name__ == "__main__":
     for owner, names in PRIVATE.items():
         for name in names:
             setattr(owner, name, _hidden(name))
-    analysis.analyze_together = _slower(analysis.analyze_together)  # what pages call
+    variants.analyze_together = _slower(variants.analyze_together)  # what pages call
     threading.Thread(target=_answer, args=(Path(sys.argv[1]),), daemon=True).start()
     sys.argv = ["streamlit", *sys.argv[2:]]
     cli.main()

@@ -1,4 +1,4 @@
-"""``python -m tests.long [images] [weights] [properties] [suite] [sessions] [fuzz] [--minutes M] [--sessions N]
+"""``python -m tests.long [images] [weights] [properties] [suite] [sessions] [fuzz] [faults] [--minutes M] [--sessions N]
 [--pause SECONDS] [--photos own|samples] [--examples N]``
 
 Without a name, all of them. Each prints its counts; anything wrong ends with exit code 1.
@@ -14,9 +14,9 @@ import sys
 
 from tests.helpers.project import ROOT
 
-from . import files, sessions
+from . import faults, files, sessions
 
-PARTS = ("images", "weights", "properties", "suite", "sessions", "fuzz")
+PARTS = ("images", "weights", "properties", "suite", "sessions", "fuzz", "faults")
 
 
 def properties(examples: int) -> bool:
@@ -73,6 +73,7 @@ def main() -> None:
             ]
         ),
         "fuzz": lambda: fuzz(options.minutes),
+        "faults": faults.run,
     }
     wrong = [name for name in options.parts or PARTS if not parts[name]()]
     print("All is well." if not wrong else f"Wrong: {', '.join(wrong)}")

@@ -57,9 +57,9 @@ def _run(view: Scene) -> list[Point]:
         (view.photo.name, view.square, view.loaded.identity, target, view.input_size, view.ask),
         len(lambdas),
         lambda: (
-            reduced(analysis)
+            point
             for first in range(0, len(lambdas), _AT_ONCE)
-            for analysis in view.swept(lambdas[first : first + _AT_ONCE], target)
+            for point in view.swept(lambdas[first : first + _AT_ONCE], target)
         ),
         start=_("Sweep λ from 1e-6 to 10"),
         again=_("Sweep again"),

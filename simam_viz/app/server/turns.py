@@ -49,6 +49,12 @@ class Turns:
         took = list(self._took)
         return ahead * sum(took) / len(took) / self.at_once if took else 0.0
 
+    def allow(self, at_once: int) -> None:
+        """From now on, so many at the same time."""
+        with self._changed:
+            self.at_once = at_once
+            self._changed.notify_all()
+
     @contextlib.contextmanager
     def after_waiting(self, tell: Callable[[int], None]) -> Iterator[None]:
         """A turn as soon as one is free. ``tell`` hears again and again how many are ahead.

@@ -14,11 +14,10 @@ import streamlit as st
 from PIL import Image
 
 import simam_viz
-from simam_viz.app import scene
 from simam_viz.checkpoints import store
 from simam_viz.checkpoints.loading import LoadedCheckpoint, load_checkpoint, short_name
 from simam_viz.draw import charts, render
-from simam_viz.explain import cam, metrics
+from simam_viz.explain import cam, metrics, variants
 from simam_viz.explain.ablation import ablate_blocks
 from simam_viz.explain.analysis import analyze_together
 from simam_viz.explain.blocks import Analysis
@@ -79,7 +78,7 @@ def test_what_is_missing_runs_as_one_batch(twin: LoadedCheckpoint, monkeypatch: 
         batches.append([(analysis.e_lambda, analysis.attends) for analysis in analyses])
         return analyses
 
-    monkeypatch.setattr(scene, "analyze_together", spied)
+    monkeypatch.setattr(variants, "analyze_together", spied)
     app = open_page(PAGE, size="64", photo="espresso-cup")
     assert batches == [[(0.1, True), (0.1, True), (0.1, False)], [(0.1, False)]], "on, uniform and off; then the twin"
     batches.clear()

@@ -8,7 +8,7 @@ from ....draw import charts
 from ....explain.ablation import Ablation, ablate_blocks
 from ....export.tables import Row
 from ....wording import _
-from ...server import turns
+from ...server import elsewhere, turns
 from ...server.kept import once
 from ...widgets import pictures
 from .comparison import Comparison
@@ -113,7 +113,8 @@ def _most(found: Ablation) -> str:
 def _ablate(asked: Comparison) -> Ablation:
     view = asked.view
     with turns.turn():
-        return ablate_blocks(
+        return elsewhere.do(
+            ablate_blocks,
             view.loaded,
             view.photo.image,
             view.e_lambda,

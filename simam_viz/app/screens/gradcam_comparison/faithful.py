@@ -7,13 +7,14 @@ from typing import TypeVar
 
 import streamlit as st
 
+from ....cluster.doing import HERE, in_order
 from ....draw import charts
 from ....explain import cam, metrics, survey
 from ....explain.survey import Finding, Subject
 from ....photos.samples import list_samples
 from ....wording import _, later
 from ... import state
-from ...server import long_task
+from ...server import elsewhere, long_task
 from ...widgets import pictures
 from ...widgets.glossary import explain
 from ...widgets.takeaway import Shown
@@ -60,15 +61,25 @@ def faithfulness(asked: Comparison) -> None:
     photos = [this_photo(asked)] if over == "photo" else [sample(asked, name) for name in samples()]
     found = in_pieces(
         asked, f"faithful-{over}", photos, len(photos) * len(asked.columns) * (len(methods) + len(metrics.CONTROLS)),
-        lambda: survey.findings(
-            asked.networks(), photos, asked.block, methods, asked.view.input_size, asked.against
-        ),
+        lambda: _findings(asked, photos, methods),
         tuple(methods), start=_("Measure"), unit=_("heat maps"),
     )  # fmt: skip
     if not found:
         return
     _verdict(asked, found, over)
     (_photo_results if over == "photo" else _sample_results)(asked, found)
+
+
+def _findings(asked: Comparison, photos: list[Subject], methods: list[str]) -> Iterator[Finding]:
+    """Here, one map after the other; elsewhere, photo by photo."""
+    doing, how = elsewhere.ELSEWHERE.doing, (asked.block, methods, asked.view.input_size, asked.against)
+    if doing is HERE:
+        yield from survey.findings(asked.networks(), photos, *how)
+        return
+    networks = asked.networks().held()
+    begun = (doing.later(survey.all_findings, networks, photo, *how) for photo in photos)
+    for found in in_order(begun, doing.ahead):
+        yield from found
 
 
 def in_pieces(

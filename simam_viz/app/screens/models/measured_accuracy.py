@@ -14,7 +14,7 @@ from ....evaluation.image_sets import LabelledPhotos
 from ....wording import _, counted, later
 from ... import state, zoo
 from ...scene import Scene
-from ...server import long_task
+from ...server import elsewhere, long_task
 from ...zoo import Choice
 
 _NOTED = "accuracy-noted"
@@ -54,7 +54,7 @@ def measure(view: Scene, choice: Choice) -> None:
         "accuracy",
         subject,
         len(photos),
-        lambda: places(loaded, photos, view.input_size, _AT_ONCE),
+        lambda: places(loaded, photos, view.input_size, _AT_ONCE, elsewhere.ELSEWHERE.doing),
         start=counted(
             "Measure on {count} photo at {input_size} px",
             "Measure on {count} photos at {input_size} px",
