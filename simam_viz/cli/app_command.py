@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+import sys
 
 from ..checkpoints import opening
 from ..wording import _
@@ -13,8 +16,11 @@ def register(commands: Commands) -> None:
     """Add ``app`` to a parser's commands; ``arguments.run(arguments)`` then does the work."""
     parser = commands.add_parser("app", help=_("the app in the browser"))
     add_checkpoint(parser)
+    parser.add_argument("--port", type=int, default=8501, help=_("where to serve it (default: 8501)"))
     parser.add_argument(
-        "--port", type=int, default=8501, help=_("where to serve it, on this machine alone (default: 8501)")
+        "--address",
+        default="127.0.0.1",
+        help=_("whom to serve: 127.0.0.1, this machine alone (default); 0.0.0.0, whoever can reach it"),
     )
     opening.add_arguments(parser)
     parser.set_defaults(run=_run)
@@ -23,4 +29,11 @@ def register(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from ..app import serving  # Streamlit takes a second to import, which other commands need not wait for
 
-    serving.show(chosen_network(arguments), port=arguments.port, block=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the first process of a container is not ended without
+    try:
+        serving.show(chosen_network(arguments), port=arguments.port, block=True, host=arguments.address)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    # Threads that are making films would abort an interpreter that is taken down under them.
+    sys.stdout.flush()
+    os._exit(0)
