@@ -72,18 +72,17 @@ def _serve(port: int | None, host: str) -> int:
     port = _free_port() if port is None else port
     with socket.socket() as probe:
         try:
-            probe.setsockopt(
-                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-            )  # as the server does: one that has just ended is no bar
+            # As the server does: one that has just ended is no bar.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
         except OSError as error:
-            reason = error.strerror
+            taken = error.strerror
             raise RuntimeError(
                 _(
                     "The app cannot be served at {host}:{port}: {reason}. Name another port.",
                     host=host,
                     port=port,
-                    reason=reason,
+                    reason=taken,
                 )
             ) from None
     given.keep_main()

@@ -64,6 +64,7 @@ def test_the_readme_is_short() -> None:
             [
                 r"8 attention modules[\s\S]*\[\('layer1\.0', 'simam', 0\.1\)\]\n$",
                 r"^\['features\.denseblock1\.denselayer1\.conv2', 'features\.denseblock1\.denselayer2\.conv2'\]\n$",
+                r"11279112\n$",
             ],
         ),
     ],
@@ -76,7 +77,8 @@ def test_python_runs_as_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Block after block in one interpreter, as a reader would; only torchvision's downloads become random weights."""
-    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    for name in ("assets", "simam_viz", "hubconf.py"):
+        (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     blocks = code(read(page), "python")
     assert len(blocks) == len(prints)
