@@ -25,7 +25,12 @@ _WAIT_SECONDS = 60
 
 
 def show(
-    network: LoadedCheckpoint, *, port: int | None = None, block: bool | None = None, browser: bool = False
+    network: LoadedCheckpoint,
+    *,
+    port: int | None = None,
+    block: bool | None = None,
+    browser: bool = False,
+    host: str = "127.0.0.1",
 ) -> str:
     """Open the app on a network of this process.
 
@@ -35,16 +40,17 @@ def show(
         block: whether to wait until it is interrupted; ``None`` does so in a script, which would end, and not in a notebook or
             at the prompt.
         browser: whether to open the address in a browser.
+        host: at which of this machine's addresses to serve; the default serves this machine alone.
 
     Returns:
-        The address, on this machine alone.
+        The address, as this machine calls it.
 
     Raises:
         RuntimeError: the server did not start.
     """
     name = given.give(network)
     if "port" not in _SERVED:
-        _SERVED["port"] = _serve(port)
+        _SERVED["port"] = _serve(port, host)
     address = f"http://127.0.0.1:{_SERVED['port']}/?checkpoint={quote(name)}"
     if browser:
         webbrowser.open(address)
@@ -60,15 +66,30 @@ def _in_a_script() -> bool:
     return not hasattr(sys, "ps1") and "IPython" not in sys.modules
 
 
-def _serve(port: int | None) -> int:
+def _serve(port: int | None, host: str) -> int:
     if runtime.exists():  # this program is itself run by Streamlit
         return int(config.get_option("server.port"))
+    port = _free_port() if port is None else port
+    with socket.socket() as probe:
+        try:
+            # As the server does: one that has just ended is no bar.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+        except OSError as error:
+            taken = error.strerror
+            raise RuntimeError(
+                _(
+                    "The app cannot be served at {host}:{port}: {reason}. Name another port.",
+                    host=host,
+                    port=port,
+                    reason=taken,
+                )
+            ) from None
     given.keep_main()
-    port = port or _free_port()
     script = str(ROOT / "app.py")
     config._main_script_path = script  # noqa: SLF001  (as Streamlit's own start does: settings lie beside the script)
     options = {
-        "server.port": port, "server.address": "127.0.0.1", "server.headless": True, "server.fileWatcherType": "none",
+        "server.port": port, "server.address": host, "server.headless": True, "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
     }  # fmt: skip
     bootstrap.load_config_options({name.replace(".", "_"): value for name, value in options.items()})

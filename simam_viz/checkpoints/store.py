@@ -13,13 +13,13 @@ from typing import Any, get_args
 from msgspec import UnsetType
 
 from ..networks.architectures import Attention
-from ..paths import ROOT
+from ..paths import ASSETS, own_folder
 from ..wording import _
 from ..writing import write_whole
 from .card import MAX_BYTES, Card
 from .weights_file import CheckpointError
 
-BUNDLED_FOLDER = ROOT / "assets" / "weights"
+BUNDLED_FOLDER = ASSETS / "weights"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".th", ".tar", ".bin")
 """How the names of checkpoint files end, in any case."""
 
@@ -62,8 +62,8 @@ class CheckpointInfo:
 
 
 def weights_folder() -> Path:
-    """The folder of one's own checkpoints: ``SIMAM_VIZ_WEIGHTS``, or ``weights`` beside ``app.py``."""
-    return Path(os.environ.get("SIMAM_VIZ_WEIGHTS") or ROOT / "weights")
+    """The folder of one's own checkpoints: ``SIMAM_VIZ_WEIGHTS``, else what :func:`simam_viz.paths.own_folder` says."""
+    return Path(os.environ.get("SIMAM_VIZ_WEIGHTS") or own_folder("weights"))
 
 
 def list_checkpoints(more: Iterable[Path] = ()) -> list[CheckpointInfo]:

@@ -16,6 +16,7 @@ from . import (
     app_command,
     card_command,
     checkpoints_command,
+    doctor_command,
     evaluate_command,
     faithful_command,
     figure_command,
@@ -31,6 +32,7 @@ _COMMANDS = (
     evaluate_command,
     faithful_command,
     figure_command,
+    doctor_command,
 )
 _SCRIPT = "simam-viz"
 

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..paths import ROOT
+from ..paths import own_folder
 from .class_folders import photos_in_class_folders
 from .image_sets import LabelledPhotos
 from .tiny_imagenet import check_tiny_classes, is_tiny_imagenet, validation_photos
 
 
 def data_folder() -> Path:
-    """The folder of one's own data sets, one in each folder of it: ``SIMAM_VIZ_DATA``, or ``data`` beside ``app.py``."""
-    return Path(os.environ.get("SIMAM_VIZ_DATA") or ROOT / "data")
+    """The folder of one's own data sets, one in each folder of it: ``SIMAM_VIZ_DATA``, else as ``own_folder`` says."""
+    return Path(os.environ.get("SIMAM_VIZ_DATA") or own_folder("data"))
 
 
 def list_data_sets() -> dict[str, Path]:

@@ -7,6 +7,8 @@ import dataclasses
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -25,6 +27,7 @@ from simam_viz.app import given
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import opening
 from simam_viz.checkpoints.loaded import on_device
+from simam_viz.cli import main
 from simam_viz.draw.paper.description import Description
 from tests.helpers.attention_zoo import Retyped, SqueezeExcite
 from tests.helpers.made_up_language import BRACKETED, outside, unsaid
@@ -229,6 +232,22 @@ def test_a_dropped_file_is_matched_against_the_constructor(tmp_path: Path) -> No
     torch.save({name.replace("4.", "5."): value for name, value in weights.items()}, path)
     with pytest.raises(simam_viz.CheckpointError, match=r"4\.weight"):
         maker.with_weights(path.read_bytes(), "best.pt")
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(given, "_GIVEN", {})
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["app", "--port", str(port)]) == 2
+    told = capsys.readouterr().err
+    assert (
+        told == f"simam_viz: The app cannot be served at 127.0.0.1:{port}: Address already in use. Name another port.\n"
+    )
 
 
 @pytest.mark.long

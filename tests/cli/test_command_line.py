@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 from PIL import Image
 
 import simam_viz
+from simam_viz.checkpoints import store
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.cli import main
+from simam_viz.cli import doctor_command, main
 from simam_viz.draw.paper import looks
 from simam_viz.photos.samples import list_samples
 from tests.helpers.project import ROOT
@@ -86,6 +88,30 @@ def test_checkpoints_are_listed(
     default, mine = (re.search(rf"^{name}\n((?:    .*\n)+)", told, re.M)[1] for name in (default_name, "plain"))
     assert "never trained with SimAM" in mine and "never trained" not in default
     assert "λ = 0.1" in default and "λ" not in mine
+
+
+def test_doctor_says_what_is_here_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for info in simam_viz.list_checkpoints()[:2]:
+        for path in (info.path, info.path.with_suffix(".json")):
+            (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setattr(store, "BUNDLED_FOLDER", tmp_path)
+    monkeypatch.setenv("SIMAM_VIZ_WEIGHTS", str(tmp_path / "mine"))
+    monkeypatch.setattr(doctor_command, "_OPTIONAL", {"no-such-package": "nothing"})
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert f"SimAM Viz {simam_viz.__version__}, a clone in {ROOT}" in told and f"torch {torch.__version__}"[:8] in told
+    assert f"PyTorch computes with {torch.get_num_threads()}" in told
+    assert f"weights of your own: {tmp_path / 'mine'} (not there)" in told
+    missing = told.split("\nMissing\n")[1]
+    assert re.findall(r"the network (\w+)_resnet18", missing) == ["se", "cbam", "eca"]
+    assert "no-such-package, for nothing" in missing and "which is needed" not in missing
+
+
+def test_doctor_knows_every_package_that_is_needed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert doctor_command.required() == [re.split("[<>=]", line)[0] for line in project["dependencies"]]
 
 
 def test_weights_that_never_saw_simam_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +187,7 @@ def test_help_names_the_command_as_it_was_started(
         main()
     told = capsys.readouterr().out
     assert told.startswith(f"usage: {called} [-h]")
-    assert "{app,analyze,checkpoints,train,card,evaluate,faithful,figure}" in told
+    assert "{app,analyze,checkpoints,train,card,evaluate,faithful,figure,doctor}" in told
 
 
 def test_a_figure_is_written_with_its_caption_and_made_again_from_its_description(

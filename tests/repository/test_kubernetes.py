@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from streamlit import config
 
-from simam_viz.app import given
+from simam_viz.cli import command_parser
 from simam_viz.cluster.crew import has_ray
 from simam_viz.version import VERSION
 from tests.helpers.project import ROOT
@@ -53,15 +52,11 @@ def test_its_parts_fit_together(parts: dict[str, dict[str, Any]]) -> None:
     assert app["command"][-1] == f"ray://{parts['RayCluster']['metadata']['name']}-head-svc:10001"
 
 
-def test_what_it_starts_is_there(parts: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_starts_is_there(parts: dict[str, dict[str, Any]]) -> None:
     (app,) = parts["Deployment"]["spec"]["template"]["spec"]["containers"]
-    command = app["command"]
-    at = command.index("--")
-    ours = command[at + 1 :]
-    monkeypatch.setattr(sys, "argv", [str(ROOT / "app.py"), *ours])
-    assert given.started() == given.Started(ray=ours[-1])
-    options = [word.removeprefix("--") for word in command[:at] if word.startswith("--")]
-    assert command[:3] == ["streamlit", "run", "app.py"] and set(options) <= set(config.get_config_options())
+    program, *words = app["command"]
+    arguments = command_parser().parse_args(words)
+    assert program == "simam-viz" and arguments.ray == words[-1] and arguments.port == app["ports"][0]["containerPort"]
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "simam_viz").rglob("*.py"))
     names = {entry["name"] for container in containers(parts) for entry in container["env"]}
     assert all(f'"{name}"' in source for name in names if name.startswith("SIMAM_VIZ"))

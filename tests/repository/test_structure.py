@@ -67,7 +67,7 @@ def test_no_file_is_too_long_to_read() -> None:
         assert len(text.splitlines()) <= 400 or "Longer than 400 lines" in text[:800], path
 
 
-@pytest.mark.parametrize(("extra", "file"), [(None, ""), ("dev", "-dev"), ("bench", "-bench")])
+@pytest.mark.parametrize(("extra", "file"), [(None, ""), ("dev", "-dev"), ("docs", "-docs"), ("bench", "-bench")])
 def test_the_package_needs_what_the_requirements_say(extra: str | None, file: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     said = project["optional-dependencies"][extra] if extra else project["dependencies"]

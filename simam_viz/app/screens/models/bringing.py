@@ -13,6 +13,7 @@ from ....checkpoints.store import SUFFIXES
 from ....checkpoints.torchvision_weights import Published
 from ....checkpoints.weights_file import CheckpointError
 from ....networks.authors import catalogue
+from ....paths import folder_in_words
 from ....wording import _, later
 from ... import dropping, given, own, pages, state, zoo
 from ...own import Errand
@@ -58,10 +59,11 @@ def own_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
             )
     st.caption(
         _(
-            "Or put it into the folder `weights` beside `app.py` (or that which the environment variable `SIMAM_VIZ_WEIGHTS` "
-            "names), ending in {endings}; or open it with the app: "
+            "Or put it into the folder `{folder}` (in a clone: beside `app.py`), or that which the environment variable "
+            "`SIMAM_VIZ_WEIGHTS` names, ending in {endings}; or open it with the app: "
             "`streamlit run app.py -- FILE`. ResNet-18, -34, -50, -101, -152, ResNeXt-50 32x4d and MobileNetV2 are recognised by "
             "their tensors.",
+            folder=folder_in_words("weights"),
             endings=", ".join(f"`{suffix}`" for suffix in SUFFIXES),
         )
     )

@@ -11,6 +11,7 @@ from ....checkpoints.loading import LoadedCheckpoint
 from ....evaluation.accuracy import accuracy_entry, left_out_sentences, places
 from ....evaluation.data_sets import labelled_photos, list_data_sets
 from ....evaluation.image_sets import LabelledPhotos
+from ....paths import folder_in_words
 from ....wording import _, counted, later
 from ... import state, zoo
 from ...scene import Scene
@@ -22,8 +23,8 @@ _AT_ONCE = 8
 """Photos in one pass: more gain little on a processor, and keep whoever wants to stop waiting."""
 _WHERE = later(
     "Put Tiny ImageNet, or any folder that holds one folder of photos for each class (called by the class's name, its WordNet id, "
-    "or in the order of the classes), into the folder `data` beside `app.py`, or that which the environment variable "
-    "`SIMAM_VIZ_DATA` names; it appears here by itself."
+    "or in the order of the classes), into the folder `{folder}` (in a clone: beside `app.py`), or that which the environment "
+    "variable `SIMAM_VIZ_DATA` names; it appears here by itself."
 )
 
 
@@ -37,7 +38,9 @@ def measure(view: Scene, choice: Choice) -> None:
         _how_to()
         return
     with st.grid(3, min_column_width=220):
-        name = st.selectbox(_("Data set"), list(data_sets), key="accuracy-data", help=_(_WHERE))
+        name = st.selectbox(
+            _("Data set"), list(data_sets), key="accuracy-data", help=_(_WHERE, folder=folder_in_words("data"))
+        )
     try:
         with st.spinner(_("Looking for photos…")):
             photos = _photos(data_sets[name], loaded, loaded.identity)
@@ -125,7 +128,7 @@ def _note(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, object],
 
 
 def _how_to() -> None:
-    st.markdown(" ".join((_(_WHERE), _("On the command line:"))))
+    st.markdown(" ".join((_(_WHERE, folder=folder_in_words("data")), _("On the command line:"))))
     st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
 
 

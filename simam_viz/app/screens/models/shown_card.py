@@ -9,7 +9,7 @@ from ....checkpoints.loading import LoadedCheckpoint, siblings_of
 from ....draw import charts
 from ....explain.blocks import lambda_text
 from ....wording import _, later
-from ... import pages, state
+from ... import pages, state, zoo
 from ...widgets import pictures
 from ...widgets.takeaway import Shown
 
@@ -65,6 +65,8 @@ def trained_alike(shown: Shown, loaded: LoadedCheckpoint) -> None:
     if not rows:
         return
     st.subheader(_("Trained alike: which attention is better?"))
+    if missing := zoo.siblings(loaded)[1]:
+        st.caption(missing)
     st.markdown(" ".join(cards.sibling_sentences(family)))
     shown.keep_table("trained-alike", _("Top-1 of networks trained alike, pair by pair"), rows)
     points = {_("points"): st.column_config.NumberColumn(format="%+.2f")}
