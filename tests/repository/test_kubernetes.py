@@ -12,7 +12,7 @@ import yaml
 from streamlit import config
 
 from simam_viz.app import given
-from simam_viz.cluster.crew import has_ray
+from simam_viz.cluster.joining import has_ray
 from simam_viz.version import VERSION
 from tests.helpers.project import ROOT
 
