@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from simam_viz.cluster.crew import has_ray, workers
 from simam_viz.cluster.doing import Doing
+from simam_viz.cluster.joining import has_ray, workers
 from simam_viz.export import folder
 from simam_viz.export.folder import Job, Settings
 from simam_viz.photos.samples import list_samples

@@ -89,7 +89,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doin
             )
         ]
         raise ValueError(" ".join(told + ([_told_of(left_out)] if left_out else [])))
-    with tqdm(total=len(photos), unit=_("photo"), file=sys.stderr) as bar:
+    with tqdm(total=len(photos), unit=_("photo"), file=sys.stderr, delay=0.2) as bar:
 
         def tell(outcome: folder.Outcome) -> None:
             if outcome.error:

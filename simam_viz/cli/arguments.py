@@ -15,8 +15,8 @@ from ..checkpoints.loaded import LoadedCheckpoint, on_device
 from ..checkpoints.loading import load_checkpoint
 from ..checkpoints.store import list_checkpoints
 from ..checkpoints.torchvision_weights import terminal_bar
-from ..cluster.crew import workers
 from ..cluster.doing import Doing
+from ..cluster.joining import workers
 from ..evaluation.tiny_imagenet import HELD_OUT
 from ..networks.lambdas import Times
 from ..photos.squares import Square, parse

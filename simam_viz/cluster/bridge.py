@@ -77,7 +77,7 @@ class Bridge:
     """The actors of a cluster, each with a thread that hands it one call after the other.
 
     Args:
-        address: of the cluster, as :func:`simam_viz.cluster.crew.ray_crew` takes it.
+        address: of the cluster, as :func:`simam_viz.cluster.joining.ray_crew` takes it.
         workers: how many actors; 0: as many as the cluster has processors.
         answers: where answers go.
     """

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import os
 import pickle
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import nn
 
 from ..paths import ROOT
 from ..wording import _, later
-from . import bridge
-from .doing import HERE, Doing, GaveUpError
+from .doing import HERE, GaveUpError
 from .packing import Packed, StaysError, network_bytes, packed
 
 T = TypeVar("T")
@@ -36,9 +30,6 @@ _TRIES = 3
 _JOIN_SECONDS = 90.0
 _END_SECONDS = 10.0
 _LOST = later("The workers are lost ({reason}); the work goes on in this process, and nothing of it is lost.")
-_NO_RAY = later(
-    "Ray is not installed here: run pip install 'simam-viz[cluster]', or leave --ray and SIMAM_VIZ_RAY out."
-)
 
 
 class LostError(OSError):
@@ -307,75 +298,3 @@ def _answer(call: _Call, what: str, _number: int, well: bool = False, result: by
 
 def _gave_up() -> GaveUpError:
     return GaveUpError(_("Every worker that tried it ended, the last one of {tries}.", tries=_TRIES))
-
-
-def process_crew(processes: int, tell: Callable[[str], None]) -> Crew:
-    """So many processes of this machine, of one thread each.
-
-    Raises:
-        LostError: they do not start.
-    """
-
-    def begin(answered: Callable[[Line, tuple[Any, ...]], None]) -> Line:
-        return Line(["simam_viz.cluster.worker"], {}, False, answered)
-
-    return Crew(begin, processes, False, tell)
-
-
-def has_ray() -> bool:
-    """Whether Ray is installed."""
-    return importlib.util.find_spec("ray") is not None
-
-
-def ray_crew(address: str, tell: Callable[[str], None], workers: int = 0) -> Crew:
-    """The actors of a Ray cluster.
-
-    Args:
-        address: ``"local"`` starts one on this machine; ``"auto"`` takes the one that this machine belongs to; any other is that
-            of a cluster, such as ``ray://head:10001``.
-        tell: hears it when the cluster is lost.
-        workers: how many; 0: what ``SIMAM_VIZ_RAY_WORKERS`` says, else as many as the cluster has processors.
-
-    Raises:
-        LostError: Ray is not installed, or there is no such cluster.
-    """
-    if not has_ray():
-        raise LostError(_(_NO_RAY))
-    # A short name: the sockets below it may not have a long one.
-    folder = Path(tempfile.mkdtemp(prefix="simam-", dir="/tmp" if os.path.isdir("/tmp") else None))  # noqa: S108
-    environment = bridge.environment(address, folder)
-    asked = os.environ.get("SIMAM_VIZ_RAY_WORKERS", "")
-    count = workers or (int(asked) if asked.isdecimal() else 0)
-
-    def begin(answered: Callable[[Line, tuple[Any, ...]], None]) -> Line:
-        line = Line(["simam_viz.cluster.bridge", address, str(count)], environment, True, answered)
-        weakref.finalize(line, shutil.rmtree, folder, True)
-        return line
-
-    return Crew(begin, 1, True, tell)
-
-
-@contextlib.contextmanager
-def workers(ray: str | None, processes: int, tell: Callable[[str], None]) -> Iterator[Doing]:
-    """Who does the work within: a Ray cluster, so many processes, or this process itself.
-
-    Workers have one thread each, and beside them so has this process: what it does when they are lost, it does as they would,
-    bit for bit.
-
-    Raises:
-        LostError: there are no such workers.
-        ValueError: both are asked for.
-    """
-    if ray and processes > 1:
-        raise ValueError(_("--ray and --processes name workers each; leave one of them out."))
-    if not ray and processes <= 1:
-        yield HERE
-        return
-    crew = ray_crew(ray, tell) if ray else process_crew(processes, tell)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield crew
-    finally:
-        torch.set_num_threads(threads)
-        crew.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simam_viz.cli import main
-from simam_viz.cluster.crew import has_ray
+from simam_viz.cluster.joining import has_ray
 from simam_viz.photos.samples import list_samples
 from tests.helpers.processes import in_session
 

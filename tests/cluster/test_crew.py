@@ -20,8 +20,10 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.cli import main
 from simam_viz.cli.arguments import chosen_workers
 from simam_viz.cluster import crew as crews
-from simam_viz.cluster.crew import Crew, LostError, process_crew, workers
+from simam_viz.cluster import joining
+from simam_viz.cluster.crew import Crew, LostError
 from simam_viz.cluster.doing import HERE, GaveUpError, in_order
+from simam_viz.cluster.joining import process_crew, workers
 from simam_viz.wording import _, speak
 from tests.helpers.made_up_language import BRACKETED
 from tests.helpers.small_networks import small
@@ -141,7 +143,7 @@ def test_the_work_of_a_killed_worker_is_done_again(crew: Crew, tmp_path: Path, m
 def test_asking_for_workers_that_cannot_be_had_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(crews, "has_ray", lambda: False)
+    monkeypatch.setattr(joining, "has_ray", lambda: False)
     (tmp_path / "photo.png").write_bytes(b"")
     command = ["analyze", str(tmp_path), "--out", str(tmp_path / "out")]
     for more, sentence in (

@@ -16,8 +16,9 @@ from simam_viz.app.server import elsewhere
 from simam_viz.app.server.elsewhere import AWAY, Elsewhere
 from simam_viz.app.server.turns import Turns
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.cluster.crew import Crew, has_ray
+from simam_viz.cluster.crew import Crew
 from simam_viz.cluster.doing import HERE
+from simam_viz.cluster.joining import has_ray
 from simam_viz.explain import variants
 from simam_viz.export import folder
 from simam_viz.export.folder import Job, Outcome, Settings

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from simam_viz.cli import command_parser
-from simam_viz.cluster.crew import has_ray
+from simam_viz.cluster.joining import has_ray
 from simam_viz.version import VERSION
 from tests.helpers.project import ROOT
 

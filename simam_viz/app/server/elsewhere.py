@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ...cluster.crew import Crew, LostError, has_ray, ray_crew
+from ...cluster.crew import Crew, LostError
 from ...cluster.doing import HERE, Doing
+from ...cluster.joining import has_ray, ray_crew
 from ...wording import later
 from .turns import TURNS, Turns
 
