@@ -109,8 +109,17 @@ def test_doctor_says_what_is_here_and_what_is_missing(
     assert "no-such-package, for nothing" in missing and "which is needed" not in missing
 
 
-def test_doctor_knows_every_package_that_is_needed() -> None:
+@pytest.mark.parametrize("installed", [True, False])
+def test_doctor_knows_every_package_that_is_needed(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    more = [f"{line}; extra == 'dev'" for line in project["optional-dependencies"]["dev"]]
+
+    def requires(name: str) -> list[str]:
+        if not installed:
+            raise doctor_command.metadata.PackageNotFoundError(name)
+        return [*project["dependencies"], *more]
+
+    monkeypatch.setattr(doctor_command.metadata, "requires", requires)
     assert doctor_command.required() == [re.split("[<>=]", line)[0] for line in project["dependencies"]]
 
 
