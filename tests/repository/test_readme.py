@@ -91,11 +91,12 @@ def test_python_runs_as_printed(
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_are_understood(page: Path) -> None:
     """Every option is there and takes what stands behind it; so does the app's own command line."""
-    text = page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8").replace("$attention", "simam").replace("$seed", "1")  # of a shell's loop
     for words in commands(text):
         command_parser().parse_args(words)
     app = argparse.ArgumentParser(exit_on_error=False)
     app.add_argument("file", nargs="?")
+    app.add_argument("--ray")
     opening.add_arguments(app)
     for words in re.findall(r"streamlit run app\.py -- ([^\n`#]+)", text):
         app.parse_args(shlex.split(words))
