@@ -31,7 +31,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         unfinished.replace(path)
     except OSError as error:
-        if error.filename in (None, os.fspath(unfinished)):
+        if error.errno is not None and error.filename in (None, os.fspath(unfinished)):
             error.filename = os.fspath(path)  # what the person knows it by
         raise
     finally:
