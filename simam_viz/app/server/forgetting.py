@@ -23,6 +23,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from ...wording import later
 
 _LOOK_SECONDS = 1.0
+_COLLECT_SECONDS = 15.0
+"""How often garbage is looked for while pages run: everybody waits meanwhile, the longer the more people are here."""
 IDLE_SECONDS = 3600.0
 """How long photos are kept, without a move, where Streamlit does not tell who has left."""
 TROUBLE = later(
@@ -104,6 +106,12 @@ class Visitors:
 
     def __len__(self) -> int:
         return len(self._here)
+
+    @property
+    def last_run(self) -> float:
+        """When a page was last run, by the monotonic clock; 0 before the first."""
+        with self._lock:
+            return max((visitor.last_run for visitor in self._here.values()), default=0.0)
 
     def seen(self, server: Runtime, session_id: str) -> None:
         """A page of this session runs."""
@@ -198,13 +206,17 @@ def _again_and_again(server: Runtime) -> None:
     pause, frozen = threading.Event(), True
     kept = float(st.get_option("server.disconnectedSessionTTL"))
     look = min(_LOOK_SECONDS, max(0.1, kept / 10))
+    collected = 0.0
     while not pause.wait(look):
         # A little before Streamlit's own time is up: a session that it calls lapsed it neither hands out nor lets go.
-        if VISITORS.let_go(server, max(0.0, kept - 2 * look)):
-            if frozen:
-                gc.unfreeze()  # a session that was there at the start is frozen too, and would never be collected
-                frozen = False
-            gc.collect()  # sessions refer to themselves, and an idle server collects nothing by itself
+        left = VISITORS.let_go(server, max(0.0, kept - 2 * look))
+        if left and frozen:
+            gc.unfreeze()  # a session that was there at the start is frozen too, and would never be collected
+            frozen = False
+        # Sessions and runs refer to themselves, and an idle server collects nothing by itself.
+        if left or (VISITORS.last_run > collected and time.monotonic() - collected > _COLLECT_SECONDS):
+            gc.collect()
+            collected = time.monotonic()
 
 
 def _close(server: Runtime, session_id: str, visitor: _Visitor) -> None:
