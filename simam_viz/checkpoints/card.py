@@ -331,3 +331,6 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
 
 Mapping.register(Card)
 _ENTRIES = frozenset(Card.__struct_fields__) - {"more"}
+# msgspec learns a type when it first converts to it, and a second thread that comes meanwhile crashes the process (0.22): it learns
+# while this module is imported, when there is one thread.
+msgspec.convert({}, Card)

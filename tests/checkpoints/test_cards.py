@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from simam_viz.checkpoints import sentences
 from simam_viz.checkpoints.card import Card
-from simam_viz.checkpoints.store import list_checkpoints
+from simam_viz.checkpoints.store import BUNDLED_FOLDER, list_checkpoints
 from simam_viz.draw import charts
 from tests.helpers.cards import CARD
+from tests.helpers.project import ROOT
 
 
 def test_sentences_tell_the_numbers() -> None:
@@ -74,3 +77,29 @@ def test_learning_curves_mark_where_the_size_changes() -> None:
     assert [series["data"][-1] for series in spec["series"]] == [[3, 15.0], [3, 35.0], [3, 4.0]]
     marks = spec["series"][0]["markLine"]["data"]
     assert [(mark["xAxis"], mark["label"]["formatter"]) for mark in marks] == [(0.5, "64 px"), (2.5, "96 px")]
+
+
+FIRST = """
+import sys, threading
+from pathlib import Path
+from simam_viz.checkpoints.card import Card
+from simam_viz.draw.paper import description
+sys.setswitchinterval(1e-6)
+data, together = Path(sys.argv[1]).read_bytes(), threading.Barrier(16)
+def first():
+    together.wait()
+    Card.read(data, "card.json")
+    description.described({"networks": ["on", "off"]})
+threads = [threading.Thread(target=first) for _ in range(16)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+print("all")
+"""
+
+
+def test_many_may_be_the_first_to_read_a_card() -> None:
+    """As on a server that has just started: what reads cards crashed the process when two were the first."""
+    card = BUNDLED_FOLDER / "simam_resnet18-tinyimagenet.json"
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, str(card)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "all\n")

@@ -223,7 +223,7 @@ async def look(
             said = await timed(visitor, view, tally)
             right = await asyncio.to_thread(expected_of_sample, loaded, sample.name, e_lambda)
             check(said, right, f"visitor {seed}, {view}", tally)
-            if pause:
+            if pause and more(turn):
                 await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
             view = {"photo": draw.choice(samples).name}
             if draw.random() < 0.5:
