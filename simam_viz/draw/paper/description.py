@@ -227,9 +227,6 @@ class Description:
         return shlex.join([*parts, "--out", out])
 
 
-msgspec.convert({}, Description)  # learnt while there is one thread, as in simam_viz/checkpoints/card.py
-
-
 _MOST_BYTES = 1_000_000
 _PIXEL = re.compile(r"([0-9]{1,4}),([0-9]{1,4})")
 _TIMES = re.compile(r"[x×][0-9.]+(e-?[0-9]+)?")
@@ -325,3 +322,6 @@ def from_bytes(data: bytes, name: str) -> Description:
     if not isinstance(content, dict):
         raise ValueError(_("{name} describes no figure: it is neither JSON nor YAML with settings.", name=name))
     return described(content)
+
+
+msgspec.convert({}, Description)  # learnt while there is one thread, as in simam_viz/checkpoints/card.py
