@@ -196,7 +196,7 @@ def _other_kind(view: Scene, block: Block) -> None:
 
 def _rivals(view: Scene, block: Block) -> None:
     channels, height, width = block.features.shape
-    title = _("SE, CBAM, ECA and SimAM at {shape}", shape=f"{channels} × {height} × {width}")
+    title = _("SE, CBAM, ECA and SimAM at {shape}", shape=" × ".join(map(str, block.features.shape)))
     st.subheader(title)
     place = st.empty()
     key = f"latencies-{channels}-{height}-{width}"

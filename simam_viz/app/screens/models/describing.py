@@ -179,7 +179,7 @@ def _found_lambda(loaded: LoadedCheckpoint) -> str:
         return _("No SimAM runs in it, so there is no λ to confirm.")
     if loaded.e_lambda is None:
         return _("Found in its modules: each SimAM has its own, as step 2 shows.")
-    return _("Found in its modules: λ = {e_lambda}.", e_lambda=f"{loaded.e_lambda:g}")
+    return _("Found in its modules: λ = {e_lambda}.", e_lambda=format(loaded.e_lambda, "g"))
 
 
 def _found_places(loaded: LoadedCheckpoint) -> str:
