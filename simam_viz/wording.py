@@ -40,11 +40,15 @@ class Catalogue(GNUTranslations):
             write_mo(packed, read_po(file, locale))
         packed.seek(0)
         super().__init__(packed)
+        self.locale = locale
         self._filling = _Filling(locale)
 
     def fill(self, said: str, places: Mapping[str, Any]) -> str:
         """A sentence with its places filled."""
         return self._filling.vformat(said, (), places)
+
+    def __reduce__(self) -> tuple[Callable[[str], Catalogue], tuple[str]]:
+        return _of_locale, (self.locale,)  # to a worker goes its name
 
 
 class _Filling(string.Formatter):
@@ -60,10 +64,13 @@ class _Filling(string.Formatter):
         return text.translate(self._signs) if isinstance(value, int | float) else text
 
 
-@functools.cache
+_of_locale = functools.cache(Catalogue)
+_ENGLISH = NullTranslations()
+
+
 def catalogue(code: str) -> NullTranslations:
     """A language by its code, one of :data:`LANGUAGES`."""
-    return NullTranslations() if code == ENGLISH else Catalogue(LANGUAGES[code][0])
+    return _ENGLISH if code == ENGLISH else _of_locale(LANGUAGES[code][0])
 
 
 _LANGUAGE: ContextVar[NullTranslations | None] = ContextVar("language", default=None)
@@ -102,9 +109,10 @@ def spoken() -> NullTranslations:
     return language
 
 
-def code_of(language: NullTranslations) -> str:
-    """The code of a language; English's where it has none."""
-    return next((code for code in LANGUAGES if code != ENGLISH and catalogue(code) is language), ENGLISH)
+def tag() -> str:
+    """The language of this thread, as HTML names it."""
+    language = spoken()
+    return language.locale.replace("_", "-") if isinstance(language, Catalogue) else ENGLISH
 
 
 def preferred(wanted: Iterable[str]) -> str | None:

@@ -71,4 +71,4 @@ def test_a_third_language_is_a_catalogue_and_one_line(tmp_path: Path, monkeypatc
     with speaking(catalogue("de")):
         assert counted("{count} core", "{count} cores", 1234) == "1.234 个核心"
         assert "1,5" in _("{done} of {total} {unit}", done=1, total=1.5, unit="x")
-    catalogue.cache_clear()
+    wording._of_locale.cache_clear()

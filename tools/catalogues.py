@@ -22,6 +22,7 @@ from simam_viz.wording import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES
 
 ROOT = Path(__file__).parents[1]
 _KEYWORDS = {"_": None, "later": None, "counted": (1, 2), "later_counted": (1, 2)}
+_OPTIONS = {"**.jinja": {"trimmed": "true", "silent": "false"}}
 _PLACE = re.compile(r"\{[^{}]*\}|%\(\w+\)[sdr]|%[sd]")
 _ACCENTED = str.maketrans("abcdeghilnorstuwyACEINOSUW", "ȧḃčďéğħíłñöŕšťüŵýÅČÉÍÑÖŠÜŴ")
 _UNTOUCHED = re.compile(r"\{[^{}]*\}|%\(\w+\)[sdr]|%[sd]|`[^`]*`|\$[^$]*\$|\\\w+|:material/\w+:|\]\([^)]*\)|<[^>]*>")
@@ -32,7 +33,7 @@ def of_the_code() -> Catalog:
     found = Catalog(project="SimAM Viz", charset="utf-8", fuzzy=False)
     for folder in ("simam_viz", "pages"):
         extracted = extract_from_dir(
-            ROOT / folder, method_map=[("**.py", "python")], keywords=_KEYWORDS, options_map={"**.py": {}}
+            ROOT / folder, [("**.py", "python"), ("**.jinja", "jinja2")], keywords=_KEYWORDS, options_map=_OPTIONS
         )
         for file, _line, message, comments, context in extracted:
             # Without lines: a change of code is none of the catalogue.

@@ -25,6 +25,7 @@ from . import (
     given,
     keeping,
     lambdas,
+    language,
     live,
     own,
     pages,
@@ -47,10 +48,10 @@ def run(file: str) -> None:
     """Draw the page that the address names; ``file`` is the one that runs: ``app.py``, or one of ``pages/``."""
     given.restore_main()
     page = pages.asked_for(file)
+    moved = state.begin(page, language.follow)
     title = pages.PAGES[page][0]
     st.set_page_config(page_title=f"{_(title)} · SimAM Viz", page_icon=str(ASSETS / "icon.png"), layout="wide")
     st.html(STYLE)
-    moved = state.begin(page)
     if moved:
         choose_photo.forget_upload_error()
         dropping.forget_error()
@@ -64,6 +65,7 @@ def run(file: str) -> None:
     forgetting.seen()
     _prepare_process()
     with st.sidebar:
+        language.switch()
         st.markdown("### SimAM Viz")
         navigation = st.container()
         st.divider()

@@ -15,7 +15,7 @@ from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
 from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
 from ..wording import _, later
-from . import given, own, state
+from . import given, language, own, state
 from .server import elsewhere
 
 _SHARED_BY_TWINS = ("categories", "input_size", "normalisation", "forward_pass")
@@ -147,7 +147,7 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
     for attention, info in infos.items():
         if info.name == loaded.card.twin:
             continue
-        fault = _fault(str(info.path), info.version)
+        fault = _fault(str(info.path), info.version, language.of_session())
         if fault:
             troubles.append(_("The checkpoint “{name}” cannot be loaded.", name=info.name) + f" {fault}")
         else:
@@ -243,8 +243,8 @@ _kept_sibling = functools.lru_cache(maxsize=4)(_sibling)
 
 
 @st.cache_data(show_spinner=False)
-def _fault(path: str, version: tuple[int, ...]) -> str:
-    """Why a file cannot be loaded, in a sentence; empty if it can."""
+def _fault(path: str, version: tuple[int, ...], spoken: str | None) -> str:
+    """Why a file cannot be loaded, in a sentence of that language; empty if it can."""
     try:
         load_checkpoint(path)
     except (CheckpointError, OSError) as error:

@@ -22,7 +22,7 @@ from ..explain import inspection
 from ..explain.blocks import Analysis, Block
 from ..photos import squares
 from ..version import VERSION
-from ..wording import _
+from ..wording import _, tag
 from .tables import Row
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -105,6 +105,7 @@ def html(
         e_lambda=_lambda_in_words(analysis, loaded),
         command=command(analysis, loaded),
         version=VERSION,
+        tag=tag(),
         date=datetime.date.today().isoformat(),
     ).encode()
 
