@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 CATALOGUES = Path(__file__).with_name("locale")
 DOMAIN = "simam_viz"
 ENGLISH = "en"
@@ -160,6 +161,41 @@ def later(sentence: str) -> str:
     return sentence
 
 
+def in_this_language(function: Callable[..., T]) -> Callable[..., T]:
+    """A function that another thread will call, in the language of this one."""
+    language = spoken()
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> T:
+        with speaking(language):
+            return function(*args, **named)
+
+    return call
+
+
 def later_counted(one: str, many: str) -> tuple[str, str]:
     """Marks two that are given to :func:`counted` when they are shown."""
     return one, many
+
+
+def why(error: OSError) -> str:
+    """Why the system refused: in its own English, or said in the language of this thread where it is one of the usual ones."""
+    return _(error.strerror) if error.strerror else ""
+
+
+_OF_THE_SYSTEM = (
+    later("No such file or directory"),
+    later("Permission denied"),
+    later("Operation not permitted"),
+    later("Is a directory"),
+    later("Not a directory"),
+    later("File exists"),
+    later("File name too long"),
+    later("No space left on device"),
+    later("Disk quota exceeded"),
+    later("Read-only file system"),
+    later("Input/output error"),
+    later("Too many open files"),
+    later("Address already in use"),
+    later("Cannot assign requested address"),
+)

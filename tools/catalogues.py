@@ -18,6 +18,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from simam_viz.photos.samples import list_samples
 from simam_viz.wording import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,9 @@ def of_the_code() -> Catalog:
         for file, _line, message, comments, context in extracted:
             # Without lines: a change of code is none of the catalogue.
             found.add(message, None, [(f"{folder}/{file}", 0)], auto_comments=comments, context=context)
+    for sample in list_samples():
+        for text in (sample.title, sample.alt):
+            found.add(text, None, [("assets/samples/credits.json", 0)])
     return found
 
 

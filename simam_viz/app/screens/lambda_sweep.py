@@ -167,7 +167,7 @@ def _results(view: Scene, points: list[Point]) -> None:
             if own is not None and point.e_lambda == own:
                 caption = _("**{e_lambda}** ({word}): {prediction}, {share}.", e_lambda=at, word=word, **said)
             if float(cam.max()) <= 0:
-                caption = f"{caption} {_('All zero: no position speaks for {target}.', target=target)}"
+                caption = " ".join((caption, _("All zero: no position speaks for {target}.", target=target)))
             pictures.over_photo(
                 view.shown,
                 "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",

@@ -186,7 +186,7 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
             method=asked.method,
             network=asked.titles["on"],
         )
-        st.markdown(f"{_('**Does it look elsewhere?**')} {correlated}")
+        st.markdown(" ".join((_("**Does it look elsewhere?**"), correlated)))
         _table(
             asked.view.shown,
             "faithful-photos",
@@ -328,7 +328,7 @@ def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) ->
 
 def samples() -> dict[str, str]:
     """The bundled photos: their titles by name."""
-    return {sample.name: sample.title for sample in list_samples()}
+    return {sample.name: _(sample.title) for sample in list_samples()}
 
 
 def this_photo(asked: Comparison) -> Subject:
@@ -342,4 +342,4 @@ def sample(asked: Comparison, name: str) -> Subject:
     sample = next(sample for sample in list_samples() if sample.name == name)
     known = [asked.view.loaded.categories.index(c) for c in sample.classes if c in asked.view.loaded.categories]
     target = asked.view.target if asked.view.target is not None else next(iter(known), None)
-    return Subject(sample.title, sample.image(), target)
+    return Subject(_(sample.title), sample.image(), target)

@@ -73,7 +73,7 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
     with st.grid(4, min_column_width=180):
         for sample, top in found:
             with st.container(border=True):
-                st.image(square_view(sample.image(), 320), alt=sample.alt, caption=sample.title, width="stretch")
+                st.image(square_view(sample.image(), 320), alt=_(sample.alt), caption=_(sample.title), width="stretch")
                 lines = []
                 for _index, name, probability in top:
                     text = f"{state.plain(short_name(name))} {pictures.percent(probability)}"
