@@ -12,19 +12,23 @@ import argparse
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from simam_viz.checkpoints.card import Card
+from simam_viz.checkpoints.store import list_checkpoints
 from simam_viz.photos.samples import list_samples
 from simam_viz.wording import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES
 
 ROOT = Path(__file__).parents[1]
 _KEYWORDS = {"_": None, "later": None, "counted": (1, 2), "later_counted": (1, 2)}
 _OPTIONS = {"**.jinja": {"trimmed": "true", "silent": "false"}}
-_PLACE = re.compile(r"\{[^{}]*\}|%\(\w+\)[sdr]|%[sd]")
+_SENTENCES = ("trained_on", "limits", "data_terms", "recipe", "hardware", "input_size_rule", "preprocessing")
+_PLACE = re.compile(r"(?<!\\text)\{[^{}]*\}|%\(\w+\)[sdr]|%[sd]")
 _ACCENTED = str.maketrans("abcdeghilnorstuwyACEINOSUW", "ȧḃčďéğħíłñöŕšťüŵýÅČÉÍÑÖŠÜŴ")
 _UNTOUCHED = re.compile(r"\{[^{}]*\}|%\(\w+\)[sdr]|%[sd]|`[^`]*`|\$[^$]*\$|\\\w+|:material/\w+:|\]\([^)]*\)|<[^>]*>")
 
@@ -42,7 +46,22 @@ def of_the_code() -> Catalog:
     for sample in list_samples():
         for text in (sample.title, sample.alt):
             found.add(text, None, [("assets/samples/credits.json", 0)])
+    for info in list_checkpoints():
+        if info.bundled:
+            for category in info.card.categories or ():
+                found.add(category, None, [("assets/weights", 0)], context="class")
+            for text in _sentences(info.card):
+                found.add(text, None, [("assets/weights", 0)])
     return found
+
+
+def _sentences(card: Card) -> Iterator[str]:
+    """What a card says in sentences, and not in numbers and names."""
+    for name in _SENTENCES:
+        if text := card.get(name):
+            yield text
+    if card.accuracy_by_input_size and card.accuracy_by_input_size.how:
+        yield card.accuracy_by_input_size.how
 
 
 def stored(locale: str, folder: Path = CATALOGUES) -> Catalog:
@@ -62,13 +81,15 @@ def write(catalogue: Catalog, locale: str, folder: Path = CATALOGUES) -> None:
 def faults(catalogue: Catalog, code: Catalog) -> list[str]:
     """What is missing, fuzzy, no longer said, or has other places than the English; a line each."""
     found = [
-        f"not in the catalogue: {_short(message)}" for message in code if message.id and message.id not in catalogue
+        f"not in the catalogue: {_short(message)}"
+        for message in code
+        if message.id and catalogue.get(message.id, message.context) is None
     ]
     for message in catalogue:
         if not message.id:
             continue
         texts = [message.string or ""] if isinstance(message.string, str | None) else list(message.string)
-        if message.id not in code:
+        if code.get(message.id, message.context) is None:
             found.append(f"no longer said: {_short(message)}")
         elif not all(texts):
             found.append(f"not translated: {_short(message)}")
@@ -86,7 +107,12 @@ def pseudo(code: Catalog, locale: str) -> Catalog:
     for message in code:
         if message.id:
             said = _accented(message.id if isinstance(message.id, str) else message.id[-1])
-            made.add(message.id, said if isinstance(message.id, str) else (said,) * made.num_plurals, message.locations)
+            made.add(
+                message.id,
+                said if isinstance(message.id, str) else (said,) * made.num_plurals,
+                message.locations,
+                context=message.context,
+            )
     return made
 
 
@@ -100,7 +126,7 @@ def _accented(text: str) -> str:
 
 
 def _places(text: str) -> Counter[str]:
-    return Counter(_PLACE.findall(text))
+    return Counter(_PLACE.findall(text.replace("{{", "").replace("}}", "")))  # braces that format() leaves
 
 
 def _short(message: Message) -> str:

@@ -56,12 +56,10 @@ def switch() -> None:
 
 def _preferred() -> str:
     """The first language of the browser's that there is here."""
-    return (
-        wording.preferred(_by_weight(st.context.headers.get("Accept-Language") or st.context.locale or "")) or ENGLISH
-    )
+    return wording.preferred(by_weight(st.context.headers.get("Accept-Language") or st.context.locale or "")) or ENGLISH
 
 
-def _by_weight(accepted: str) -> list[str]:
+def by_weight(accepted: str) -> list[str]:
     """The languages of an ``Accept-Language``, the most wanted first (RFC 9110, 12.5.4)."""
     found = re.findall(r"([A-Za-z]{1,8}(?:-\w{1,8})*)\s*(?:;\s*q=([\d.]+))?", accepted)
     weighed = [(float(weight.strip(".") or 1), name) for name, weight in found]

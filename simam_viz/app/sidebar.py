@@ -6,7 +6,7 @@ from collections import Counter
 
 import streamlit as st
 
-from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.loading import LoadedCheckpoint, class_said, short_name
 from ..checkpoints.weights_file import CheckpointError
 from ..networks.architectures import residual_blocks
 from ..wording import _
@@ -101,7 +101,10 @@ def class_menu(loaded: LoadedCheckpoint, label: str, name: str, otherwise: str, 
     names = class_names(loaded)
     texts = {name: index for index, name in enumerate(names)}
     # The widget keeps what its functions hold on to: names, and not the network.
-    titles = [n if n.endswith(f"({i})") else c for i, (n, c) in enumerate(zip(names, loaded.categories, strict=True))]
+    titles = [
+        n if n.endswith(f"({i})") else class_said(c, whole=True)
+        for i, (n, c) in enumerate(zip(names, loaded.categories, strict=True))
+    ]
     chosen = state.control(
         st.selectbox,
         label,

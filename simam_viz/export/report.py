@@ -14,7 +14,7 @@ import jinja2
 from PIL import Image
 from torch import Tensor
 
-from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.loading import LoadedCheckpoint, class_said
 from ..draw import charts, framing, render
 from ..draw.paper import panels
 from ..draw.paper.sources import seen_of
@@ -63,7 +63,7 @@ def html(
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {
-        "picture": _picture, "percent": "{:.1%}".format, "short": short_name, "parts": _parts, "cell": _cell,
+        "picture": _picture, "percent": "{:.1%}".format, "short": class_said, "parts": _parts, "cell": _cell,
     }  # fmt: skip
     environment.globals["_"] = _
     square = None if analysis.square is None else squares.scaled(analysis.square, size or photo.size, photo.size)

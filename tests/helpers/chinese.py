@@ -23,17 +23,17 @@ NAMES = (
 )
 """Names and citations, which are the same in every language."""
 _NO_WORDS = re.compile(
-    r"data:[^\"' )]+|<svg.*?</svg>|<style.*?</style>|<script.*?</script>|<math.*?</math>|<[^>]*>|"
-    r"```.*?```|`[^`]*`|\$[^$]*\$|:material/\w+:|https?://\S+|--?[\w-]+|\w+[./_]\w[\w./-]*",
+    r"data:[^\"' )]+|<svg.*?</svg>|<style.*?</style>|<script.*?</script>|<math.*?</math>|<code>.*?</code>|<[^>]*>|"
+    r"```.*?```|`[^`]*`|\$[^$]*\$|:material/\w+:|https?://\S+|--?[\w-]+|\w+[./_]\w[\w./-]*|\\\w+",
     re.DOTALL,
 )
-_WORDS = re.compile(r"[A-Za-z][a-z]+(?:[ ,'’]+[A-Za-z][a-z]*)+")
+_WORDS = re.compile(r"[A-Za-z][a-z]+(?:[ '’]+[A-Za-z][a-z]*)+")
 _NOT_SHOWN = {"id", "key", "icon", "element_id", "form_id", "fragment_id", "url", "user_key", "page_script_hash"}
 _NOT_SHOWN |= {"js_content", "css_content", "component_name", "mime", "active_script_hash", "language"}
 
 
 def english(text: str) -> list[str]:
-    """Runs of two or more English words in a text."""
+    """Runs of two or more English words in a text; a list of single ones, with commas, is one of names."""
     for name in NAMES:
         text = text.replace(name, "·")
     return _WORDS.findall(_NO_WORDS.sub("·", text))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from ...checkpoints.loading import short_name
+from ...checkpoints.loading import class_said
 from ...draw import charts, render
 from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
@@ -73,7 +73,7 @@ def _told(view: Scene, value: float) -> str:
 
 def _results(view: Scene, points: list[Point]) -> None:
     """Two charts, the heat maps, and a table, with where the prediction flips in words."""
-    names = [short_name(category) for category in view.loaded.categories]
+    names = [class_said(category) for category in view.loaded.categories]
     lambdas = [point.e_lambda for point in points if point.e_lambda is not None]
     own, word = view.loaded.e_lambda, _(zoo.lambda_word(view.loaded))
     if own is None:  # no point of the sweep is the network as it is

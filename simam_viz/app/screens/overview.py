@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from ...checkpoints.loading import LoadedCheckpoint, short_name
+from ...checkpoints.loading import LoadedCheckpoint, class_said
 from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
 from ...explain.film import Film
@@ -137,7 +137,7 @@ def _to_take_home(view: Scene, blocks: Sequence[str], own: bool) -> None:
 
     def cam(name: str) -> Panel:
         found = analysis()
-        named = {"target": short_name(found.categories[found.target]), "block": name}
+        named = {"target": class_said(found.categories[found.target]), "block": name}
         return Panel(_("Grad-CAM of {target} at {block}", **named), found.block(name).cam, render.CAM_SCALE)
 
     if not _chosen_on(view):
@@ -163,8 +163,8 @@ def _the_photo(subject: Subject) -> None:
 def _plain(view: Scene, own: bool) -> None:
     """The answer and every block as pictures from here, for browsers in which nothing can draw them."""
     analysis = view.analysis()
-    target = short_name(analysis.categories[analysis.target])
-    top = [(short_name(name), probability) for _index, name, probability in analysis.top(5)]
+    target = class_said(analysis.categories[analysis.target])
+    top = [(class_said(name), probability) for _index, name, probability in analysis.top(5)]
     name, probability = top[0]
     share = render.answer(analysis, probability)
     st.markdown(_("#### The network says: {name} ({share})", name=state.plain(name), share=share))
@@ -313,4 +313,4 @@ def _smallest(boxes: Sequence[Box], x: float, y: float, reach_x: float, reach_y:
 
 def _box_in_words(analysis: Analysis, index: int) -> str:
     box = analysis.boxes[index]
-    return f"{index + 1}: {short_name(analysis.categories[box.label])} {pictures.percent(box.score)}"
+    return f"{index + 1}: {class_said(analysis.categories[box.label])} {pictures.percent(box.score)}"

@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 import torch
 
-from ....checkpoints.loading import short_name
+from ....checkpoints.loading import class_said
 from ....draw import render
 from ....explain import cam
 from ....explain.blocks import Analysis, Block
@@ -92,7 +92,7 @@ def _said_of(analysis: Analysis, target: int, name: str) -> str:
 def _prediction(analysis: Analysis) -> tuple[str, float]:
     """The most probable class, as it is called on screen, and its probability."""
     top = analysis.top(1)[0]
-    return short_name(top[1]), top[2]
+    return class_said(top[1]), top[2]
 
 
 def _card(asked: Comparison, key: str, column: str, block: str, size: int, caption: str | None = None) -> None:

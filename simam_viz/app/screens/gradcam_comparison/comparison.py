@@ -8,7 +8,7 @@ from functools import cached_property
 
 import streamlit as st
 
-from ....checkpoints.loading import short_name
+from ....checkpoints.loading import class_said
 from ....draw import render
 from ....explain import cam, variants
 from ....explain.blocks import Analysis
@@ -68,7 +68,7 @@ class Comparison:
 
     def name(self, index: int) -> str:
         """A class as it is called on screen."""
-        return short_name(self.view.loaded.categories[index])
+        return class_said(self.view.loaded.categories[index])
 
     @property
     def explained(self) -> str:
@@ -141,7 +141,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
             help=explain("fixed mean weight"),
         )  # fmt: skip
     if against == target:
-        name = short_name(view.loaded.categories[target])
+        name = class_said(view.loaded.categories[target])
         st.info(
             _(
                 "“{target}” cannot be contrasted with itself: choose another class. Until then, it stands alone.",

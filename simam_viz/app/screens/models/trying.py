@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from ....checkpoints.loading import LoadedCheckpoint, short_name
+from ....checkpoints.loading import LoadedCheckpoint, class_said, short_name
 from ....explain.analysis import analyze
 from ....explain.evidence import Evidence, training_evidence
 from ....photos.images import square_view
@@ -76,7 +76,7 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
                 st.image(square_view(sample.image(), 320), alt=_(sample.alt), caption=_(sample.title), width="stretch")
                 lines = []
                 for _index, name, probability in top:
-                    text = f"{state.plain(short_name(name))} {pictures.percent(probability)}"
+                    text = f"{state.plain(class_said(name))} {pictures.percent(probability)}"
                     lines.append(f"1. **{text}**" if _plain_name(name) in _names(sample) else f"1. {text}")
                 st.markdown("\n".join(lines))
     st.caption(_("The five most probable classes of each photo; the photo's own class is bold."))
