@@ -161,6 +161,16 @@ def later(sentence: str) -> str:
     return sentence
 
 
+def gap() -> str:
+    """What stands between two sentences: nothing in Chinese, whose full stop brings its own."""
+    return _("{first} {second}", first="", second="")
+
+
+def together(*sentences: str) -> str:
+    """Sentences one behind the other; empty ones are left out."""
+    return gap().join(filter(None, sentences))
+
+
 def in_this_language(function: Callable[..., T]) -> Callable[..., T]:
     """A function that another thread will call, in the language of this one."""
     language = spoken()

@@ -14,7 +14,7 @@ from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, 
 from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
 from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
-from ..wording import _, later
+from ..wording import _, later, together
 from . import given, language, own, state
 from .server import elsewhere
 
@@ -130,7 +130,7 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     try:
         found = load(choices()[name])
     except (CheckpointError, OSError) as error:
-        return None, _("The checkpoint “{name}” cannot be loaded.", name=name) + f" {error}"
+        return None, together(_("The checkpoint “{name}” cannot be loaded.", name=name), str(error))
     if not same_task(loaded, found):
         return None, _("The checkpoint “{name}” is another architecture or tells other classes apart.", name=name)
     return found, ""
@@ -149,7 +149,7 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
             continue
         fault = _fault(str(info.path), info.version, language.of_session())
         if fault:
-            troubles.append(_("The checkpoint “{name}” cannot be loaded.", name=info.name) + f" {fault}")
+            troubles.append(together(_("The checkpoint “{name}” cannot be loaded.", name=info.name), fault))
         else:
             load = _kept_sibling if elsewhere.ELSEWHERE.configured else _sibling
             found[attention] = functools.partial(load, str(info.path), info.version)
@@ -163,7 +163,7 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
                 names=", ".join(missing),
             )
         )
-    return found, " ".join(troubles)
+    return found, together(*troubles)
 
 
 def beside(loaded: LoadedCheckpoint) -> LoadedCheckpoint | None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..networks.named import Named
-from ..wording import _, counted, later, later_counted
+from ..wording import _, counted, later, later_counted, together
 from .fitting import COUNTER, Problem, problem, useless_values
 from .recognition import MOST_PREFIXES, TOP_LEVEL, Match, Part, Told, chosen, common_prefix, left_over, part_below
 from .weights_file import CheckpointError, Tensors, shape_text, shown, usable
@@ -330,7 +330,7 @@ def _error(
     if not (missing or reshaped or strangers):
         told = [_("These weights do not fit the network: {problem}.", problem=next(iter(found.values())).told)]
     part = (taken.part.name,) if strangers and not missing and not reshaped and taken.part.prefix else ()
-    return CheckpointError(" ".join(told), tuple((name, each.why) for name, each in found.items()), part, offered)
+    return CheckpointError(together(*told), tuple((name, each.why) for name, each in found.items()), part, offered)
 
 
 # Into the network.

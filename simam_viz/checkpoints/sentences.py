@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..wording import _, counted, later
+from ..wording import _, counted, later, together
 from .card import Card, TwinDifference
 from .loading import class_said
 
@@ -121,7 +121,7 @@ def twin_sentence(card: Card) -> str:
         else _("So on images like these `{better}` is the better one.", better=told.first if low > 0 else told.second),
         _("One seed each: it speaks for these two files, not for SimAM at large."),
     )
-    return " ".join(sentences)
+    return together(*sentences)
 
 
 def sibling_rows(cards: Iterable[Card]) -> list[Row]:

@@ -11,7 +11,7 @@ from ...checkpoints.loading import class_said
 from ...draw import before_after, render
 from ...explain.blocks import Analysis
 from ...explain.variants import variants
-from ...wording import _
+from ...wording import _, gap
 from .. import state
 from ..scene import Scene
 from ..widgets import pictures
@@ -77,7 +77,7 @@ def before_and_after(view: Scene) -> None:
             block=after.name,
             e_lambda=view.lambda_text,
         )
-        + " "
+        + gap()
         + off.note
     )
 

@@ -11,7 +11,7 @@ from ...checkpoints.loading import class_said
 from ...draw import charts, render
 from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
-from ...wording import _
+from ...wording import _, together
 from .. import zoo
 from ..lambdas import lambda_stops
 from ..scene import Part, Scene, Subject
@@ -167,7 +167,7 @@ def _results(view: Scene, points: list[Point]) -> None:
             if own is not None and point.e_lambda == own:
                 caption = _("**{e_lambda}** ({word}): {prediction}, {share}.", e_lambda=at, word=word, **said)
             if float(cam.max()) <= 0:
-                caption = " ".join((caption, _("All zero: no position speaks for {target}.", target=target)))
+                caption = together(caption, _("All zero: no position speaks for {target}.", target=target))
             pictures.over_photo(
                 view.shown,
                 "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",

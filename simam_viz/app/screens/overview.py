@@ -13,7 +13,7 @@ from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
 from ...explain.film import Film
 from ...modules.weighing import IN_WORDS
-from ...wording import _
+from ...wording import _, together
 from .. import choose_photo, films, live, pages, seen_square, state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -108,7 +108,7 @@ def _explained(view: Scene, film: Film, own: bool) -> str:
         _of_classes(view),
     ]
     attends = not all(station.hypothetical for station in film.stations)
-    return " ".join(sentences) + view.remark(attends)
+    return together(*sentences) + view.remark(attends)
 
 
 def _of_classes(view: Scene) -> str:

@@ -15,7 +15,7 @@ from ....explain import cam
 from ....explain.blocks import Analysis, Block
 from ....explain.compared_film import HeatMapAt
 from ....export.tables import Row
-from ....wording import _
+from ....wording import _, together
 from ... import live, state
 from ...films import Compared
 from ...widgets import choose, pictures, takeaway
@@ -165,7 +165,7 @@ def _difference(asked: Comparison) -> list[live.Followed]:
         st.info(_("Both are the same network: choose two."))
         return []
     if troubles:
-        st.info(" ".join((_("There is no difference to draw."), *troubles)))
+        st.info(together(_("There is no difference to draw."), *troubles))
         return []
     a, b = (analysis.block(asked.block).heat_map(asked.method).values for analysis in (one, other))
     titles = {"first": asked.titles[first], "second": asked.titles[second]}

@@ -12,7 +12,7 @@ from ....draw import charts
 from ....explain import cam, metrics, survey
 from ....explain.survey import Finding, Subject
 from ....photos.samples import list_samples
-from ....wording import _, later
+from ....wording import _, later, together
 from ... import state
 from ...server import elsewhere, long_task
 from ...widgets import pictures
@@ -186,7 +186,7 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
             method=asked.method,
             network=asked.titles["on"],
         )
-        st.markdown(" ".join((_("**Does it look elsewhere?**"), correlated)))
+        st.markdown(together(_("**Does it look elsewhere?**"), correlated))
         _table(
             asked.view.shown,
             "faithful-photos",
@@ -294,7 +294,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
         asked_of = len({f.photo for f in found})
         faithful.append(_("{measured} of {photos} photos can be put to both.", measured=told.photos, photos=asked_of))
     leads = [f"- {sentence}" for sentence in survey.lead_sentences(told, f"“{first}”", f"“{twin}”")]
-    st.markdown("\n".join((" ".join(elsewhere), "", " ".join(faithful), *leads)))
+    st.markdown("\n".join((together(*elsewhere), "", together(*faithful), *leads)))
     remarks = [_("One pair of networks is one experiment: two trainings that differ in chance alone disagree, too.")]
     if over == "photo":
         remarks.insert(0, _("One photo is an anecdote: measure all samples."))
@@ -306,7 +306,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
                     network=first,
                 ),
             )
-    st.caption(" ".join(remarks))
+    st.caption(together(*remarks))
 
 
 def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) -> None:

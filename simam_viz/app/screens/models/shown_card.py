@@ -8,7 +8,7 @@ from ....checkpoints import sentences as cards
 from ....checkpoints.loading import LoadedCheckpoint, class_said, siblings_of
 from ....draw import charts
 from ....explain.blocks import lambda_text
-from ....wording import _, later
+from ....wording import _, later, together
 from ... import pages, state, zoo
 from ...widgets import pictures
 from ...widgets.takeaway import Shown
@@ -67,7 +67,7 @@ def trained_alike(shown: Shown, loaded: LoadedCheckpoint) -> None:
     st.subheader(_("Trained alike: which attention is better?"))
     if missing := zoo.siblings(loaded)[1]:
         st.caption(missing)
-    st.markdown(" ".join(cards.sibling_sentences(family)))
+    st.markdown(together(*cards.sibling_sentences(family)))
     shown.keep_table("trained-alike", _("Top-1 of networks trained alike, pair by pair"), rows)
     points = {_("points"): st.column_config.NumberColumn(format="%+.2f")}
     st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=points)

@@ -11,7 +11,7 @@ from ....explain.analysis import analyze
 from ....explain.evidence import Evidence, training_evidence
 from ....photos.images import square_view
 from ....photos.samples import Sample, list_samples
-from ....wording import _
+from ....wording import _, together
 from ... import state
 from ...scene import Scene
 from ...server import long_task
@@ -110,7 +110,7 @@ def evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
     sentences.append(
         _("SimAM elsewhere, behind the second batch norm or at the block's end, leaves no trace that this could see.")
     )
-    return " ".join(sentences)
+    return together(*sentences)
 
 
 def _names(sample: Sample) -> set[str]:
