@@ -44,7 +44,7 @@ def of_the_code() -> Catalog:
             # Without lines: a change of code is none of the catalogue.
             found.add(message, None, [(f"{folder}/{file}", 0)], auto_comments=comments, context=context)
     for sample in list_samples():
-        for text in (sample.title, sample.alt):
+        for text in (sample.title, sample.alt, sample.licence):
             found.add(text, None, [("assets/samples/credits.json", 0)])
     for info in list_checkpoints():
         if info.bundled:

@@ -309,6 +309,8 @@ def control(
     if widget in (st.selectbox, st.multiselect):
         # By default letters count that stand far apart: “spoon” finds German shepherds, too.
         options.setdefault("filter_mode", "contains")
+        placeholder = _("Choose an option") if widget == st.selectbox else _("Choose options")
+        options.setdefault("placeholder", placeholder)
     # Also as what the widget begins with: a browser that makes it anew, or speaks of an option that is gone, falls back to it.
     begins = {"index": args[0].index(value)} if widget == st.selectbox else {_BEGINS.get(widget, "value"): value}
     widget(label, *args, key=key, on_change=changed, **begins, **options)
