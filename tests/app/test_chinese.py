@@ -10,7 +10,7 @@ from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.store import list_checkpoints
 from simam_viz.wording import LANGUAGES, _, catalogue, speaking
 from tests.helpers.chinese import english, texts
-from tests.helpers.pages import checked, open_page
+from tests.helpers.pages import checked, finished, open_page
 
 CLASSES = list_checkpoints()[0].card.categories or ()
 NAMES = sorted({name for one in CLASSES for name in (one, *one.split(", ")) if " " in name}, key=len, reverse=True)
@@ -108,3 +108,14 @@ def test_what_is_taken_home_is_in_the_language_of_the_page() -> None:
         report = app.session_state["takeaway"].report_html().decode()
     assert '<html lang="zh-CN">' in report and "网络" in report
     assert not english_but_classes(report.split("<body", 1)[1])
+
+
+@pytest.mark.long
+def test_what_was_measured_is_there_after_a_change_of_language() -> None:
+    app = open_page("pages/gradcam_comparison.py", size="96", block="layer3.0", look="faithful")
+    measured = finished(app, "faithful-photo").dataframe[0].value
+    app.segmented_control(key="control-lang").set_value("zh")
+    chinese = checked(app.run())
+    said = chinese.dataframe[0].value
+    assert said.shape == measured.shape and list(said.columns) != list(measured.columns) and left(chinese) == []
+    assert said.select_dtypes("number").to_numpy().tolist() == measured.select_dtypes("number").to_numpy().tolist()

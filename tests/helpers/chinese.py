@@ -23,7 +23,7 @@ NAMES = (
 )
 """Names and citations, which are the same in every language."""
 _NO_WORDS = re.compile(
-    r"data:[^\"' )]+|<svg.*?</svg>|<style.*?</style>|<script.*?</script>|<math.*?</math>|<code>.*?</code>|<[^>]*>|"
+    r"[A-Z][a-z]+ et al|data:[^\"' )]+|<svg.*?</svg>|<style.*?</style>|<script.*?</script>|<math.*?</math>|<code>.*?</code>|<[^>]*>|"
     r"```.*?```|`[^`]*`|\$[^$]*\$|:material/\w+:|https?://\S+|--?[\w-]+|\w+[./_]\w[\w./-]*|\\\w+",
     re.DOTALL,
 )

@@ -180,7 +180,7 @@ def _plain(view: Scene, own: bool) -> None:
         said = [{_("value"): name, _("of this photo"): float(value)} for name, value in top]
         pictures.table(view.shown, "values", _("What the network says"), said)
     for notice in analysis.notices:
-        st.caption(state.plain(notice))
+        st.caption(state.plain(_(notice)))
     st.subheader(_("Where attention is high, block by block"), help=explain("attention weight"))
     with st.grid(4, min_column_width=130):
         for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):

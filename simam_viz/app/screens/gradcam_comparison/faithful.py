@@ -208,7 +208,7 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
     maps = {(f.photo, f.network): f for f in found if f.map_name == asked.method}
     rows = []
     for photo in dict.fromkeys(f.photo for f in found):
-        row: dict[str, object] = {_("photo"): photo}
+        row: dict[str, object] = {_("photo"): _(photo)}
         one = maps.get((photo, "on"))
         for column in asked.columns[1:]:
             other = maps.get((photo, column))
@@ -327,14 +327,16 @@ def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) ->
 
 
 def samples() -> dict[str, str]:
-    """The bundled photos: their titles by name."""
-    return {sample.name: _(sample.title) for sample in list_samples()}
+    """The bundled photos: their titles by name, in English: what was measured of them is the same in every language."""
+    return {sample.name: sample.title for sample in list_samples()}
 
 
 def this_photo(asked: Comparison) -> Subject:
     """The photo on screen, with the class that is explained."""
     view = asked.view
-    return Subject(samples().get(view.photo.name, _("Your photo")), view.photo.image, asked.target, view.kept_square)
+    return Subject(
+        samples().get(view.photo.name, later("Your photo")), view.photo.image, asked.target, view.kept_square
+    )
 
 
 def sample(asked: Comparison, name: str) -> Subject:
@@ -342,4 +344,4 @@ def sample(asked: Comparison, name: str) -> Subject:
     sample = next(sample for sample in list_samples() if sample.name == name)
     known = [asked.view.loaded.categories.index(c) for c in sample.classes if c in asked.view.loaded.categories]
     target = asked.view.target if asked.view.target is not None else next(iter(known), None)
-    return Subject(_(sample.title), sample.image(), target)
+    return Subject(sample.title, sample.image(), target)
