@@ -49,7 +49,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Links as the site has them: ``docs/x.md`` and ``../assets/y`` both lie at its top. A displayed formula has its own lines."""
-    text = re.sub(r"\]\((?:docs/|\.\./)", "](", markdown)
+    deep = "/" in page.file.src_uri
+    text = markdown.replace("](../../", "](../") if deep else re.sub(r"\]\((?:docs/|\.\./)", "](", markdown)
+    text = text.replace("](README.zh-CN.md", "](zh/index.md")
     for name, target in PAGES.items():
         text = text.replace(f"]({name}", f"]({target}")
     text = re.sub(r" *(\$\$.+?\$\$)", r"\n\n\1\n\n", text)

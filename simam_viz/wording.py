@@ -3,15 +3,79 @@
 ``_("The network says: {name} ({share})", name=name, share=share)`` looks the sentence up with its places still empty, and fills
 them after. What is put into a place is a name or a number, never a piece of a sentence: another language has another order.
 Components in the browser get their sentences from Python, as data.
+
+Each thread speaks a language of its own, and no other hears it. The catalogues are ``locale/…/LC_MESSAGES/simam_viz.po``.
 """
 
 from __future__ import annotations
 
+import functools
+import io
+import os
+import string
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from gettext import NullTranslations
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Any, TypeVar
 
+T = TypeVar("T")
+CATALOGUES = Path(__file__).with_name("locale")
+DOMAIN = "simam_viz"
+ENGLISH = "en"
+LANGUAGES = {ENGLISH: ("en", "English"), "zh": ("zh_CN", "简体中文")}
+"""By its code in addresses: the folder of its catalogue, which is its locale's name, and what it calls itself."""
+
+
+class Catalogue(GNUTranslations):
+    """A language: its catalogue, and how it writes numbers."""
+
+    def __init__(self, locale: str) -> None:
+        # Only for who speaks another language than English.
+        from babel.messages.mofile import write_mo
+        from babel.messages.pofile import read_po
+
+        packed = io.BytesIO()
+        with (CATALOGUES / locale / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+            write_mo(packed, read_po(file, locale))
+        packed.seek(0)
+        super().__init__(packed)
+        self.locale = locale
+        self._filling = _Filling(locale)
+
+    def fill(self, said: str, places: Mapping[str, Any]) -> str:
+        """A sentence with its places filled."""
+        return self._filling.vformat(said, (), places)
+
+    def __reduce__(self) -> tuple[Callable[[str], Catalogue], tuple[str]]:
+        return _of_locale, (self.locale,)  # to a worker goes its name
+
+
+class _Filling(string.Formatter):
+    """Fills places as :meth:`str.format` does, with the decimal and the grouping sign of a locale."""
+
+    def __init__(self, locale: str) -> None:
+        from babel.numbers import get_decimal_symbol, get_group_symbol
+
+        self._signs = str.maketrans({".": get_decimal_symbol(locale), ",": get_group_symbol(locale)})
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text: str = format(value, format_spec)
+        return text.translate(self._signs) if isinstance(value, int | float) else text
+
+
+_of_locale = functools.cache(Catalogue)
 _ENGLISH = NullTranslations()
-_LANGUAGE: ContextVar[NullTranslations] = ContextVar("language", default=_ENGLISH)
+
+
+def catalogue(code: str) -> NullTranslations:
+    """A language by its code, one of :data:`LANGUAGES`."""
+    return _ENGLISH if code == ENGLISH else _of_locale(LANGUAGES[code][0])
+
+
+_LANGUAGE: ContextVar[NullTranslations | None] = ContextVar("language", default=None)
+_asked: Callable[[], str | None] = lambda: None  # noqa: E731
 
 
 def speak(language: NullTranslations) -> None:
@@ -19,24 +83,129 @@ def speak(language: NullTranslations) -> None:
     _LANGUAGE.set(language)
 
 
+@contextmanager
+def speaking(language: NullTranslations) -> Iterator[None]:
+    """Say what is said within, in this thread, in another language."""
+    before = _LANGUAGE.set(language)
+    try:
+        yield
+    finally:
+        _LANGUAGE.reset(before)
+
+
+def listen(asked: Callable[[], str | None]) -> None:
+    """From now on ``asked`` tells the code of the language of a thread that was told none; ``None`` where it does not know."""
+    global _asked
+    _asked = asked
+
+
 def spoken() -> NullTranslations:
     """The language of this thread."""
-    return _LANGUAGE.get()
+    language = _LANGUAGE.get()
+    if language is None:
+        code = _asked()
+        language = catalogue(code or ENGLISH)
+        if code:
+            speak(language)
+    return language
+
+
+def tag() -> str:
+    """The language of this thread, as HTML names it."""
+    language = spoken()
+    return language.locale.replace("_", "-") if isinstance(language, Catalogue) else ENGLISH
+
+
+def preferred(wanted: Iterable[str]) -> str | None:
+    """The code of the first language in a list of locales (``zh_CN.UTF-8``, ``zh-Hans``, ``C``) that there is here."""
+    for locale in wanted:
+        code = locale.replace("-", "_").split("_")[0].split(".")[0].lower()
+        if code in LANGUAGES:
+            return code
+        if code in ("c", "posix"):
+            return ENGLISH
+    return None
+
+
+def of_environment() -> NullTranslations:
+    """The language that ``LANGUAGE``, ``LC_ALL``, ``LC_MESSAGES`` and ``LANG`` ask for, as gettext reads them."""
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if asked := os.environ.get(name):
+            return catalogue(preferred(asked.split(":")) or ENGLISH)
+    return catalogue(ENGLISH)
+
+
+def _filled(language: NullTranslations, said: str, places: Mapping[str, object]) -> str:
+    return language.fill(said, places) if isinstance(language, Catalogue) else said.format(**places)
 
 
 def _(sentence: str, /, **places: object) -> str:
     """A sentence in the language of whoever reads it, with its ``{places}`` filled."""
     if not sentence:
         return ""  # gettext gives the catalogue's head for it
-    said = _LANGUAGE.get().gettext(sentence)
-    return said.format(**places) if places else said
+    language = spoken()
+    said = language.gettext(sentence)
+    return _filled(language, said, places) if places else said
 
 
 def counted(one: str, many: str, count: int, /, **places: object) -> str:
     """A sentence about one thing or about ``{count}`` of them."""
-    return _LANGUAGE.get().ngettext(one, many, count).format(count=f"{count:,}", **places)
+    language = spoken()
+    return _filled(
+        language, language.ngettext(one, many, count).replace("{count}", "{count:,}"), {"count": count, **places}
+    )
 
 
 def later(sentence: str) -> str:
     """Marks a sentence that stands in a table made at import, and is given to :func:`_` when it is shown."""
     return sentence
+
+
+def gap() -> str:
+    """What stands between two sentences: nothing in Chinese, whose full stop brings its own."""
+    return _("{first} {second}", first="", second="")
+
+
+def together(*sentences: str) -> str:
+    """Sentences one behind the other; empty ones are left out."""
+    return gap().join(filter(None, sentences))
+
+
+def in_this_language(function: Callable[..., T]) -> Callable[..., T]:
+    """A function that another thread will call, in the language of this one."""
+    language = spoken()
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> T:
+        with speaking(language):
+            return function(*args, **named)
+
+    return call
+
+
+def later_counted(one: str, many: str) -> tuple[str, str]:
+    """Marks two that are given to :func:`counted` when they are shown."""
+    return one, many
+
+
+def why(error: OSError) -> str:
+    """Why the system refused: in its own English, or said in the language of this thread where it is one of the usual ones."""
+    return _(error.strerror) if error.strerror else ""
+
+
+_OF_THE_SYSTEM = (
+    later("No such file or directory"),
+    later("Permission denied"),
+    later("Operation not permitted"),
+    later("Is a directory"),
+    later("Not a directory"),
+    later("File exists"),
+    later("File name too long"),
+    later("No space left on device"),
+    later("Disk quota exceeded"),
+    later("Read-only file system"),
+    later("Input/output error"),
+    later("Too many open files"),
+    later("Address already in use"),
+    later("Cannot assign requested address"),
+)

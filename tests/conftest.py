@@ -22,6 +22,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # for the servers that tests start
     torch.set_num_threads(1)
 
+# Whoever runs the tests, in whatever language: they read English.
+os.environ["LANGUAGE"] = "en"
+
 # What servers compute beforehand would take the cores from the tests.
 os.environ["SIMAM_VIZ_WARM"] = "0"
 

@@ -79,7 +79,7 @@ def choose() -> Photo:
         return own
     sample = samples.get(name) or samples[first]
     title = _(sample.title)
-    credit = " " + _("(photo: {author}; {licence})", author=sample.author, licence=sample.licence)
+    credit = _(" (photo: {author}; {licence})", author=sample.author, licence=_(sample.licence))
     return Photo(sample.name, title, credit, _(sample.alt), _sample_image(sample), title)
 
 

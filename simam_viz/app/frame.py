@@ -16,7 +16,7 @@ import torch
 from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ASSETS
-from ..wording import _
+from ..wording import _, tag, together
 from . import (
     absent,
     choose_photo,
@@ -25,6 +25,7 @@ from . import (
     given,
     keeping,
     lambdas,
+    language,
     live,
     own,
     pages,
@@ -38,7 +39,7 @@ from . import (
 from .scene import Subject
 from .screens import SCREENS
 from .server import elsewhere, forgetting
-from .style import STYLE, WITHOUT_OLD_PAGE, arrive
+from .style import STYLE, WITHOUT_OLD_PAGE, arrive, in_language
 from .widgets import takeaway
 from .widgets.takeaway import Shown
 
@@ -47,10 +48,10 @@ def run(file: str) -> None:
     """Draw the page that the address names; ``file`` is the one that runs: ``app.py``, or one of ``pages/``."""
     given.restore_main()
     page = pages.asked_for(file)
+    moved = state.begin(page, language.follow)
     title = pages.PAGES[page][0]
     st.set_page_config(page_title=f"{_(title)} · SimAM Viz", page_icon=str(ASSETS / "icon.png"), layout="wide")
     st.html(STYLE)
-    moved = state.begin(page)
     if moved:
         choose_photo.forget_upload_error()
         dropping.forget_error()
@@ -59,11 +60,13 @@ def run(file: str) -> None:
         if moved:
             hidden.html(WITHOUT_OLD_PAGE)
             st.html(arrive(page), unsafe_allow_javascript=True)
+        st.html(in_language(tag()), unsafe_allow_javascript=True)
         theme.follow()
         keeping.follow(choose_photo.is_here, choose_photo.take)
     forgetting.seen()
     _prepare_process()
     with st.sidebar:
+        language.switch()
         st.markdown("### SimAM Viz")
         navigation = st.container()
         st.divider()
@@ -89,7 +92,7 @@ def run(file: str) -> None:
     if loaded is None:  # the sidebar stands, so that another network can be chosen
         with navigation:
             pages.links()
-        st.error(_("The network cannot be loaded.") + f" {trouble}")
+        st.error(together(_("The network cannot be loaded."), trouble))
         st.stop()
     absent.checkpoint(loaded)
     files = takeaway.begin()

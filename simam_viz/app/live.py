@@ -13,7 +13,7 @@ import streamlit as st
 from ..draw import render
 from ..explain import film as filming
 from ..modules.weighing import IN_WORDS
-from ..wording import _
+from ..wording import _, tag
 from . import films, lambdas, pages, state
 from .components.browser_code import library, stub
 from .films import Compared, Reel
@@ -174,7 +174,7 @@ def _stand(view: Scene, stops: Stops | None, pictures: Sequence[tuple[Followed, 
 
 
 def _called(reel: Reel) -> str:
-    return hashlib.sha256(repr(reel.key).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((reel.key, tag())).encode()).hexdigest()[:16]
 
 
 def _row(stops: Stops | None, view: Scene) -> dict[str, Any]:

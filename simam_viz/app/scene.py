@@ -23,7 +23,7 @@ from ..photos.images import enlargement
 from ..photos.samples import list_samples
 from ..photos.squares import Placed, Square
 from ..photos.transforms import Transforms
-from ..wording import _
+from ..wording import _, gap
 from . import choose_photo, state, zoo
 from .photo import Photo
 from .question import Ask
@@ -250,14 +250,14 @@ class Scene(Subject):
     def hypothetical(self) -> str:
         """A remark for captions where the network has no SimAM, or its weights were not trained with it.
 
-        Whole sentences, a space before each: they follow others.
+        Whole sentences, a gap before each: they follow others.
         """
         return self.remark(self.analysis().attends)
 
     def remark(self, attends: bool) -> str:
         """The same where it is known whether attention ran in the network."""
         if not attends:
-            return " " + _("Hypothetical: this network was run without SimAM.")
+            return gap() + _("Hypothetical: this network was run without SimAM.")
         if self.loaded.found is not None or not self.loaded.has_simam:
             return ""  # what is shown is what runs in it
         told = []
@@ -267,7 +267,7 @@ class Scene(Subject):
             told.append(_("These weights never saw SimAM in training."))
         if "simam_at" in self.loaded.assumed:
             told.append(_("Where SimAM stands in it is assumed."))
-        return "".join(f" {sentence}" for sentence in told)
+        return "".join(gap() + sentence for sentence in told)
 
 
 def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against: int | None) -> dict[str, Analysis]:

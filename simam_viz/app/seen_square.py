@@ -62,7 +62,7 @@ def _framed(subject: Subject) -> Draw:
 
 
 def _named(view: Subject, seen: str) -> str:
-    return f"{view.photo.title}{view.photo.credit}. {seen}"
+    return _("{photo}. {seen}", photo=view.photo.title + view.photo.credit, seen=seen)
 
 
 def _in_numbers(view: Subject, usual: Placed) -> None:

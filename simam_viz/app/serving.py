@@ -17,7 +17,7 @@ from streamlit.web.server import Server
 
 from ..checkpoints.loaded import LoadedCheckpoint
 from ..paths import ROOT
-from ..wording import _
+from ..wording import _, why
 from . import given
 
 _SERVED: dict[str, int] = {}
@@ -76,7 +76,7 @@ def _serve(port: int | None, host: str) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
         except OSError as error:
-            taken = error.strerror
+            taken = why(error)
             raise RuntimeError(
                 _(
                     "The app cannot be served at {host}:{port}: {reason}. Name another port.",

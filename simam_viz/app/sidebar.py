@@ -6,10 +6,10 @@ from collections import Counter
 
 import streamlit as st
 
-from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.loading import LoadedCheckpoint, class_said, short_name
 from ..checkpoints.weights_file import CheckpointError
 from ..networks.architectures import residual_blocks
-from ..wording import _
+from ..wording import _, together
 from . import dropping, given, state, zoo
 from .widgets.glossary import explain
 
@@ -51,7 +51,7 @@ def choose_checkpoint() -> LoadedCheckpoint:
         dropping.tell_refused("sidebar")
     started = given.started()
     if started.trouble:
-        st.error(_("The network of the command line cannot be opened.") + f" {state.plain(started.trouble)}")
+        st.error(together(_("The network of the command line cannot be opened."), state.plain(started.trouble)))
     if (asked_for := started.file) and not asked_for.is_file():
         missing = state.plain(asked_for.name)
         st.error(_("There is no file {name}, which the command line asks for.", name=missing))
@@ -101,7 +101,10 @@ def class_menu(loaded: LoadedCheckpoint, label: str, name: str, otherwise: str, 
     names = class_names(loaded)
     texts = {name: index for index, name in enumerate(names)}
     # The widget keeps what its functions hold on to: names, and not the network.
-    titles = [n if n.endswith(f"({i})") else c for i, (n, c) in enumerate(zip(names, loaded.categories, strict=True))]
+    titles = [
+        n if n.endswith(f"({i})") else class_said(c, whole=True)
+        for i, (n, c) in enumerate(zip(names, loaded.categories, strict=True))
+    ]
     chosen = state.control(
         st.selectbox,
         label,

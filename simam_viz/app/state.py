@@ -15,13 +15,15 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
-from ..wording import _
+from ..wording import _, later
 
 NAMES = (
+    "lang",
     *("photo", "square", "checkpoint", "size", "lambda", "class"),
     *("lambda-by", "times"),
     *("box", "region", "reference", "slice", "example", "device"),
@@ -75,19 +77,18 @@ _NUMBERS = (
 )
 
 
-def begin(page: str) -> bool:
+def begin(page: str, known: Callable[[], None]) -> bool:
     """Take over what the address asks for: at the start of a session, after a link, and after going back or forward.
 
     The address may be older than the view: the browser sends it along with a click on a control, and hears of our
     changes a round trip later. So in a run that a control started, and for a moment after, a view that was replaced does
     not come back. Nor does it by a change of page: the links there may have been drawn before the last change.
 
-    Returns whether the page was changed.
+    ``known`` is called as soon as the view is known, and before anything is said of it. Returns whether the page was changed.
     """
     parameters = renamed({name: st.query_params.get_all(name) for name in st.query_params}, page)
-    asked, ignored = sifted(parameters)
+    asked, faults = sifted(parameters)
     session = st.session_state
-    session[_IGNORED] = ignored
     changed_here = session.pop(_CHANGED, False)
     moved = session.get(_PAGE) != page
     session[_PAGE] = page
@@ -103,6 +104,8 @@ def begin(page: str) -> bool:
         session[_VIEW] = asked.copy()
         left_out = parameters.keys() & set(NAMES) - asked.keys()
         gone().update({name: parameters[name][-1] for name in left_out if parameters[name]})
+    known()
+    session[_IGNORED] = [fault() for fault in faults]
     return moved
 
 
@@ -123,31 +126,34 @@ def renamed(parameters: Mapping[str, list[str]], page: str) -> dict[str, list[st
     return now
 
 
-def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[str]]:
-    """What of an address can be an entry of the view, and a sentence about each thing that is left out.
+def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[Callable[[], str]]]:
+    """What of an address can be an entry of the view, and what says a sentence about each thing that is left out.
 
     Whether an entry names something that exists is up to the control that reads it: see :func:`parsed`.
     """
-    view, sentences = {}, []
-    unknown = [name for name in parameters if name not in NAMES]
-    if unknown:
-        named = ", ".join(quoted(name) for name in unknown[:3])
-        sentences.append(
-            _("The link asks for {names} and others, which mean nothing here and were ignored.", names=named)
-            if len(unknown) > 3
-            else _("The link asks for {names}, which mean nothing here and were ignored.", names=named)
-        )
+    view: dict[str, str] = {}
+    faults: list[Callable[[], str]] = []
+    if unknown := [name for name in parameters if name not in NAMES]:
+        faults.append(partial(_mean_nothing, unknown))
     for name, texts in parameters.items():
         if name not in NAMES or not texts:
             continue
         text = texts[-1]
         if len(texts) > 1:
-            sentences.append(_("The link gives {entry} more than once; only the last one counts.", entry=name))
+            more = later("The link gives {entry} more than once; only the last one counts.")
+            faults.append(partial(_, more, entry=name))
         if len(text) > _LONGEST or not text.isprintable() or (name in _NUMBERS and not _is_number(text)):
-            sentences.append(_does_not_exist(name, text))
+            faults.append(partial(_does_not_exist, name, text))
         else:
             view[name] = text
-    return view, sentences
+    return view, faults
+
+
+def _mean_nothing(names: Sequence[str]) -> str:
+    named = ", ".join(quoted(name) for name in names[:3])
+    if len(names) > 3:
+        return _("The link asks for {names} and others, which mean nothing here and were ignored.", names=named)
+    return _("The link asks for {names}, which mean nothing here and were ignored.", names=named)
 
 
 def _is_number(text: str) -> bool:
@@ -303,6 +309,8 @@ def control(
     if widget in (st.selectbox, st.multiselect):
         # By default letters count that stand far apart: “spoon” finds German shepherds, too.
         options.setdefault("filter_mode", "contains")
+        placeholder = _("Choose an option") if widget == st.selectbox else _("Choose options")
+        options.setdefault("placeholder", placeholder)
     # Also as what the widget begins with: a browser that makes it anew, or speaks of an option that is gone, falls back to it.
     begins = {"index": args[0].index(value)} if widget == st.selectbox else {_BEGINS.get(widget, "value"): value}
     widget(label, *args, key=key, on_change=changed, **begins, **options)

@@ -42,3 +42,8 @@ def arrive(page: str) -> str:
 WITHOUT_OLD_PAGE = (
     """<span hidden></span><style>[data-testid="stMain"] [data-stale="true"] { display: none; }</style>"""
 )
+
+
+def in_language(tag: str) -> str:
+    """Tells the browser what language the page is in: it chooses letters, breaks lines and reads aloud by that."""
+    return f'<span hidden></span><script>document.documentElement.lang = "{tag}";</script>'

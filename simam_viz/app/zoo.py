@@ -14,8 +14,8 @@ from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, 
 from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
 from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
-from ..wording import _, later
-from . import given, own, state
+from ..wording import _, later, together
+from . import given, language, own, state
 from .server import elsewhere
 
 _SHARED_BY_TWINS = ("categories", "input_size", "normalisation", "forward_pass")
@@ -130,7 +130,7 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
     try:
         found = load(choices()[name])
     except (CheckpointError, OSError) as error:
-        return None, _("The checkpoint “{name}” cannot be loaded.", name=name) + f" {error}"
+        return None, together(_("The checkpoint “{name}” cannot be loaded.", name=name), str(error))
     if not same_task(loaded, found):
         return None, _("The checkpoint “{name}” is another architecture or tells other classes apart.", name=name)
     return found, ""
@@ -147,9 +147,9 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
     for attention, info in infos.items():
         if info.name == loaded.card.twin:
             continue
-        fault = _fault(str(info.path), info.version)
+        fault = _fault(str(info.path), info.version, language.of_session())
         if fault:
-            troubles.append(_("The checkpoint “{name}” cannot be loaded.", name=info.name) + f" {fault}")
+            troubles.append(together(_("The checkpoint “{name}” cannot be loaded.", name=info.name), fault))
         else:
             load = _kept_sibling if elsewhere.ELSEWHERE.configured else _sibling
             found[attention] = functools.partial(load, str(info.path), info.version)
@@ -163,7 +163,7 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
                 names=", ".join(missing),
             )
         )
-    return found, " ".join(troubles)
+    return found, together(*troubles)
 
 
 def beside(loaded: LoadedCheckpoint) -> LoadedCheckpoint | None:
@@ -243,8 +243,8 @@ _kept_sibling = functools.lru_cache(maxsize=4)(_sibling)
 
 
 @st.cache_data(show_spinner=False)
-def _fault(path: str, version: tuple[int, ...]) -> str:
-    """Why a file cannot be loaded, in a sentence; empty if it can."""
+def _fault(path: str, version: tuple[int, ...], spoken: str | None) -> str:
+    """Why a file cannot be loaded, in a sentence of that language; empty if it can."""
     try:
         load_checkpoint(path)
     except (CheckpointError, OSError) as error:

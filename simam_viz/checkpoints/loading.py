@@ -19,7 +19,7 @@ from ..networks.named import is_named
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
 from ..networks.shared import own_buffers, shared_copy
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
-from ..wording import _, later
+from ..wording import _, later, spoken
 from . import torchvision_weights
 from .building import described_network
 from .card import Card
@@ -36,6 +36,7 @@ __all__ = [
     "CheckpointInfo",
     "LoadedCheckpoint",
     "Transforms",
+    "class_said",
     "find_checkpoint",
     "list_checkpoints",
     "load_checkpoint",
@@ -214,6 +215,16 @@ def same_task(loaded: LoadedCheckpoint, twin: LoadedCheckpoint) -> bool:
 def short_name(category: str) -> str:
     """The first of a class's synonyms: ``"tabby"`` for ``"tabby, tabby cat"``."""
     return category.split(",")[0]
+
+
+def class_said(category: str, whole: bool = False) -> str:
+    """A class as a person reads it: its short name, in another language behind that language's word for it.
+
+    ``whole`` gives all its synonyms. Files and addresses have :func:`short_name`.
+    """
+    name = category if whole else short_name(category)
+    said = spoken().pgettext("class", category)
+    return name if said == category else _("{translated} {name}", translated=said, name=name)
 
 
 def class_index(asked: str, categories: tuple[str, ...]) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..networks.named import Named
-from ..wording import _, counted, later
+from ..wording import _, counted, later, later_counted, together
 from .fitting import COUNTER, Problem, problem, useless_values
 from .recognition import MOST_PREFIXES, TOP_LEVEL, Match, Part, Told, chosen, common_prefix, left_over, part_below
 from .weights_file import CheckpointError, Tensors, shape_text, shown, usable
@@ -298,24 +298,28 @@ def _error(
         )
     ]
     shapes = [f"{shown(name)} {shape_text(inside[name].shape)}/{shape_text(wanted[name].shape)}" for name in reshaped]
-    for names, all_of_them, one_more, many_more in (
+    for names, all_of_them, (one_more, many_more) in (
         (
             [*map(shown, missing)],
             later("Missing in the file: {names}."),
-            later("Missing in the file: {names} and one more."),
-            later("Missing in the file: {names} and {count} more."),
+            later_counted(
+                "Missing in the file: {names} and one more.", "Missing in the file: {names} and {count} more."
+            ),
         ),
         (
             shapes,
             later("Of another shape (the file's/the network's): {names}."),
-            later("Of another shape (the file's/the network's): {names} and one more."),
-            later("Of another shape (the file's/the network's): {names} and {count} more."),
+            later_counted(
+                "Of another shape (the file's/the network's): {names} and one more.",
+                "Of another shape (the file's/the network's): {names} and {count} more.",
+            ),
         ),
         (
             [*map(shown, strangers)],
             later("Left over in the file: {names}."),
-            later("Left over in the file: {names} and one more."),
-            later("Left over in the file: {names} and {count} more."),
+            later_counted(
+                "Left over in the file: {names} and one more.", "Left over in the file: {names} and {count} more."
+            ),
         ),
     ):
         first, rest = ", ".join(names[:_MOST_NAMES]), len(names) - _MOST_NAMES
@@ -326,7 +330,7 @@ def _error(
     if not (missing or reshaped or strangers):
         told = [_("These weights do not fit the network: {problem}.", problem=next(iter(found.values())).told)]
     part = (taken.part.name,) if strangers and not missing and not reshaped and taken.part.prefix else ()
-    return CheckpointError(" ".join(told), tuple((name, each.why) for name, each in found.items()), part, offered)
+    return CheckpointError(together(*told), tuple((name, each.why) for name, each in found.items()), part, offered)
 
 
 # Into the network.

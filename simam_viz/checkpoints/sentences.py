@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..wording import _, counted, later
+from ..wording import _, counted, later, together
 from .card import Card, TwinDifference
-from .loading import short_name
+from .loading import class_said
 
 Row = dict[str, Any]
 
@@ -121,7 +121,7 @@ def twin_sentence(card: Card) -> str:
         else _("So on images like these `{better}` is the better one.", better=told.first if low > 0 else told.second),
         _("One seed each: it speaks for these two files, not for SimAM at large."),
     )
-    return " ".join(sentences)
+    return together(*sentences)
 
 
 def sibling_rows(cards: Iterable[Card]) -> list[Row]:
@@ -188,15 +188,15 @@ def _pairs(cards: Iterable[Card]) -> list[TwinDifference]:
 def fact_rows(card: Card) -> list[Row]:
     """How the network was made and how big it is, as name and value; the name is English, for :func:`_` to show."""
     facts = {
-        later("Recipe"): card.recipe,
+        later("Recipe"): _(card.recipe) if card.recipe else None,
         later("Command"): card.command,
         later("Seed"): card.seed,
         later("Training time"): _duration(card.training_seconds),
-        later("Hardware"): card.hardware,
+        later("Hardware"): _(card.hardware) if card.hardware else None,
         later("Forward pass"): _(card.forward_pass) if card.forward_pass else None,
         later("SimAM behind"): _places(card),
-        later("Input sizes"): card.input_size_rule,
-        later("Preprocessing"): card.preprocessing,
+        later("Input sizes"): _(card.input_size_rule) if card.input_size_rule else None,
+        later("Preprocessing"): _(card.preprocessing) if card.preprocessing else None,
         later("Parameters"): _count(card.parameters),
         later("Multiply–adds an image"): _count(card.multiply_adds),
         later("File"): card.file,
@@ -218,7 +218,7 @@ def size_rows(card: Card) -> list[Row]:
 def class_rows(card: Card, best: int | None = None) -> list[Row]:
     """Top-1 of every class, the best first; with ``best``, only so many from either end."""
     known = [
-        (short_name(name), share)
+        (class_said(name), share)
         for name, share in zip(card.categories or (), card.class_accuracy, strict=False)
         if share is not None
     ]
@@ -230,7 +230,7 @@ def class_rows(card: Card, best: int | None = None) -> list[Row]:
 def confused_rows(card: Card, most: int = 10) -> list[Row]:
     """The most frequent mistakes on the validation images."""
     return [
-        {_("true class"): short_name(pair.true), _("taken for"): short_name(pair.predicted), _("images"): pair.images}
+        {_("true class"): class_said(pair.true), _("taken for"): class_said(pair.predicted), _("images"): pair.images}
         for pair in card.confused_pairs[:most]
     ]
 

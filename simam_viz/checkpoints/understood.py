@@ -31,7 +31,7 @@ class Stop:
         if self.hypothetical:
             return _("SimAM would stand here")
         if self.kind == "simam" and self.e_lambda is not None:
-            return _("SimAM, λ = {e_lambda}", e_lambda=f"{self.e_lambda:g}")
+            return _("SimAM, λ = {e_lambda}", e_lambda=format(self.e_lambda, "g"))
         return _(IN_WORDS[self.kind])
 
 

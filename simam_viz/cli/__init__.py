@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import quiet
 from ..checkpoints.weights_file import CheckpointError
 from ..photos.bombs import ImageError
-from ..wording import _
+from ..wording import _, of_environment, speaking, why
 from . import (
     analyze_command,
     app_command,
@@ -20,6 +20,7 @@ from . import (
     evaluate_command,
     faithful_command,
     figure_command,
+    own_words,
     train_command,
 )
 
@@ -38,7 +39,15 @@ _SCRIPT = "simam-viz"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns its exit code. What a person got wrong ends in one sentence on the error stream."""
+    """Run one command; returns its exit code. What a person got wrong ends in one sentence on the error stream.
+
+    It speaks the language that the environment asks for (``LANGUAGE``, ``LC_ALL``, ``LC_MESSAGES``, ``LANG``).
+    """
+    with speaking(of_environment()), own_words.said():
+        return _main(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a console that has no λ still gets the rest
@@ -70,4 +79,4 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, FileNotFoundError):
         return _("There is no file or folder {name}; check its name.", name=error.filename)
-    return _("{name} cannot be read or written: {reason}.", name=error.filename, reason=error.strerror)
+    return _("{name} cannot be read or written: {reason}.", name=error.filename, reason=why(error))

@@ -15,7 +15,7 @@ from ..export import folder
 from ..export.files import write
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
-from ..wording import _
+from ..wording import _, together
 from .arguments import Commands, add_square, add_workers, chosen_network, chosen_workers, parsed_lambda
 
 _NAMED = 10
@@ -88,7 +88,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doin
                 endings=", ".join(SUFFIXES),
             )
         ]
-        raise ValueError(" ".join(told + ([_told_of(left_out)] if left_out else [])))
+        raise ValueError(together(*told, *([_told_of(left_out)] if left_out else [])))
     with tqdm(total=len(photos), unit=_("photo"), file=sys.stderr, delay=0.2) as bar:
 
         def tell(outcome: folder.Outcome) -> None:

@@ -24,7 +24,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
 from ..version import VERSION
-from ..wording import _, later
+from ..wording import _, later, together
 from .arguments import Commands, add_checkpoint, add_tiny_imagenet, add_workers, chosen_network, chosen_workers
 
 _MEASURED = {
@@ -77,7 +77,7 @@ def _run(arguments: argparse.Namespace) -> None:
         read = [place for place in found if isinstance(place, int)]
         left_out = left_out_sentences([error for error in found if isinstance(error, ImageError)], no_photos)
         if not read:
-            raise ValueError(" ".join([_("There is no photo to measure on."), *left_out]))
+            raise ValueError(together(_("There is no photo to measure on."), *left_out))
         how = f"python -m simam_viz evaluate on {arguments.data.resolve().name}, float32"
         entries[px] = entry = accuracy_entry(read, px, how)
         print(

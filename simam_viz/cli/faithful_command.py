@@ -28,7 +28,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
 from ..version import VERSION
-from ..wording import _, counted, later
+from ..wording import _, counted, later, together
 from .arguments import Commands, add_checkpoint, add_data_set, add_workers, chosen_workers, default_cache
 
 
@@ -176,9 +176,11 @@ def _networks(loaded: LoadedCheckpoint, asked: list[str] | None) -> Networks:
     there = variants.variants(loaded, twin, siblings=siblings)
     if missing := set(asked or ()) - {variant.name for variant in there}:
         raise ValueError(
-            " ".join(
-                _("{network} has no {variant} to be measured.", network=loaded.name, variant=variant)
-                for variant in sorted(missing)
+            together(
+                *(
+                    _("{network} has no {variant} to be measured.", network=loaded.name, variant=variant)
+                    for variant in sorted(missing)
+                )
             )
         )
     titles = {"on": loaded.name, "twin": name} | {attention: info.name for attention, info in infos.items()}

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 import numpy as np
 import torch
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..checkpoints.loading import short_name
+from ..checkpoints.loading import class_said
 from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 from ..modules.weighing import Kind
 from ..wording import _, later
@@ -45,6 +49,9 @@ class Scale:
     """Whether all pictures of the quantity share these ends, or this one has its own; empty where there is no choice."""
 
 
+HAN_FILE = Path(__file__).parent / "fonts" / "DroidSansFallbackSubset.ttf"
+HAN = "Droid Sans Fallback Subset"
+"""The font with Chinese letters, and its name."""
 WEIGHT_COLOURS = "viridis"
 CAM_COLOURS = "inferno"
 FEATURE_COLOURS = "RdBu_r"
@@ -294,15 +301,38 @@ def gradient(scale: Scale, width: int = 256, height: int = 12) -> Image.Image:
 
 def figure_picture(figure: Figure, width: int) -> Image.Image:
     """A matplotlib figure as a picture of ``width`` pixels."""
+    with_han(figure)
     figure.set_dpi(width / figure.get_figwidth())
     canvas: Any = FigureCanvasAgg(figure)  # Any: its methods come without types
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
+@functools.cache
+def register_han() -> None:
+    """Tell matplotlib of our font: once, at the first figure and not at import."""
+    font_manager.fontManager.addfont(HAN_FILE)
+
+
+def with_han(figure: Figure) -> None:
+    """Let a figure's texts find letters that their font lacks in the one that ships with us."""
+    register_han()
+    for text in figure.findobj(Text):
+        text.set_fontfamily([*text.get_fontfamily(), HAN])
+
+
 def mean_weights(analysis: Analysis) -> list[Tensor]:
     """For every block, its weights' mean over channels, (H, W)."""
     return [block.attention.mean(dim=0) for block in analysis.blocks]
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int) -> None:
+    """Black text in Pillow's own font; letters that it lacks, in the one that ships with us."""
+    x, y = place
+    for han, letters in itertools.groupby(text, key=lambda letter: letter >= "\u2e80"):
+        font = ImageFont.truetype(HAN_FILE, size) if han else ImageFont.load_default(size)
+        draw.text((x, y), run := "".join(letters), "black", font)
+        x += draw.textlength(run, font)
 
 
 def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Image:
@@ -311,10 +341,9 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
     ``remark`` is something to know about the network, which stands in brackets in the first line.
     """
     margin, text = 12, 16
-    font = ImageFont.load_default(text)
     maps = mean_weights(analysis)
-    top = "; ".join(f"{short_name(name)} {answer(analysis, said)}" for _index, name, said in analysis.top(3))
-    target = short_name(analysis.categories[analysis.target])
+    top = "; ".join(f"{class_said(name)} {answer(analysis, said)}" for _index, name, said in analysis.top(3))
+    target = class_said(analysis.categories[analysis.target])
     row_height = size + 2 * text + 3 * margin
     columns = len(maps) + 1
     canvas = Image.new("RGB", (columns * (size + margin) + margin, 2 * text + margin + 2 * row_height), "white")
@@ -322,7 +351,7 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
     remark = remark if analysis.attends else _("hypothetical: this network has no SimAM")
     hypothetical = f" ({remark})" if remark else ""
     words = analysis.lambda_text.replace("λ =", "lambda").replace("λ", "lambda")  # this font has no Greek
-    draw.text((margin, margin), f"{top}   |   {words}{hypothetical}", "black", font)
+    _write(draw, (margin, margin), f"{top}   |   {words}{hypothetical}", text)
     rows = (
         (
             _("Mean attention weight over channels, each block in its own range"),
@@ -340,12 +369,12 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
         if row == 0:
             crop = analysis.view.resize(shape_of(analysis.view, size), Image.Resampling.BICUBIC)
             canvas.paste(crop, (margin, y + text + margin // 2))
-        draw.text((margin + (size + margin if row == 0 else 0), y), title, "black", font)
+        _write(draw, (margin + (size + margin if row == 0 else 0), y), title, text)
         for column, (block, scale, map_) in enumerate(zip(analysis.blocks, scales, values, strict=True), start=1):
             x, below = margin + column * (size + margin), y + text + margin // 2 + size
             canvas.paste(overlay(analysis.view, map_, scale, size), (x, y + text + margin // 2))
             canvas.paste(gradient(scale, size, 6), (x, below + 2))
             empty = row == 1 and block.cam_max == 0
             ends = _("all zero") if empty else _("{low:.3f} to {high:.3f}", low=scale.low, high=scale.high)
-            draw.text((x, below + 10), f"{block.name}  {ends}", "black", font)
+            _write(draw, (x, below + 10), f"{block.name}  {ends}", text)
     return canvas

@@ -19,7 +19,7 @@ from ..networks.lambdas import Times, check_asked, common_e_lambda, set_e_lambda
 from ..networks.places import weighing_modules
 from ..networks.shared import out_of_memory, own_buffers, put_in_place, shared_copy, weights_memory
 from ..photos.squares import Square
-from ..wording import _
+from ..wording import _, later
 from .blocks import Analysis, Block, Box
 from .inputs import Given, Input, prepared
 from .recording import Recording, Run, Use, distinct_uses
@@ -171,7 +171,7 @@ def _analyse(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analy
     found = _analyse(networks[:half], given, asked)
     rest = replace(asked, target=found[0].target) if asked.one_target and asked.target is None else asked
     found += _analyse(networks[half:], given, rest)
-    notice = _("There was not enough memory for all at once, so they were computed in smaller batches.")
+    notice = later("There was not enough memory for all at once, so they were computed in smaller batches.")
     return [replace(analysis, notices=(notice,)) for analysis in found]
 
 

@@ -249,7 +249,7 @@ class Analysis:
     box: Box | None = None
     """Of a detector: the box that is explained; ``None`` where it found none of the target's class."""
     notices: tuple[str, ...] = ()
-    """What had to be done otherwise than asked, a sentence each."""
+    """What had to be done otherwise than asked, a sentence each, in English for :func:`~simam_viz.wording._`."""
     asked: float | Times | None = None
     """The λ that was asked for; ``None``: each SimAM module its own."""
     square: Square | None = None

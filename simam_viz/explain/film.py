@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loaded import LoadedCheckpoint
-from ..checkpoints.loading import short_name
+from ..checkpoints.loading import class_said
 from ..modules.weighing import Kind
 from ..networks.lambdas import Times
 from ..photos.squares import Square
@@ -299,7 +299,7 @@ def encoded(film: Film, key_of: dict[Stop, str], about: dict[str, Any]) -> bytes
         "chances": film.chances,
         "channels": [0, 0, 0] if first.channels is None else first.channels.levels.shape,
         "maps": [levels.levels.shape for levels in first.maps],
-        "classes": {index: short_name(film.categories[index]) for index in sorted(classes)},
+        "classes": {index: class_said(film.categories[index]) for index in sorted(classes)},
         "blocks": [
             {
                 "name": place.name, "kind": place.kind, "hypothetical": place.hypothetical, "shape": place.shape, "stage": stage,

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.loading import LoadedCheckpoint, class_said
 from ..draw import render
 from ..draw.paper import formats, printing
 from ..draw.paper.sources import seen_of
@@ -36,7 +36,7 @@ def pictures(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image) -
 
     drawn = {}
     for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
-        named = {"block": block.name, "target": short_name(analysis.categories[analysis.target])}
+        named = {"block": block.name, "target": class_said(analysis.categories[analysis.target])}
         scale = render.scale_for("mean weight", weights, kind=block.kind)
         drawn[f"{block.name}-mean-weight"] = laid(_("Mean weight at {block}", block=block.name), weights, scale)
         drawn[f"{block.name}-grad-cam"] = laid(

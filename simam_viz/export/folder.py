@@ -153,7 +153,7 @@ class Job:
         analysis = analyze(self.loaded, read.image, *asked, square=square).pictures()
         told = self.loaded.transforms.plain or square is not None
         enlarged = enlargement(read.image, analysis.view.width, square) if told else ""
-        notices = tuple(filter(None, (*read.notices, enlarged, *analysis.notices)))
+        notices = tuple(filter(None, (*read.notices, enlarged, *map(_, analysis.notices))))
         answer = summary(analysis, self.loaded) | {"notices": notices, "made_from": self.identity(photo)}
         files = full_files(analysis, self.loaded, read.image, title, notices) if settings.full else {}
         return Made(answer, files | basic_files(analysis, self.loaded, answer))

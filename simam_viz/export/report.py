@@ -14,7 +14,7 @@ import jinja2
 from PIL import Image
 from torch import Tensor
 
-from ..checkpoints.loading import LoadedCheckpoint, short_name
+from ..checkpoints.loading import LoadedCheckpoint, class_said
 from ..draw import charts, framing, render
 from ..draw.paper import panels
 from ..draw.paper.sources import seen_of
@@ -22,7 +22,7 @@ from ..explain import inspection
 from ..explain.blocks import Analysis, Block
 from ..photos import squares
 from ..version import VERSION
-from ..wording import _
+from ..wording import _, tag
 from .tables import Row
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -63,7 +63,7 @@ def html(
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {
-        "picture": _picture, "percent": "{:.1%}".format, "short": short_name, "parts": _parts, "cell": _cell,
+        "picture": _picture, "percent": "{:.1%}".format, "short": class_said, "parts": _parts, "cell": _cell,
     }  # fmt: skip
     environment.globals["_"] = _
     square = None if analysis.square is None else squares.scaled(analysis.square, size or photo.size, photo.size)
@@ -105,6 +105,7 @@ def html(
         e_lambda=_lambda_in_words(analysis, loaded),
         command=command(analysis, loaded),
         version=VERSION,
+        tag=tag(),
         date=datetime.date.today().isoformat(),
     ).encode()
 

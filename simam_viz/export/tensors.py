@@ -13,7 +13,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.blocks import Analysis
 from ..photos import squares
 from ..version import VERSION
-from ..wording import _
+from ..wording import _, together
 
 
 def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray[Any]]:
@@ -72,7 +72,7 @@ def _explanation(
             f"{block.name} {block.e_lambda:g}" for block in analysis.blocks if block.e_lambda is not None
         )
         settings = _("each block's own λ: {lambdas}; target class: {target}.", lambdas=lambdas, target=target)
-    head = [_("Written by SimAM Viz {version}.", version=VERSION) + f" {settings}"]
+    head = [together(_("Written by SimAM Viz {version}.", version=VERSION), settings)]
     if analysis.square is not None:
         told = squares.text(analysis.square)
         head.append(_("The network saw this square of the photo (left,top,side in its pixels): {square}.", square=told))

@@ -168,8 +168,15 @@ def written_steps(d: Derivation) -> list[Step]:
                 rf"\mu&={number(d.mean)} \quad \sigma^2={number(d.variance)}",
                 rf"t-\mu&={number(d.deviation)} \quad \sigma^2+\lambda={number(shared)}",
                 rf"e^*&=\frac{{4\cdot {number(shared)}}}{{{signed(d.deviation)}^2+2\cdot {number(shared)}}}={number(d.energy)}",
-                rf"\tfrac{{1}}{{e^*}}&={number(d.importance)}\text{{ shared, }}{number(d.exact_importance)}\text{{ exact}}",
-                rf"&\text{{(}}\sigma^2\text{{ over }}M\text{{, as printed: }}{number(d.variance_as_printed)}\text{{)}}",
+                _(
+                    r"\tfrac{{1}}{{e^*}}&={shared}\text{{ shared, }}{exact}\text{{ exact}}",
+                    shared=number(d.importance),
+                    exact=number(d.exact_importance),
+                ),
+                _(
+                    r"&\text{{(}}\sigma^2\text{{ over }}M\text{{, as printed: }}{printed}\text{{)}}",
+                    printed=number(d.variance_as_printed),
+                ),
             ),
         ),
         Step(
@@ -188,7 +195,7 @@ def written_steps(d: Derivation) -> list[Step]:
             _("The weight"),
             _("The sigmoid only keeps the weight below 1. It is rising, so the order of the neurons stays."),
             lines(
-                r"\text{weight}&=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)",
+                _(r"\text{weight}&=\operatorname{sigmoid}\!\left(\frac{1}{e^*}\right)"),
                 r"&=\frac{1}{1+\exp(-1/e^*)}",
             ),
             rf"\frac{{1}}{{1+\exp(-{number(d.importance)})}}={number(d.weight, 6)}",

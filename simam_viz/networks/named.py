@@ -13,7 +13,7 @@ import torchvision
 from torch import nn
 from torchvision.models import ResNet18_Weights, get_model_weights, list_models
 
-from ..wording import _, counted, later
+from ..wording import _, counted, later, together
 from .authors import catalogue
 
 SOURCES = ("timm", "torchvision", "authors")
@@ -116,7 +116,7 @@ class Named:
             told.append(_("Its input is normalised by mean {mean} and standard deviation {std}.", mean=mean, std=std))
         else:
             told.append(_("It normalises its input itself."))
-        return " ".join([*told, *([_(self.note)] if self.note else [])])
+        return together(*told, _(self.note) if self.note else "")
 
     def _places(self, height: int, width: int) -> dict[str, object]:
         return {"height": height, "width": width, "interpolation": self.interpolation}

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
-from ..wording import _
+from ..wording import _, why
 from . import bombs, colours, depths, kinds, squares
 from .bombs import ImageError
 from .squares import Square
@@ -162,9 +162,7 @@ def read_file(source: ImageFileSource) -> bytes:
             with Path(source).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise ImageError(
-                _("The file {file} cannot be read: {reason}.", file=source, reason=error.strerror)
-            ) from None
+            raise ImageError(_("The file {file} cannot be read: {reason}.", file=source, reason=why(error))) from None
         except ValueError:
             raise ImageError(_("This is no path of a file; choose a photo.")) from None
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..draw.render import with_han
 from ..wording import _
 from ..writing import written_whole
 
@@ -52,5 +53,6 @@ def write_png(epochs: list[Epoch], title: str, file: Path) -> None:
             loss.text(epoch.epoch - 0.4, 0.98, f"{epoch.px} px", transform=loss.get_xaxis_transform(), va="top")
         previous_px = epoch.px
     figure.suptitle(title)
+    with_han(figure)
     with written_whole(file) as unfinished:
         figure.savefig(unfinished, format="png", dpi=120)

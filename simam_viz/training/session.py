@@ -15,7 +15,7 @@ import torch
 
 from ..networks.named import is_named
 from ..networks.places import simam_lambdas
-from ..wording import _
+from ..wording import _, why
 from ..writing import alone, clear_unfinished, write_whole, written_whole
 from .curves import write_csv, write_png
 from .description import card_of_run
@@ -114,7 +114,7 @@ def _told(file: Path) -> Iterator[None]:
                 "{file} could not be written ({reason}). What was saved before is whole: make room, and the same command goes "
                 "on from there.",
                 file=file,
-                reason=cause.strerror or cause,
+                reason=why(cause) or cause,
             )
         ) from error
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 import pytest
 
-from simam_viz import wording
 from simam_viz.app import zoo
 from simam_viz.checkpoints import loading
-from tests.helpers.made_up_language import BRACKETED, outside, texts, unsaid
+from tests.helpers.made_up_language import outside, spoken_everywhere, texts, unsaid
 from tests.helpers.pages import open_page
 
 
 @pytest.fixture
 def brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every thread speaks the made-up language, those of pages too."""
-    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
+    spoken_everywhere(monkeypatch)
 
 
 @pytest.mark.usefixtures("brackets")
@@ -53,5 +50,5 @@ def test_the_language_of_whoever_waits_does_not_load_a_network_twice(monkeypatch
     zoo._loader("").clear()
     choice = next(iter(zoo.choices().values()))
     first = zoo.load(choice)
-    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
+    spoken_everywhere(monkeypatch)
     assert zoo.load(choice).model is first.model and len(loaded) == 1

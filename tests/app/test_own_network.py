@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import simam_viz
-from simam_viz import wording
 from simam_viz.app import given
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import opening
@@ -30,7 +28,7 @@ from simam_viz.checkpoints.loaded import on_device
 from simam_viz.cli import main
 from simam_viz.draw.paper.description import Description
 from tests.helpers.attention_zoo import Retyped, SqueezeExcite
-from tests.helpers.made_up_language import BRACKETED, outside, unsaid
+from tests.helpers.made_up_language import outside, spoken_everywhere, unsaid
 from tests.helpers.pages import checked, finished, open_page, text
 from tests.helpers.project import ROOT
 
@@ -97,7 +95,7 @@ def test_what_is_said_of_every_kind_is_said_in_the_language_of_the_page(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     NETWORKS[kind]()
-    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
+    spoken_everywhere(monkeypatch)
     for page, view in (("app.py", {}), ("pages/attention_maps.py", {"level": "block"}), ("pages/models.py", {})):
         app = open_page(page, **view)
         told = [text for text in unsaid(app._tree) if not text.startswith(("<", "$", "{"))]  # HTML, formulas, cards

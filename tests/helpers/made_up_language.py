@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from gettext import NullTranslations
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from simam_viz import wording
 from simam_viz.wording import speak
 
 NAMES = {"SimAM Viz", ":orange-badge[ ]"}
@@ -36,6 +40,12 @@ def bracketed() -> Iterator[None]:
         yield
     finally:
         speak(NullTranslations())
+
+
+def spoken_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every thread speaks it, those of pages too: it stands in the place of English."""
+    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=None))
+    monkeypatch.setattr(wording, "catalogue", lambda _code: BRACKETED)
 
 
 def outside(text: str) -> str:

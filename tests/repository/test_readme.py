@@ -23,7 +23,7 @@ from simam_viz.photos.samples import list_samples
 from tests.helpers.project import ROOT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OURS = re.compile(r"(?:\bpython -m simam_viz|^(?:\S+/)?simam-viz)\b(?P<words>[^#\n`]*)", re.M)
 MEASURING = re.compile(r"python (?:-m (?:simam_viz|benchmarks|tests\.long)|docs/\w+\.py)|simam-viz ")
 
@@ -207,3 +207,22 @@ def test_the_results_say_how_many_samples_are_right() -> None:
         for answer, sample in zip(logits.argmax(dim=1), samples, strict=True)
     )
     assert f"{words[right]} of the {words[len(samples)]} samples" in read("docs/results.md")
+
+
+def test_the_chinese_derivation_has_the_same_formulas() -> None:
+    def displayed(page: str) -> list[str]:
+        return re.findall(r"\*\*\(D\d+\)\*\* \$\$.*?\$\$", read(page), re.S)
+
+    assert (
+        displayed("docs/zh/derivation.md") == displayed("docs/derivation.md")
+        and len(displayed("docs/derivation.md")) == 18
+    )
+
+
+def test_the_chinese_readme_runs_the_same_commands_and_links_to_what_is_there() -> None:
+    assert {block for block in code(read("README.zh-CN.md"), "bash")} <= set(code(read("README.md"), "bash"))
+    for page in (ROOT / "README.zh-CN.md", *(ROOT / "docs" / "zh").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+    seed = ("空间抑制", "线性可分离性", "即插即用", "重新校准模块", "注意力权重", "能量函数", "神经元")
+    assert all(f"| {term} |" in read("docs/zh/术语.md") for term in seed)

@@ -7,11 +7,11 @@ from functools import partial
 
 import streamlit as st
 
-from ...checkpoints.loading import short_name
+from ...checkpoints.loading import class_said
 from ...draw import before_after, render
 from ...explain.blocks import Analysis
 from ...explain.variants import variants
-from ...wording import _
+from ...wording import _, gap
 from .. import state
 from ..scene import Scene
 from ..widgets import pictures
@@ -32,7 +32,7 @@ def before_and_after(view: Scene) -> None:
     st.subheader(_("Before and after: what attention changes"), help=explain("Grad-CAM"))
     found = view.analyses(["on", "off"])
     with_it, without = found["on"], found["off"]
-    target = short_name(with_it.categories[with_it.target])
+    target = class_said(with_it.categories[with_it.target])
     number = before_after.most_changed(with_it, without)
     after, before = with_it.blocks[number], without.blocks[number]
     if without.impossible or not (after.cam_max > 0 and before.cam_max > 0):
@@ -77,7 +77,7 @@ def before_and_after(view: Scene) -> None:
             block=after.name,
             e_lambda=view.lambda_text,
         )
-        + " "
+        + gap()
         + off.note
     )
 
@@ -85,4 +85,4 @@ def before_and_after(view: Scene) -> None:
 def _answer(analysis: Analysis) -> str:
     """What a network says first, and how sure it is."""
     _index, name, probability = analysis.top(1)[0]
-    return f"{short_name(name)} {render.answer(analysis, probability)}"
+    return f"{class_said(name)} {render.answer(analysis, probability)}"

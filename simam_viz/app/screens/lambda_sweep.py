@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from ...checkpoints.loading import short_name
+from ...checkpoints.loading import class_said
 from ...draw import charts, render
 from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
-from ...wording import _
+from ...wording import _, together
 from .. import zoo
 from ..lambdas import lambda_stops
 from ..scene import Part, Scene, Subject
@@ -73,7 +73,7 @@ def _told(view: Scene, value: float) -> str:
 
 def _results(view: Scene, points: list[Point]) -> None:
     """Two charts, the heat maps, and a table, with where the prediction flips in words."""
-    names = [short_name(category) for category in view.loaded.categories]
+    names = [class_said(category) for category in view.loaded.categories]
     lambdas = [point.e_lambda for point in points if point.e_lambda is not None]
     own, word = view.loaded.e_lambda, _(zoo.lambda_word(view.loaded))
     if own is None:  # no point of the sweep is the network as it is
@@ -167,7 +167,7 @@ def _results(view: Scene, points: list[Point]) -> None:
             if own is not None and point.e_lambda == own:
                 caption = _("**{e_lambda}** ({word}): {prediction}, {share}.", e_lambda=at, word=word, **said)
             if float(cam.max()) <= 0:
-                caption = f"{caption} {_('All zero: no position speaks for {target}.', target=target)}"
+                caption = together(caption, _("All zero: no position speaks for {target}.", target=target))
             pictures.over_photo(
                 view.shown,
                 "sweep-cam-own" if point.e_lambda is None else f"sweep-cam-{point.e_lambda:g}",

@@ -8,12 +8,12 @@ from functools import partial
 
 import streamlit as st
 
-from ...checkpoints.loading import LoadedCheckpoint, short_name
+from ...checkpoints.loading import LoadedCheckpoint, class_said
 from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
 from ...explain.film import Film
 from ...modules.weighing import IN_WORDS
-from ...wording import _
+from ...wording import _, together
 from .. import choose_photo, films, live, pages, seen_square, state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -108,7 +108,7 @@ def _explained(view: Scene, film: Film, own: bool) -> str:
         _of_classes(view),
     ]
     attends = not all(station.hypothetical for station in film.stations)
-    return " ".join(sentences) + view.remark(attends)
+    return together(*sentences) + view.remark(attends)
 
 
 def _of_classes(view: Scene) -> str:
@@ -137,7 +137,7 @@ def _to_take_home(view: Scene, blocks: Sequence[str], own: bool) -> None:
 
     def cam(name: str) -> Panel:
         found = analysis()
-        named = {"target": short_name(found.categories[found.target]), "block": name}
+        named = {"target": class_said(found.categories[found.target]), "block": name}
         return Panel(_("Grad-CAM of {target} at {block}", **named), found.block(name).cam, render.CAM_SCALE)
 
     if not _chosen_on(view):
@@ -163,8 +163,8 @@ def _the_photo(subject: Subject) -> None:
 def _plain(view: Scene, own: bool) -> None:
     """The answer and every block as pictures from here, for browsers in which nothing can draw them."""
     analysis = view.analysis()
-    target = short_name(analysis.categories[analysis.target])
-    top = [(short_name(name), probability) for _index, name, probability in analysis.top(5)]
+    target = class_said(analysis.categories[analysis.target])
+    top = [(class_said(name), probability) for _index, name, probability in analysis.top(5)]
     name, probability = top[0]
     share = render.answer(analysis, probability)
     st.markdown(_("#### The network says: {name} ({share})", name=state.plain(name), share=share))
@@ -180,7 +180,7 @@ def _plain(view: Scene, own: bool) -> None:
         said = [{_("value"): name, _("of this photo"): float(value)} for name, value in top]
         pictures.table(view.shown, "values", _("What the network says"), said)
     for notice in analysis.notices:
-        st.caption(state.plain(notice))
+        st.caption(state.plain(_(notice)))
     st.subheader(_("Where attention is high, block by block"), help=explain("attention weight"))
     with st.grid(4, min_column_width=130):
         for block, weights in zip(analysis.blocks, render.mean_weights(analysis), strict=True):
@@ -313,4 +313,4 @@ def _smallest(boxes: Sequence[Box], x: float, y: float, reach_x: float, reach_y:
 
 def _box_in_words(analysis: Analysis, index: int) -> str:
     box = analysis.boxes[index]
-    return f"{index + 1}: {short_name(analysis.categories[box.label])} {pictures.percent(box.score)}"
+    return f"{index + 1}: {class_said(analysis.categories[box.label])} {pictures.percent(box.score)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...wording import _, later
+from ...wording import _, later, tag
 
 TERMS = {
     "lambda": (
@@ -126,6 +126,6 @@ TERMS = {
 
 
 def explain(term: str) -> str:
-    """The tooltip of one term."""
+    """The tooltip of one term: beside the English stands the Chinese, which most who write about SimAM read."""
     english, chinese = TERMS[term]
-    return f"{_(english)}\n\n{chinese}"
+    return _(english) if tag().startswith("zh") else f"{_(english)}\n\n{chinese}"

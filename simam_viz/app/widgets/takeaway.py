@@ -20,7 +20,7 @@ from ...explain.blocks import Analysis
 from ...export import files, report
 from ...export.tables import TABLES, Row, csv_bytes, every_table
 from ...export.tensors import every_tensor, npz_bytes
-from ...wording import _
+from ...wording import _, in_this_language
 from .. import pages, state
 from ..photo import Photo
 from ..server import forgetting, turns
@@ -183,8 +183,9 @@ class _Takeaway:
         }  # fmt: skip
         for label, (what, make, suffix, mime, note) in offers.items():
             st.download_button(
-                label, make, f"{file_name(what, shown)}{suffix}", mime, on_click="ignore", key=f"take-{suffix}-{what[:6]}",
-                help=note, width="stretch", icon=":material/download:", disabled=make == self.pictures_zip and not pictures,
+                label, in_this_language(make), f"{file_name(what, shown)}{suffix}", mime, on_click="ignore",
+                key=f"take-{suffix}-{what[:6]}", help=note,
+                width="stretch", icon=":material/download:", disabled=make == self.pictures_zip and not pictures,
             )  # fmt: skip
         if shown.panels:
             _put_into_the_figure(shown)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...version import VERSION
-from ...wording import _, counted, later
+from ...wording import _, counted, later, together
 from . import panels
 from .description import Description
 from .grid import Cell
@@ -74,12 +74,12 @@ class Caption:
     def text(self) -> str:
         """As plain text."""
         again = (_("Made again by:"), self.command) if self.command else (_(BY_PYTHON),)
-        return "\n".join((" ".join(self.sentences), "", *again, ""))
+        return "\n".join((together(*self.sentences), "", *again, ""))
 
     @property
     def latex(self) -> str:
         """As a figure's environment."""
-        said = "".join(_LATEX.get(letter, letter) for letter in " ".join(self.sentences))
+        said = "".join(_LATEX.get(letter, letter) for letter in together(*self.sentences))
         place = "figure*" if self.width > _ONE_COLUMN else "figure"  # a star goes across both columns
         command = " ".join(self.command.splitlines()) or _(BY_PYTHON)
         return "\n".join([
@@ -90,7 +90,7 @@ class Caption:
     @property
     def markdown(self) -> str:
         """With the picture above it."""
-        said = re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(self.sentences))
+        said = re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", together(*self.sentences))
         again = ("```bash", self.command, "```") if self.command else (_(BY_PYTHON),)
         return "\n".join((f"![]({self.file})", "", said, "", *again, ""))
 
@@ -147,7 +147,7 @@ def _network(asked: Description, n: int, title: str, looks: Looks) -> str:
         told.append(_("It has no SimAM: its weights and energies are hypothetical."))
     if facts["remarks"]:
         told.append(_("Of this network: {remarks}.", remarks=facts["remarks"]))
-    return " ".join(told)
+    return together(*told)
 
 
 def _classes(asked: Description, photos: Sequence[Picture], looks: Looks) -> list[str]:

@@ -134,7 +134,7 @@ class Description:
                 _("λ is a number, or x10 for ten times each module's own; {text!r} is neither.", text=self.e_lambda)
             )
         if unknown := sorted(self.network.keys() - set(opening.OPTIONS)):
-            raise ValueError(_("A figure has no setting {name!r}.", name=f"network.{unknown[0]}"[:60]))
+            raise ValueError(_("A figure has no setting {name!r}.", name=("network." + unknown[0])[:60]))
         if self.checkpoint and "network" in self.network:
             raise ValueError(_("--checkpoint and --network name a network each; leave one of them out."))
         self.asked_region  # noqa: B018  (it raises where it is none)

@@ -20,9 +20,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
 from ...wording import _
+from ..render import HAN, HAN_FILE, register_han
 
-HAN = "Droid Sans Fallback Subset"
-_HAN_FILE = Path(__file__).parents[1] / "fonts" / "DroidSansFallbackSubset.ttf"
 _GREEK = "DejaVu Sans"
 _LOCK = threading.RLock()
 MM_A_POINT = 25.4 / 72
@@ -41,7 +40,7 @@ def families(font: str) -> list[str]:
 @functools.cache
 def _file(font: str) -> Path:
     if font == HAN:
-        return _HAN_FILE
+        return HAN_FILE
     try:
         found = Path(font_manager.findfont(FontProperties(family=[font]), fallback_to_default=False))
     except ValueError:
@@ -51,12 +50,6 @@ def _file(font: str) -> Path:
     if found.suffix.lower() != ".ttf":
         raise ValueError(_("The font {font!r} is no TrueType font, which journals ask for.", font=font))
     return found
-
-
-@functools.cache
-def _register() -> None:
-    """Tell matplotlib of our font: once, at the first figure and not at import."""
-    font_manager.fontManager.addfont(_HAN_FILE)
 
 
 @contextmanager
@@ -71,7 +64,7 @@ def setting(font: str, size: float) -> Iterator[None]:
         "text.usetex": False, "mathtext.default": "regular", "path.simplify": True,
     }  # fmt: skip
     with _LOCK:
-        _register()
+        register_han()
         default = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
         with matplotlib.rc_context(default | ours):  # type: ignore[arg-type]  # of every name that there is
             yield
@@ -138,7 +131,7 @@ def embedded(letters: str, font: str, weights: tuple[str, ...] = ("normal",)) ->
     faces = []
     for family in families(font):
         for weight in weights if family != HAN else ("normal",):
-            path = _HAN_FILE
+            path = HAN_FILE
             if family != HAN:
                 path = Path(font_manager.findfont(FontProperties(family=[family], weight=weight)))
             if data := _cut(path, letters):

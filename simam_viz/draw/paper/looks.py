@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...checkpoints.loaded import LoadedCheckpoint
-from ...checkpoints.loading import class_index, short_name
+from ...checkpoints.loading import class_index, class_said
 from ...explain.analysis import Place, analyze_lambdas
 from ...explain.blocks import Analysis
 from ...explain.recording import Run
@@ -194,8 +194,8 @@ def _facts(analysis: Analysis, loaded: LoadedCheckpoint, photo: Picture) -> dict
     """What a caption says of a network and its answer."""
     return {
         "box": list(seen(loaded.transforms, photo, analysis.view.size)), "shape": list(analysis.view.size),
-        "target": short_name(analysis.categories[analysis.target]), "said": float(analysis.said[analysis.target]),
-        "predicted": short_name(analysis.top(1)[0][1]), "probabilities": analysis.output.has_probabilities,
+        "target": class_said(analysis.categories[analysis.target]), "said": float(analysis.said[analysis.target]),
+        "predicted": class_said(analysis.top(1)[0][1]), "probabilities": analysis.output.has_probabilities,
         "e_lambda": analysis.lambda_text if loaded.has_simam else "", "title": loaded.card.title or loaded.name,
         "weights": _weights(loaded), "remarks": "; ".join(loaded.remarks),
         "hypothetical": not analysis.attends, "whole": loaded.transforms.fit == "letterbox", "attention": loaded.card.attention or "",

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextvars import ContextVar
 
 import pytest
 import streamlit as st
 
-from simam_viz import wording
 from simam_viz.app.screens import SCREENS
-from tests.helpers.made_up_language import BRACKETED, outside
+from tests.helpers.made_up_language import outside, spoken_everywhere
 from tests.helpers.pages import finished, open_page
 
 
 @pytest.fixture(autouse=True)
 def marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # As the default: every run of a page is a thread of its own.
-    monkeypatch.setattr(wording, "_LANGUAGE", ContextVar("language", default=BRACKETED))
+    spoken_everywhere(monkeypatch)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()

@@ -11,7 +11,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
-from ....wording import _, later
+from ....wording import _, gap, later, together
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
@@ -196,7 +196,7 @@ def _other_kind(view: Scene, block: Block) -> None:
 
 def _rivals(view: Scene, block: Block) -> None:
     channels, height, width = block.features.shape
-    title = _("SE, CBAM, ECA and SimAM at {shape}", shape=f"{channels} × {height} × {width}")
+    title = _("SE, CBAM, ECA and SimAM at {shape}", shape=" × ".join(map(str, block.features.shape)))
     st.subheader(title)
     place = st.empty()
     key = f"latencies-{channels}-{height}-{width}"
@@ -229,7 +229,7 @@ def _rivals(view: Scene, block: Block) -> None:
                 "differences are more than chance."
             )
         )
-    st.caption(" ".join(told))
+    st.caption(together(*told))
 
 
 def _rivals_table(
@@ -252,7 +252,7 @@ def _rivals_table(
 def padding(view: Scene, block: Block) -> str:
     """A remark where a block's maps are still large enough for the frame of zeros around the photo to show."""
     return (
-        f" {_(TERMS['padding'][0])}"
+        gap() + _(TERMS["padding"][0])
         if block.kind == "simam" and 8 * block.features.shape[-1] >= view.input_size
         else ""
     )

@@ -215,9 +215,8 @@ def tell_of_the_photo(view: Scene) -> None:
 def plain(neuron: Derivation) -> None:
     """The scenes' words, formulas and numbers without any script: the stage's own hides them."""
     values = scenes.values_of(neuron)
-    told = [
-        f"<p>{_('The pictures need a script that is blocked here. Words, formulas and numbers stand without it.')}</p>"
-    ]
+    blocked = _("The pictures need a script that is blocked here. Words, formulas and numbers stand without it.")
+    told = [f"<p>{blocked}</p>"]
     for number, scene in enumerate(scenes.SCENES, 1):
         formula = as_text(filled(scene.formula(), values))  # Streamlit's own HTML knows no MathML
         answer = said(values[scene.answer], DIGITS_OF.get(scene.answer, DIGITS))

@@ -36,7 +36,7 @@ def _comparison(view: Scene) -> None:
         view,
         methods=part != "ablation",
         blocks=part in ("maps", "faithful"),
-        together=part in ("maps", "blocks"),
+        side_by_side=part in ("maps", "blocks"),
     )
     view.shown.panels = [f"{words(asked.method)}@{asked.block}"]
     if len(asked.columns) > 1:

@@ -7,7 +7,7 @@ import streamlit as st
 from ....draw import charts
 from ....explain.ablation import Ablation, ablate_blocks
 from ....export.tables import Row
-from ....wording import _
+from ....wording import _, gap
 from ...server import elsewhere, turns
 from ...server.kept import once
 from ...widgets import pictures
@@ -51,7 +51,8 @@ def ablation(asked: Comparison) -> None:
             _(
                 "A bar below zero: with SimAM changed in that block it is less probable, so the attention there speaks for it."
             )
-            + f" {_most(found)}"
+            + gap()
+            + _most(found)
         )
         kinds = {_("uniform in this block"): found.uniform, _("off in this block"): found.off}
         pictures.chart(

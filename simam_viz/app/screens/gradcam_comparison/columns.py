@@ -9,13 +9,13 @@ from functools import partial
 import streamlit as st
 import torch
 
-from ....checkpoints.loading import short_name
+from ....checkpoints.loading import class_said
 from ....draw import render
 from ....explain import cam
 from ....explain.blocks import Analysis, Block
 from ....explain.compared_film import HeatMapAt
 from ....export.tables import Row
-from ....wording import _
+from ....wording import _, together
 from ... import live, state
 from ...films import Compared
 from ...widgets import choose, pictures, takeaway
@@ -92,7 +92,7 @@ def _said_of(analysis: Analysis, target: int, name: str) -> str:
 def _prediction(analysis: Analysis) -> tuple[str, float]:
     """The most probable class, as it is called on screen, and its probability."""
     top = analysis.top(1)[0]
-    return short_name(top[1]), top[2]
+    return class_said(top[1]), top[2]
 
 
 def _card(asked: Comparison, key: str, column: str, block: str, size: int, caption: str | None = None) -> None:
@@ -165,7 +165,7 @@ def _difference(asked: Comparison) -> list[live.Followed]:
         st.info(_("Both are the same network: choose two."))
         return []
     if troubles:
-        st.info(" ".join((_("There is no difference to draw."), *troubles)))
+        st.info(together(_("There is no difference to draw."), *troubles))
         return []
     a, b = (analysis.block(asked.block).heat_map(asked.method).values for analysis in (one, other))
     titles = {"first": asked.titles[first], "second": asked.titles[second]}

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import streamlit as st
 
-from ....checkpoints.loading import short_name
+from ....checkpoints.loading import class_said
 from ....draw import render
 from ....explain import cam, variants
 from ....explain.blocks import Analysis
 from ....explain.variants import Networks, Variant
-from ....wording import _
+from ....wording import _, together
 from ... import sidebar, state, zoo
 from ...scene import Scene
 from ...widgets import choose, pictures
@@ -68,7 +68,7 @@ class Comparison:
 
     def name(self, index: int) -> str:
         """A class as it is called on screen."""
-        return short_name(self.view.loaded.categories[index])
+        return class_said(self.view.loaded.categories[index])
 
     @property
     def explained(self) -> str:
@@ -106,17 +106,17 @@ class Comparison:
         return ""
 
 
-def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Comparison:
+def controls(view: Scene, methods: bool, blocks: bool, side_by_side: bool) -> Comparison:
     """What to compare, and how: drawn at the top of the page, kept in the address.
 
     Args:
         methods: whether the part below shows heat maps, and so asks for a method and a contrast.
         blocks: whether it asks for one block.
-        together: whether it shows this photo through every network.
+        side_by_side: whether it shows this photo through every network.
     """
     there = _variants(view, False)
     columns = _chosen(there)
-    if together and state.get("against") is None and state.get("fixed-mean") is None:
+    if side_by_side and state.get("against") is None and state.get("fixed-mean") is None:
         view.analyses(columns)  # the prediction, which comes next, and all the part below needs, in one batch
     target = view.analysis().target
     method, against, fixed = "Grad-CAM", None, False
@@ -141,7 +141,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
             help=explain("fixed mean weight"),
         )  # fmt: skip
     if against == target:
-        name = short_name(view.loaded.categories[target])
+        name = class_said(view.loaded.categories[target])
         st.info(
             _(
                 "“{target}” cannot be contrasted with itself: choose another class. Until then, it stands alone.",
@@ -159,7 +159,7 @@ def controls(view: Scene, methods: bool, blocks: bool, together: bool) -> Compar
         )
     if "twin" not in there and len(there) <= len(variants.MODES):
         trouble = zoo.twin(view.loaded)[1]
-        st.caption(" ".join((_("The twin's column is missing."), trouble)))
+        st.caption(together(_("The twin's column is missing."), trouble))
     if trouble := zoo.siblings(view.loaded)[1]:
         st.caption(trouble)
     return Comparison(view, columns, method, block, against, fixed)

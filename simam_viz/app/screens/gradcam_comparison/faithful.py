@@ -12,7 +12,7 @@ from ....draw import charts
 from ....explain import cam, metrics, survey
 from ....explain.survey import Finding, Subject
 from ....photos.samples import list_samples
-from ....wording import _, later
+from ....wording import _, later, together
 from ... import state
 from ...server import elsewhere, long_task
 from ...widgets import pictures
@@ -186,7 +186,7 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
             method=asked.method,
             network=asked.titles["on"],
         )
-        st.markdown(f"{_('**Does it look elsewhere?**')} {correlated}")
+        st.markdown(together(_("**Does it look elsewhere?**"), correlated))
         _table(
             asked.view.shown,
             "faithful-photos",
@@ -208,7 +208,7 @@ def _correlations(asked: Comparison, found: list[Finding]) -> list[dict[str, obj
     maps = {(f.photo, f.network): f for f in found if f.map_name == asked.method}
     rows = []
     for photo in dict.fromkeys(f.photo for f in found):
-        row: dict[str, object] = {_("photo"): photo}
+        row: dict[str, object] = {_("photo"): _(photo)}
         one = maps.get((photo, "on"))
         for column in asked.columns[1:]:
             other = maps.get((photo, column))
@@ -294,7 +294,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
         asked_of = len({f.photo for f in found})
         faithful.append(_("{measured} of {photos} photos can be put to both.", measured=told.photos, photos=asked_of))
     leads = [f"- {sentence}" for sentence in survey.lead_sentences(told, f"“{first}”", f"“{twin}”")]
-    st.markdown("\n".join((" ".join(elsewhere), "", " ".join(faithful), *leads)))
+    st.markdown("\n".join((together(*elsewhere), "", together(*faithful), *leads)))
     remarks = [_("One pair of networks is one experiment: two trainings that differ in chance alone disagree, too.")]
     if over == "photo":
         remarks.insert(0, _("One photo is an anecdote: measure all samples."))
@@ -306,7 +306,7 @@ def _against_the_twin(asked: Comparison, found: list[Finding], over: str) -> Non
                     network=first,
                 ),
             )
-    st.caption(" ".join(remarks))
+    st.caption(together(*remarks))
 
 
 def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) -> None:
@@ -327,14 +327,16 @@ def _table(shown: Shown, key: str, title: str, rows: list[dict[str, object]]) ->
 
 
 def samples() -> dict[str, str]:
-    """The bundled photos: their titles by name."""
+    """The bundled photos: their titles by name, in English: what was measured of them is the same in every language."""
     return {sample.name: sample.title for sample in list_samples()}
 
 
 def this_photo(asked: Comparison) -> Subject:
     """The photo on screen, with the class that is explained."""
     view = asked.view
-    return Subject(samples().get(view.photo.name, _("Your photo")), view.photo.image, asked.target, view.kept_square)
+    return Subject(
+        samples().get(view.photo.name, later("Your photo")), view.photo.image, asked.target, view.kept_square
+    )
 
 
 def sample(asked: Comparison, name: str) -> Subject:

@@ -73,7 +73,7 @@ def _form(loaded: LoadedCheckpoint) -> dict[str, Any] | None:
     with st.form(f"describe-{mark}", border=False):
         left, right = st.columns(2)
         with left.container(border=True):
-            st.markdown(f"**{_('Classes')}**")
+            st.markdown("**" + _("Classes") + "**")
             names = _ask_classes(loaded, mark)
         with left.container(border=True):
             st.markdown("**λ**")
@@ -82,10 +82,10 @@ def _form(loaded: LoadedCheckpoint) -> dict[str, Any] | None:
             elif (e_lambda := _ask_lambda(loaded, mark)) is not None:
                 entries["e_lambda"] = e_lambda
         with right.container(border=True):
-            st.markdown(f"**{_('Input')}**")
+            st.markdown("**" + _("Input") + "**")
             size, mean, std = _ask_input(loaded, mark)
         with right.container(border=True):
-            st.markdown(f"**{_('Place of SimAM')}**")
+            st.markdown("**" + _("Place of SimAM") + "**")
             trained = st.selectbox(
                 _("Was it trained with SimAM?"),
                 list(_ANSWERS),
@@ -179,7 +179,7 @@ def _found_lambda(loaded: LoadedCheckpoint) -> str:
         return _("No SimAM runs in it, so there is no λ to confirm.")
     if loaded.e_lambda is None:
         return _("Found in its modules: each SimAM has its own, as step 2 shows.")
-    return _("Found in its modules: λ = {e_lambda}.", e_lambda=f"{loaded.e_lambda:g}")
+    return _("Found in its modules: λ = {e_lambda}.", e_lambda=format(loaded.e_lambda, "g"))
 
 
 def _found_places(loaded: LoadedCheckpoint) -> str:

@@ -11,7 +11,7 @@ from ....checkpoints.recognition import Match
 from ....checkpoints.store import CheckpointInfo, card_path
 from ....networks.architectures import ATTENTION_NAMES
 from ....networks.counting import count_parameters, multiply_adds
-from ....wording import _, later
+from ....wording import _, later, together
 from ... import dropping, state, zoo
 from ...lambdas import EACH_ITS_OWN
 from ...scene import Scene
@@ -136,7 +136,7 @@ def _training(loaded: LoadedCheckpoint) -> None:
                 "The network runs as it was trained; energies and weights are what SimAM *would* give: hypothetical."
             )
         )
-        st.markdown(" ".join((_("These weights were trained without SimAM."), consequence)))
+        st.markdown(together(_("These weights were trained without SimAM."), consequence))
     elif loaded.trained_with_simam is None:
         st.markdown(
             _(

@@ -12,7 +12,7 @@ from ....evaluation.accuracy import accuracy_entry, left_out_sentences, places
 from ....evaluation.data_sets import labelled_photos, list_data_sets
 from ....evaluation.image_sets import LabelledPhotos
 from ....paths import folder_in_words
-from ....wording import _, counted, later
+from ....wording import _, counted, later, together
 from ... import state, zoo
 from ...scene import Scene
 from ...server import elsewhere, long_task
@@ -128,7 +128,7 @@ def _note(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, object],
 
 
 def _how_to() -> None:
-    st.markdown(" ".join((_(_WHERE, folder=folder_in_words("data")), _("On the command line:"))))
+    st.markdown(together(_(_WHERE, folder=folder_in_words("data")), _("On the command line:")))
     st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from ....checkpoints import sentences as cards
-from ....checkpoints.loading import LoadedCheckpoint, siblings_of
+from ....checkpoints.loading import LoadedCheckpoint, class_said, siblings_of
 from ....draw import charts
 from ....explain.blocks import lambda_text
-from ....wording import _, later
+from ....wording import _, later, together
 from ... import pages, state, zoo
 from ...widgets import pictures
 from ...widgets.takeaway import Shown
@@ -40,7 +40,7 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
             cards.accuracy_sentence(card),
             cards.sharp_sentence(card),
             state.plain(cards.earlier_readings_sentence(card)),
-            *(state.plain(text) for text in (card.trained_on, card.limits, card.data_terms) if text),
+            *(state.plain(_(text)) for text in (card.trained_on, card.limits, card.data_terms) if text),
             cards.calibration_sentence(card),
             cards.pointing_sentence(card),
             cards.twin_sentence(card),
@@ -53,7 +53,7 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
         st.markdown(
             _(
                 "It can only answer with one of these: {classes}.",
-                classes="; ".join(sorted(loaded.categories, key=str.lower)),
+                classes="; ".join(class_said(name, whole=True) for name in sorted(loaded.categories, key=str.lower)),
             )
         )
 
@@ -67,7 +67,7 @@ def trained_alike(shown: Shown, loaded: LoadedCheckpoint) -> None:
     st.subheader(_("Trained alike: which attention is better?"))
     if missing := zoo.siblings(loaded)[1]:
         st.caption(missing)
-    st.markdown(" ".join(cards.sibling_sentences(family)))
+    st.markdown(together(*cards.sibling_sentences(family)))
     shown.keep_table("trained-alike", _("Top-1 of networks trained alike, pair by pair"), rows)
     points = {_("points"): st.column_config.NumberColumn(format="%+.2f")}
     st.dataframe(rows, hide_index=True, width="stretch", height="content", column_config=points)
@@ -95,7 +95,7 @@ def measured(shown: Shown, loaded: LoadedCheckpoint) -> None:
         )
     by_size = card.accuracy_by_input_size and card.accuracy_by_input_size.how
     sizes = (
-        _("**Accuracy by input size**, on {data}.", data=state.plain(by_size))
+        _("**Accuracy by input size**, on {data}.", data=state.plain(_(by_size)))
         if by_size
         else _("**Accuracy by input size**.")
     )

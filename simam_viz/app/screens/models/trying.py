@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from ....checkpoints.loading import LoadedCheckpoint, short_name
+from ....checkpoints.loading import LoadedCheckpoint, class_said, short_name
 from ....explain.analysis import analyze
 from ....explain.evidence import Evidence, training_evidence
 from ....photos.images import square_view
 from ....photos.samples import Sample, list_samples
-from ....wording import _
+from ....wording import _, together
 from ... import state
 from ...scene import Scene
 from ...server import long_task
@@ -73,10 +73,10 @@ def _answers(loaded: LoadedCheckpoint, found: list[Answer], evidence: Evidence |
     with st.grid(4, min_column_width=180):
         for sample, top in found:
             with st.container(border=True):
-                st.image(square_view(sample.image(), 320), alt=sample.alt, caption=sample.title, width="stretch")
+                st.image(square_view(sample.image(), 320), alt=_(sample.alt), caption=_(sample.title), width="stretch")
                 lines = []
                 for _index, name, probability in top:
-                    text = f"{state.plain(short_name(name))} {pictures.percent(probability)}"
+                    text = f"{state.plain(class_said(name))} {pictures.percent(probability)}"
                     lines.append(f"1. **{text}**" if _plain_name(name) in _names(sample) else f"1. {text}")
                 st.markdown("\n".join(lines))
     st.caption(_("The five most probable classes of each photo; the photo's own class is bold."))
@@ -110,7 +110,7 @@ def evidence_sentence(loaded: LoadedCheckpoint, evidence: Evidence) -> str:
     sentences.append(
         _("SimAM elsewhere, behind the second batch norm or at the block's end, leaves no trace that this could see.")
     )
-    return " ".join(sentences)
+    return together(*sentences)
 
 
 def _names(sample: Sample) -> set[str]:

@@ -24,7 +24,7 @@ from ....draw.paper.making import composed, run_loaded, run_variant
 from ....draw.paper.sources import Picture, named_photo
 from ....explain import variants
 from ....photos.samples import list_samples
-from ....wording import _, counted
+from ....wording import _, counted, in_this_language
 from ... import choose_photo, state, zoo
 from ...scene import Part, Scene, Subject
 from ...server import forgetting, long_task
@@ -209,8 +209,9 @@ def _shown(view: Scene, made: PaperFigure, make: Make, photos: int, networks: in
             ("PDF", "pdf", None), ("SVG", "svg", None), (_("PNG, 300 dpi"), "png", 300), (_("PNG, 600 dpi"), "png", 600),
         ):  # fmt: skip
             st.download_button(
-                label, partial(_bytes, held, kind, dpi), f"{takeaway.file_name('figure', view.shown)}.{kind}", _MIME[kind],
-                on_click="ignore", icon=":material/download:", key=f"paper-{kind}-{dpi}", type="primary" if kind == "pdf" else "secondary",
+                label, in_this_language(partial(_bytes, held, kind, dpi)),
+                f"{takeaway.file_name('figure', view.shown)}.{kind}", _MIME[kind], on_click="ignore",
+                icon=":material/download:", key=f"paper-{kind}-{dpi}", type="primary" if kind == "pdf" else "secondary",
             )  # fmt: skip
         st.download_button(
             _("Description (JSON)"), made.description.json(), "figure.json", "application/json", on_click="ignore",
