@@ -37,7 +37,9 @@ os.environ["SIMAM_VIZ_DATA"] = str(ROOT / "tests" / "no-data")
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Each process of the tests keeps what is unfinished to itself: two that measure the same would wait for each other."""
-    os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))  # its fonts take seconds to find anew
+    os.environ.setdefault(
+        "MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")
+    )  # its fonts take seconds to find anew
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 

@@ -259,6 +259,7 @@ def test_the_models_page(on_screen: LoadedCheckpoint) -> None:
     assert lambdas.EACH_ITS_OWN in values.values()
 
 
+@pytest.mark.long
 def test_the_files_to_take_home(on_screen: LoadedCheckpoint) -> None:
     app = open_page("app.py")
     now = app.session_state["takeaway"]

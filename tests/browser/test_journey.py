@@ -177,6 +177,7 @@ def test_leaving_a_page_before_it_is_ready_loses_nothing(app: App) -> None:
     assert app.parameters() == view
 
 
+@pytest.mark.long
 def test_going_back_takes_the_last_change_back(app: App, loaded: LoadedCheckpoint) -> None:
     sample = list_samples()[0]
     app.open("attention_maps")

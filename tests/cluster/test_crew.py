@@ -140,6 +140,7 @@ def test_the_work_of_a_killed_worker_is_done_again(crew: Crew, tmp_path: Path, m
     assert crew.do(pow, 2, 5) == 32, "others' work is done all the same"
 
 
+@pytest.mark.long
 def test_asking_for_workers_that_cannot_be_had_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

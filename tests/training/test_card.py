@@ -101,6 +101,7 @@ def test_evaluate_gives_the_numbers_of_the_card(
     assert card["input_size"] == measurements.default_size({px: by_size[str(px)]["top1"] for px in SIZES})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "attention"), [(SIMAM, "simam"), (PLAIN, "none")])
 def test_the_card_tells_of_the_run(runs: Path, weights: Path, name: str, attention: str) -> None:
     card = read(weights, name)

@@ -196,6 +196,7 @@ def test_a_full_disk_is_one_sentence_and_costs_nothing(
     assert (tmp_path / "curves.csv").read_text().count("\n") == 3
 
 
+@pytest.mark.long
 def test_tensorboard_is_told_each_step_once(root: Path, tmp_path: Path) -> None:
     """Whatever was told after the last saved state is void."""
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
