@@ -1,12 +1,13 @@
 """SimAM Viz: see the parameter-free 3-D attention of SimAM (Yang et al., ICML 2021) inside a convolutional network."""
 
+from typing import TYPE_CHECKING
+
 from . import version
 from .checkpoints.loaded import LoadedCheckpoint
 from .checkpoints.loading import load_checkpoint
 from .checkpoints.store import list_checkpoints
 from .checkpoints.weights_file import CheckpointError
 from .checkpoints.wrapping import wrap
-from .draw.paper.making import figure
 from .explain.ablation import ablate_blocks
 from .explain.analysis import analyze, analyze_lambdas, analyze_together
 from .explain.blocks import Analysis, Block
@@ -20,7 +21,19 @@ from .networks.places import insert_simam
 from .photos.bombs import ImageError
 from .photos.images import open_image
 
+if TYPE_CHECKING:
+    from .draw.paper.making import figure
+
 __version__ = version.VERSION
+
+
+def __getattr__(name: str) -> object:
+    """Imports ``figure`` when it is asked for: matplotlib's figures and fonts take half a second."""
+    if name == "figure":
+        from .draw.paper.making import figure
+
+        return figure
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def show(

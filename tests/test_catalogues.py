@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 from simam_viz import analyze, wording
 from simam_viz.checkpoints.loading import LoadedCheckpoint, class_said, short_name
 from simam_viz.checkpoints.store import list_checkpoints
-from simam_viz.draw import render
+from simam_viz.draw import figures, render
 from simam_viz.draw.charts.distributions import weight_distributions
 from simam_viz.wording import LANGUAGES, _, catalogue, counted, speaking
 from tools import catalogues
@@ -107,7 +107,7 @@ def test_pictures_that_are_drawn_in_chinese_have_no_empty_boxes(loaded: LoadedCh
     analysis = analyze(loaded, photo, input_size=64)
     with speaking(catalogue("zh")), warnings.catch_warnings():
         warnings.simplefilter("error")
-        render.figure_picture(weight_distributions(analysis), 540)
+        figures.figure_picture(weight_distributions(analysis), 540)
         said = render.overview(analysis, 96)
     assert said.size == render.overview(analysis, 96).size
     assert ImageChops.difference(said, render.overview(analysis, 96)).getbbox() is not None

@@ -37,11 +37,11 @@ from . import (
     warming,
 )
 from .scene import Subject
-from .screens import SCREENS
+from .screens import screen_of
 from .server import elsewhere, forgetting
 from .style import STYLE, WITHOUT_OLD_PAGE, arrive, in_language
 from .widgets import takeaway
-from .widgets.takeaway import Shown
+from .widgets.shown import Shown
 
 
 def run(file: str) -> None:
@@ -97,7 +97,7 @@ def run(file: str) -> None:
     absent.checkpoint(loaded)
     files = takeaway.begin()
     place_of_notices = st.container()
-    screen = SCREENS[page](subject)
+    screen = screen_of(page)(subject)
     part = next(screen)
     # Streamlit remembers fragments, and they must not hold on to the photo.
     held = forgetting.Held(subject)

@@ -30,7 +30,7 @@ from .question import Ask
 from .server import elsewhere, forgetting, turns
 from .server.everybody import ANALYSES, Everybodys
 from .server.kept import Kept, once
-from .widgets.takeaway import Shown
+from .widgets.shown import Shown
 
 _ANALYSES = "analyses"
 _KEPT_ANALYSES, _KEPT_BYTES = 12, 128 * 2**20

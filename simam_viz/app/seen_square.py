@@ -14,7 +14,7 @@ from . import squaring, state
 from .components.square import square
 from .scene import Scene, Subject
 from .widgets import pictures
-from .widgets.takeaway import Draw
+from .widgets.shown import Draw
 
 _NUMBERS = ("left", "top", "side")
 _PLAIN, _PLAIN_QUALITY = 480, 75

@@ -1,6 +1,7 @@
 """What most people look at first is there before they come: the samples through the network that the app begins with.
 
-In a class or on a public server, most look at the same. It is computed in the background while nobody waits for a turn.
+In a class or on a public server, most look at the same. It is computed in the background while nobody waits for a turn. So are
+the pages beside the first: they are imported.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from ..explain.variants import MODES, variants
 from ..photos.samples import Sample, list_samples
 from . import films, lambdas
 from .lambdas import Stops
+from .pages import PAGES
 from .photo import Photo
 from .question import Ask
 from .scene import Scene, Subject
+from .screens import screen_of
 from .server.everybody import ANALYSES
 from .server.films import STUDIO, Seat
 from .server.turns import TURNS
-from .widgets.takeaway import Shown
+from .widgets.shown import Shown
 
 _LATER = 5.0
 """Seconds after the first visitor came: theirs is the first page."""
@@ -40,6 +43,8 @@ def begin() -> None:
 def _warm() -> None:
     time.sleep(_LATER)
     try:
+        for page in PAGES:
+            screen_of(page)
         first = list_checkpoints()[0]
         loaded = load_checkpoint(first.path)
         seat = Seat(STUDIO)

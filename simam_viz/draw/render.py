@@ -14,15 +14,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib
 import numpy as np
 import torch
-from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -297,28 +293,6 @@ def gradient(scale: Scale, width: int = 256, height: int = 12) -> Image.Image:
     """The scale's colours from low to high, ``width`` × ``height``."""
     row = colour_table(scale.colours)[np.linspace(0, 255, width).round().astype(int)]
     return Image.fromarray(np.tile(row, (height, 1, 1)))
-
-
-def figure_picture(figure: Figure, width: int) -> Image.Image:
-    """A matplotlib figure as a picture of ``width`` pixels."""
-    with_han(figure)
-    figure.set_dpi(width / figure.get_figwidth())
-    canvas: Any = FigureCanvasAgg(figure)  # Any: its methods come without types
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-
-
-@functools.cache
-def register_han() -> None:
-    """Tell matplotlib of our font: once, at the first figure and not at import."""
-    font_manager.fontManager.addfont(HAN_FILE)
-
-
-def with_han(figure: Figure) -> None:
-    """Let a figure's texts find letters that their font lacks in the one that ships with us."""
-    register_han()
-    for text in figure.findobj(Text):
-        text.set_fontfamily([*text.get_fontfamily(), HAN])
 
 
 def mean_weights(analysis: Analysis) -> list[Tensor]:

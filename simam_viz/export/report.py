@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints.loading import LoadedCheckpoint, class_said
-from ..draw import charts, framing, render
+from ..draw import charts, figures, framing, render
 from ..draw.paper import panels
 from ..draw.paper.sources import seen_of
 from ..explain import inspection
@@ -100,7 +100,7 @@ def html(
         maps=maps,
         weight_scale=_scale(_weight_scale(analysis.blocks[0].attention.mean(dim=0), analysis.blocks[0])),
         cam_scale=_scale(render.CAM_SCALE),
-        distributions=render.figure_picture(charts.weight_distributions(analysis), 1080),
+        distributions=figures.figure_picture(charts.weight_distributions(analysis), 1080),
         neurons=inspection.most_emphasised(analysis, _NEURONS),
         e_lambda=_lambda_in_words(analysis, loaded),
         command=command(analysis, loaded),

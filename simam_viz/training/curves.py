@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..draw.render import with_han
+from ..draw.figures import with_han
 from ..wording import _
 from ..writing import written_whole
 

@@ -105,7 +105,7 @@ def test_an_address_of_no_language_is_told_and_english_is_spoken() -> None:
 def test_what_is_taken_home_is_in_the_language_of_the_page() -> None:
     app = open_page("app.py", lang="zh", size="96")
     with speaking(catalogue("zh")):
-        report = app.session_state["takeaway"].report_html().decode()
+        report = app.session_state["takeaway"].made("report").decode()
     assert '<html lang="zh-CN">' in report and "网络" in report
     assert not english_but_classes(report.split("<body", 1)[1])
 

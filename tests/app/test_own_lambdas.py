@@ -263,4 +263,4 @@ def test_the_models_page(on_screen: LoadedCheckpoint) -> None:
 def test_the_files_to_take_home(on_screen: LoadedCheckpoint) -> None:
     app = open_page("app.py")
     now = app.session_state["takeaway"]
-    assert b"each block" in now.report_html() and now.tables_zip() and now.tensors_npz() and now.pictures_zip()
+    assert b"each block" in now.made("report") and now.made("tables") and now.made("tensors") and now.made("pictures")

@@ -92,7 +92,7 @@ def test_squares_are_in_the_pixels_of_the_file() -> None:
     checked(app.number_input(key="square-side").set_value(800).run())
     left, top, side = shown(app)["square"]
     assert side == 800 and app.query_params["square"] == f"{left:g},{top:g},800"
-    report = app.session_state["takeaway"].report_html().decode()
+    report = app.session_state["takeaway"].made("report").decode()
     assert f"--square={left:g},{top:g},800" in report and "a square of 800 × 800 of the photo" in report
     # What is looked at is the same part of the copy: cut from the file, it looks alike.
     (seen,) = [one.view for one in app.session_state["analyses"]._results.values()][-1:]

@@ -18,7 +18,7 @@ from simam_viz.app.pages import PAGES
 from simam_viz.app.screens.energy_function.surface import SURFACE_WIDTH
 from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from simam_viz.draw import charts, framing, render
+from simam_viz.draw import charts, figures, framing, render
 from simam_viz.draw.paper import formats, printing
 from simam_viz.explain import inspection
 from simam_viz.explain.blocks import QUANTITIES
@@ -231,7 +231,7 @@ def test_from_a_neuron_of_the_photo_to_its_lesson_and_its_steps(app: App, loaded
     app.page.get_by_text("the scenes' small channel", exact=True).click()
     app.shows(
         "surface",
-        render.figure_picture(charts.energy_surface(Derivation(preset_channel("spike"), 4, 4, 0.1)), SURFACE_WIDTH),
+        figures.figure_picture(charts.energy_surface(Derivation(preset_channel("spike"), 4, 4, 0.1)), SURFACE_WIDTH),
     )
 
 

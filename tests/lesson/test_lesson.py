@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from simam_viz.draw import charts, framing, render
+from simam_viz.draw import charts, figures, framing, render
 from simam_viz.lesson import katex
 from simam_viz.lesson.derivation import Derivation
 from simam_viz.lesson.exercises import EXERCISES
@@ -227,7 +227,7 @@ def test_charts_show_the_derivation() -> None:
     assert charts.importance_curves((1.0,), flat.z, flat.lambda_share)["series"][-1]["data"] == [[0.0, 0.5]]
     curves = charts.importance_curves((0.0, 1.0), d.z, d.lambda_share)["series"]
     assert curves[-1]["data"][0][1] == pytest.approx(d.importance, abs=1e-3)
-    picture = np.asarray(render.figure_picture(charts.energy_surface(d), 640))
+    picture = np.asarray(figures.figure_picture(charts.energy_surface(d), 640))
     assert picture.shape == (480, 640, 3) and picture.std() > 20
 
 

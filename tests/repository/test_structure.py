@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -106,3 +108,12 @@ def test_samples_have_credits() -> None:
         assert sample.licence.startswith(("CC0", "Public domain")) and sample.author and sample.source
         assert sample.classes and set(sample.classes) <= known
         assert sample.alt.strip() and min(sample.image().size) >= 240
+
+
+def test_the_first_page_waits_for_nothing_that_it_does_not_draw() -> None:
+    look = (
+        "import sys; from simam_viz.app import frame, screens; screens.screen_of('app.py');"
+        "print(*sys.modules.keys() & {'matplotlib.figure', 'fontTools', 'jinja2', 'ray', 'simam_viz.export.report'})"
+    )
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.split() == []

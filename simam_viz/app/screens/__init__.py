@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from ..scene import Screen
-from . import (
-    attention_maps,
-    energy_function,
-    energy_histograms,
-    gradcam_comparison,
-    lambda_sweep,
-    models,
-    overview,
-    paper_figure,
-)
+from importlib import import_module
+from typing import cast
 
-SCREENS: dict[str, Screen] = {
-    "app.py": overview.page,
-    "pages/energy_function.py": energy_function.page,
-    "pages/attention_maps.py": attention_maps.page,
-    "pages/energy_histograms.py": energy_histograms.page,
-    "pages/gradcam_comparison.py": gradcam_comparison.page,
-    "pages/lambda_sweep.py": lambda_sweep.page,
-    "pages/figure.py": paper_figure.page,
-    "pages/models.py": models.page,
+from ..scene import Screen
+
+_SCREENS = {
+    "app.py": "overview",
+    "pages/energy_function.py": "energy_function",
+    "pages/attention_maps.py": "attention_maps",
+    "pages/energy_histograms.py": "energy_histograms",
+    "pages/gradcam_comparison.py": "gradcam_comparison",
+    "pages/lambda_sweep.py": "lambda_sweep",
+    "pages/figure.py": "paper_figure",
+    "pages/models.py": "models",
 }
 """By the file that Streamlit knows a page by."""
+
+
+def screen_of(page: str) -> Screen:
+    """The screen of a page, which is imported when somebody opens it: the first page then need not wait for all others."""
+    return cast(Screen, import_module(f".{_SCREENS[page]}", __name__).page)

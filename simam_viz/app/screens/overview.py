@@ -18,7 +18,7 @@ from .. import choose_photo, films, live, pages, seen_square, state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
 from ..widgets.glossary import TERMS, explain
-from ..widgets.takeaway import Panel
+from ..widgets.shown import Panel
 from .before_after import before_and_after
 from .models import shown_card
 

@@ -12,7 +12,7 @@ from ...explain.blocks import Block
 from ...wording import _
 from .. import state
 from . import choose, pictures
-from .takeaway import Shown
+from .shown import Shown
 
 Place = tuple[int, int]
 

@@ -21,7 +21,7 @@ from .. import theme
 from ..components import tiles as tiles_component
 from ..server.kept import once
 from . import takeaway
-from .takeaway import Draw, Panel, Shown
+from .shown import Draw, Panel, Shown
 
 __all__ = ["channels", "chart", "colour_scale", "over_photo", "percent", "picture", "span", "table", "tiles"]
 

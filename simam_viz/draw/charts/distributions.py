@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from ...explain.blocks import Analysis
@@ -14,6 +14,9 @@ from ...modules.formulas import ATTENTION_FLOOR
 from ...wording import _, later
 from . import specification as spec
 from .specification import ChartSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _BAR_WIDTH = "92%"
 
@@ -99,6 +102,8 @@ def _counted(values: Tensor, low: float, high: float, bins: int) -> list[tuple[f
 
 def weight_distributions(analysis: Analysis) -> Figure:
     """How many neurons of each block have which weight, as steps over one log axis."""
+    from matplotlib.figure import Figure  # which takes long to import, and no screen draws
+
     figure = Figure(figsize=(9, 3.6))
     axes = figure.add_axes((0.09, 0.16, 0.89, 0.8))
     levels = np.linspace(0, 230, len(analysis.blocks)).round().astype(int)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import contourpy
 import matplotlib
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ...lesson.derivation import Derivation, Line
@@ -17,6 +16,9 @@ from ...modules.formulas import IMPORTANCE_FLOOR, energy_landscape
 from ...wording import _
 from . import specification as spec
 from .specification import ChartSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SURFACE_COLOURS = "cividis"
 
@@ -157,6 +159,8 @@ def energy_surface(derivation: Derivation) -> Figure:
     The points: the minimum in closed form, the one found numerically (they coincide), and the one with the sign that
     the paper prints (it does not).
     """
+    from matplotlib.figure import Figure  # which takes long to import, and few screens draw
+
     land = _Landscape.of(derivation, 25)
     w, b, energy = land.w, land.b, land.energy
     left, right, front, back, top = w.min(), w.max(), b.min(), b.max(), energy.max()

@@ -20,7 +20,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
 from ...wording import _
-from ..render import HAN, HAN_FILE, register_han
+from ..figures import register_han
+from ..render import HAN, HAN_FILE
 
 _GREEK = "DejaVu Sans"
 _LOCK = threading.RLock()

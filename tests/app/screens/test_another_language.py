@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import streamlit as st
 
-from simam_viz.app.screens import SCREENS
+from simam_viz.app.pages import PAGES
 from tests.helpers.made_up_language import outside, spoken_everywhere
 from tests.helpers.pages import finished, open_page
 
@@ -23,7 +23,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     st.cache_resource.clear()
 
 
-@pytest.mark.parametrize("page", SCREENS)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_heading_is_said(page: str) -> None:
     app = open_page(page, size="96", neuron="photo")  # the lesson's derivation stands open, too
     headings = [element.value for element in (*app.header, *app.subheader)]

@@ -14,7 +14,7 @@ def test_the_card_is_on_screen() -> None:
         import simam_viz
         from simam_viz.app.photo import Photo
         from simam_viz.app.screens.models import shown_card
-        from simam_viz.app.widgets.takeaway import Shown
+        from simam_viz.app.widgets.shown import Shown
         from simam_viz.checkpoints.card import Card
         from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
 

@@ -51,9 +51,9 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
     app = open_page(path, size="96", **view)
     now = app.session_state["takeaway"]
     offered = buttons(app)
-    pictures = zipfile.ZipFile(io.BytesIO(now.pictures_zip())).namelist()
-    tables = zipfile.ZipFile(io.BytesIO(now.tables_zip()))
-    charts = zipfile.ZipFile(io.BytesIO(now.charts_zip())).namelist()
+    pictures = zipfile.ZipFile(io.BytesIO(now.made("pictures"))).namelist()
+    tables = zipfile.ZipFile(io.BytesIO(now.made("tables")))
+    charts = zipfile.ZipFile(io.BytesIO(now.made("charts"))).namelist()
     assert len(offered) == (5 if charts else 4)
     if charts:
         assert offered[f"Charts of this page ({len(charts) // 2}, as PDF and SVG)"]
@@ -64,7 +64,7 @@ def test_every_label_says_what_is_in_its_file(path: str, view: dict[str, str]) -
     assert offered[f"Tables ({len(tables.namelist())} CSV)"]
     for name in tables.namelist():
         assert read(tables.read(name)), f"{name} is empty"
-    text = parsed(now.report_html()).text
+    text = parsed(now.made("report")).text
     assert f"On the page “{PAGES[path][0]}”" in text
     for control in [*app.main.selectbox, *app.main.number_input, *app.main.segmented_control, *app.main.toggle]:
         if str(control.key).startswith("control-"):
@@ -92,7 +92,7 @@ def test_the_report_of_a_comparison_holds_it(loaded: LoadedCheckpoint) -> None:
     for title, column in (("Attention on", "on"), ("Uniform over positions", "uniform"), ("Switched off", "off")):
         assert rows[title]["probability"] == pytest.approx(analyses[column].top(1)[0][2], rel=1e-3)
     assert "The twin" in rows and all("lead over lemon (logits)" in row for row in rows.values())
-    text = parsed(now.report_html()).text
+    text = parsed(now.made("report")).text
     assert (
         "Contrast with" in text
         and "lemon" in text
@@ -103,7 +103,7 @@ def test_the_report_of_a_comparison_holds_it(loaded: LoadedCheckpoint) -> None:
 @pytest.mark.long
 def test_the_report_of_an_ablation_holds_its_table() -> None:
     now = open_page("pages/gradcam_comparison.py", size="96", look="ablation").session_state["takeaway"]
-    text = parsed(now.report_html()).text
+    text = parsed(now.made("report")).text
     assert len(now.shown.tables["ablation"]) == 8
     for row in now.shown.tables["ablation"]:
         assert f"{row['uniform']:.4g}" in text and f"{row['points when off']:.4g}" in text
@@ -118,7 +118,7 @@ def test_a_sweep_and_what_was_measured_are_in_the_report() -> None:
             break
         checked(app.run())
     now = app.session_state["takeaway"]
-    page = parsed(now.report_html())
+    page = parsed(now.made("report"))
     for row in now.shown.tables["sweep"][::10]:
         assert f"{row['λ']:.4g}" in page.text and f"{row['mean weight layer4.1']:.4g}" in page.text
     checked(app.switch_page("pages/gradcam_comparison.py").run())
@@ -131,7 +131,7 @@ def test_a_sweep_and_what_was_measured_are_in_the_report() -> None:
     now = app.session_state["takeaway"]
     assert (
         "sweep" not in now.shown.tables
-        and f"{now.shown.tables['faithful'][0]['deletion']:.4g}" in parsed(now.report_html()).text
+        and f"{now.shown.tables['faithful'][0]['deletion']:.4g}" in parsed(now.made("report")).text
     )
 
 

@@ -12,7 +12,7 @@ from ....wording import _
 from ... import state
 from ...scene import Scene
 from ...widgets.glossary import explain
-from ...widgets.takeaway import Shown
+from ...widgets.shown import Shown
 
 _TOP = 12
 _MOST_PANELS = 15

@@ -10,7 +10,7 @@ from ....wording import _
 from ...scene import Scene
 from ...widgets import choose
 from ...widgets.neuron_map import pick_neuron
-from ...widgets.takeaway import Shown
+from ...widgets.shown import Shown
 
 
 def photo_neuron(view: Scene) -> Derivation | None:

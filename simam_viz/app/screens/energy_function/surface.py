@@ -7,11 +7,11 @@ from functools import partial
 import streamlit as st
 from PIL.Image import Image
 
-from ....draw import charts, render
+from ....draw import charts
 from ....lesson.derivation import Derivation
 from ....wording import _
 from ...widgets import pictures
-from ...widgets.takeaway import Shown
+from ...widgets.shown import Shown
 
 SURFACE_WIDTH = 640
 
@@ -76,4 +76,6 @@ def surface(shown: Shown, d: Derivation) -> None:
 
 
 def _surface(d: Derivation, width: int) -> Image:
-    return render.figure_picture(charts.energy_surface(d), width)
+    from ....draw import figures  # matplotlib's take half a second to import
+
+    return figures.figure_picture(charts.energy_surface(d), width)

@@ -18,8 +18,9 @@ from ....export.tables import Row
 from ....wording import _, together
 from ... import live, state
 from ...films import Compared
-from ...widgets import choose, pictures, takeaway
+from ...widgets import choose, pictures
 from ...widgets.glossary import explain
+from ...widgets.shown import Panel
 from .comparison import Comparison
 
 
@@ -114,9 +115,7 @@ def _card(asked: Comparison, key: str, column: str, block: str, size: int, capti
         else _("{method} of {explained} at {block}, {network}", **said),
         caption=caption,
         scale=None if trouble else asked.scale,
-        panel=None
-        if trouble
-        else takeaway.Panel(_("{method} at {block}, {network}", **said), heat.values, asked.scale),
+        panel=None if trouble else Panel(_("{method} at {block}, {network}", **said), heat.values, asked.scale),
     )
     if trouble:
         st.warning(trouble)
@@ -183,7 +182,7 @@ def _difference(asked: Comparison) -> list[live.Followed]:
             smooth=True,
             alt=_("{first} minus {second}, over the photo", **titles),
             scale=scale,
-            panel=takeaway.Panel(_("{first} minus {second}", **titles), a - b, scale),
+            panel=Panel(_("{first} minus {second}", **titles), a - b, scale),
         )
     with words:
         st.markdown(
@@ -274,7 +273,7 @@ def every_block(asked: Comparison) -> None:
                     caption=_("{block}: all zero, no place speaks for the class", block=name) if empty else name,
                     panel=None
                     if empty
-                    else takeaway.Panel(
+                    else Panel(
                         _("{method} at {block}, {network}", **said), block.heat_map(asked.method).values, asked.scale
                     ),
                 )

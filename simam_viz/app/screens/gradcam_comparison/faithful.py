@@ -17,7 +17,7 @@ from ... import state
 from ...server import elsewhere, long_task
 from ...widgets import pictures
 from ...widgets.glossary import explain
-from ...widgets.takeaway import Shown
+from ...widgets.shown import Shown
 from .comparison import Comparison
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from ....explain.blocks import lambda_text
 from ....wording import _, later, together
 from ... import pages, state, zoo
 from ...widgets import pictures
-from ...widgets.takeaway import Shown
+from ...widgets.shown import Shown
 
 
 def in_three_lines(loaded: LoadedCheckpoint) -> None:
