@@ -34,16 +34,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """Start the app on a free port; stop it at the end."""
+def running(warm: bool = True) -> Iterator[Server]:
+    """Start the app on a free port; stop it at the end. Unless ``warm``, nothing is computed before somebody asks for it."""
     port = int(os.environ.get("SIMAM_BENCH_PORT", 0)) or _free_port()
     command = [
         sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.address", "127.0.0.1",
         "--server.port", str(port), "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none",
     ]  # fmt: skip
+    environment = os.environ | ({} if warm else {"SIMAM_VIZ_WARM": "0"})
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(address, process)
