@@ -166,6 +166,16 @@ def gap() -> str:
     return _("{first} {second}", first="", second="")
 
 
+def comma() -> str:
+    """What stands between two words in a row: Chinese has a comma of its own, which brings its gap."""
+    return _("{first}, {second}", first="", second="")
+
+
+def semicolon() -> str:
+    """What stands between two in a row that have commas themselves."""
+    return _("{first}; {second}", first="", second="")
+
+
 def together(*sentences: str) -> str:
     """Sentences one behind the other; empty ones are left out."""
     return gap().join(filter(None, sentences))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ..checkpoints.loading import LoadedCheckpoint
-from ..wording import _
+from ..wording import _, together
 from . import choose_photo, dropping, own, state, zoo
 from .photo import Photo
 
@@ -24,7 +24,7 @@ def photo(shown: Photo) -> None:
             else _("This link shows the photo {name}, which is not here.", name=state.quoted(asked))
         )
         way = _("Upload that photo to see the same view; until then, a sample: {title}.", title=shown.title)
-        st.info(f"{what} {way}", icon=_ICON)
+        st.info(together(what, way), icon=_ICON)
         choose_photo.uploader(_("The photo of this link"), "uploader-absent")
         choose_photo.upload_error()
     elif (asked := _recall("photo")) is not None and choose_photo.is_upload(shown.name) and asked != shown.name:
@@ -59,7 +59,7 @@ def checkpoint(shown: LoadedCheckpoint) -> None:
                 else _("This link shows the checkpoint {name}, which is not here.", name=state.quoted(asked))
             )
             way = _("Upload that file to see the same view; until then, another network: {title}.", title=title)
-            st.info(f"{what} {way}", icon=_ICON)
+            st.info(together(what, way), icon=_ICON)
         dropping.tell_refused("absent")
         dropping.uploader("absent", _("The checkpoint of this link"))
     elif (asked := _recall("checkpoint")) is not None and own.is_upload(shown.name) and asked != shown.name:

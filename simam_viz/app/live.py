@@ -13,7 +13,7 @@ import streamlit as st
 from ..draw import render
 from ..explain import film as filming
 from ..modules.weighing import IN_WORDS
-from ..wording import _, tag
+from ..wording import _, comma, tag
 from . import films, lambdas, pages, state
 from .components.browser_code import library, stub
 from .films import Compared, Reel
@@ -303,4 +303,5 @@ def _words() -> dict[str, Any]:
         "unfold": _("Show all {count} blocks from {first}"),
         "kinds": {kind: "" if kind == "simam" else _(word) for kind, word in IN_WORDS.items()},
         "would": _("hypothetical"),
+        "comma": comma(),
     }

@@ -126,7 +126,7 @@ def twin(loaded: LoadedCheckpoint) -> tuple[LoadedCheckpoint | None, str]:
             "The column appears by itself when the cards of two checkpoints name each other; or drop the twin's file beside this one, "
             "on the page Models."
         )
-        return None, f"{trouble} {way}"
+        return None, together(trouble, way)
     try:
         found = load(choices()[name])
     except (CheckpointError, OSError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..modules.weighing import IN_WORDS
 from ..networks.answers import Output
 from ..networks.sites import Layers, Site
-from ..wording import _, counted, later
+from ..wording import _, comma, counted, later, together
 
 _MOST_NAMED = 6
 _ANSWERS = {
@@ -77,10 +77,10 @@ class Found:
         lines.append(_("Input: {shape}, {dtype} on {device}.", shape=shape, dtype=self.dtype, device=self.device))
         told = _("Answer: {kind}, {number}.", kind=_(_ANSWERS[self.output.kind]), number=self.classes)
         if self.output.squashed:
-            told += " " + _("They are probabilities already, so their logits are explained.")
+            told = together(told, _("They are probabilities already, so their logits are explained."))
         lines.append(told)
         if self.assumed:
-            lines.append(_("Assumed: {what}.", what=", ".join(_(_ASSUMED[entry]) for entry in self.assumed)))
+            lines.append(_("Assumed: {what}.", what=comma().join(_(_ASSUMED[entry]) for entry in self.assumed)))
         return tuple(lines)
 
     def _site(self, site: Site) -> str:

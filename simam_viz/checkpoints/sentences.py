@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..wording import _, counted, later, together
+from ..wording import _, counted, later, semicolon, together
 from .card import Card, TwinDifference
 from .loading import class_said
 
@@ -36,7 +36,7 @@ def earlier_readings_sentence(card: Card) -> str:
     """What the validation images said when they had been read before."""
     if not card.earlier_readings:
         return ""
-    readings = "; ".join(
+    readings = semicolon().join(
         _(
             "{top1:.2f} % top-1 and {top5:.2f} % top-5 at {px} px ({preprocessing})",
             top1=reading.top1,
@@ -148,7 +148,7 @@ def sibling_sentences(cards: Sequence[Card]) -> list[str]:
     if not pairs:
         return []
     decided = [pair if pair.low > 0 else pair.swapped for pair in pairs if pair.decided]
-    better = "; ".join(_("`{first}` over `{second}`", first=pair.first, second=pair.second) for pair in decided)
+    better = semicolon().join(_("`{first}` over `{second}`", first=pair.first, second=pair.second) for pair in decided)
     seeds = {card.seed for card in cards}
     return [
         counted(

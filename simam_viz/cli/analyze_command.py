@@ -15,7 +15,7 @@ from ..export import folder
 from ..export.files import write
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
-from ..wording import _, together
+from ..wording import _, semicolon, together
 from .arguments import Commands, add_square, add_workers, chosen_network, chosen_workers, parsed_lambda
 
 _NAMED = 10
@@ -53,7 +53,9 @@ def _run(arguments: argparse.Namespace) -> None:
     data = None if photo.is_dir() else read_file(photo)
     loaded = chosen_network(arguments)
     if loaded.remarks:
-        told = _("Of this network: {remarks}. Read its attention as hypothetical.", remarks="; ".join(loaded.remarks))
+        told = _(
+            "Of this network: {remarks}. Read its attention as hypothetical.", remarks=semicolon().join(loaded.remarks)
+        )
         print(told, file=sys.stderr)
     target = None if arguments.target is None else class_index(arguments.target, loaded.categories)
     asked = folder.Settings(arguments.e_lambda, target, arguments.size, arguments.report, arguments.square)

@@ -137,7 +137,7 @@ def _print_table(found: list[survey.Finding]) -> None:
         )
     told = _(
         "A photo counts for a network that gives its class at least {share}, and if no map is all zero.",
-        share=metrics.LEAST_IN_WORDS,
+        share=metrics.least_in_words(),
     )
     print(told)
 

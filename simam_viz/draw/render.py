@@ -26,7 +26,7 @@ from torch import Tensor
 from ..checkpoints.loading import class_said
 from ..modules.formulas import ATTENTION_FLOOR, IMPORTANCE_FLOOR
 from ..modules.weighing import Kind
-from ..wording import _, later
+from ..wording import _, later, semicolon
 
 if TYPE_CHECKING:
     from ..explain.blocks import Analysis
@@ -316,7 +316,7 @@ def overview(analysis: Analysis, size: int = 224, remark: str = "") -> Image.Ima
     """
     margin, text = 12, 16
     maps = mean_weights(analysis)
-    top = "; ".join(f"{class_said(name)} {answer(analysis, said)}" for _index, name, said in analysis.top(3))
+    top = semicolon().join(f"{class_said(name)} {answer(analysis, said)}" for _index, name, said in analysis.top(3))
     target = class_said(analysis.categories[analysis.target])
     row_height = size + 2 * text + 3 * margin
     columns = len(maps) + 1

@@ -39,11 +39,15 @@ CONTROLS = ("random", "centre")
 """Heat maps that know nothing, by the names that :func:`controls` gives them."""
 LEAST_PROBABILITY = 0.10
 """What a network must give a class on the whole photo for a heat map of that class to be scored."""
-LEAST_IN_WORDS = f"{100 * LEAST_PROBABILITY:g} %"
 TOO_UNSURE = later("the network gives the class less than 10 %")
 """Why a heat map has no score, in English: :func:`simam_viz.wording._` shows it."""
 _BATCH = 16
 _SEED = 20210718
+
+
+def least_in_words() -> str:
+    """:data:`LEAST_PROBABILITY` as a person reads it."""
+    return _("{share:g} %", share=100 * LEAST_PROBABILITY)
 
 
 def counts(probability: float) -> bool:

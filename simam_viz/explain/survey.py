@@ -19,7 +19,6 @@ from .blocks import Analysis
 from .cam import correlation
 from .metrics import (
     CONTROLS,
-    LEAST_IN_WORDS,
     STEPS,
     TOO_UNSURE,
     Faithfulness,
@@ -28,6 +27,7 @@ from .metrics import (
     controls,
     counts,
     gain,
+    least_in_words,
     mean,
 )
 from .recording import Run
@@ -302,7 +302,7 @@ def lead_sentences(told: Versus, first: str, second: str) -> list[str]:
                 "There is no photo on which both were measured: {first} and {second} must give its class {share} or more.",
                 first=first,
                 second=second,
-                share=LEAST_IN_WORDS,
+                share=least_in_words(),
             )
         ]
     if not any(told.better_than_random):

@@ -16,7 +16,7 @@ from ..draw import render
 from ..draw.paper import formats, printing
 from ..draw.paper.sources import seen_of
 from ..explain.blocks import Analysis
-from ..wording import _
+from ..wording import _, semicolon
 from ..writing import written_whole
 from . import report
 from .tables import csv_bytes, every_table, json_bytes
@@ -53,7 +53,7 @@ def pictures(analysis: Analysis, loaded: LoadedCheckpoint, photo: Image.Image) -
 def basic_files(analysis: Analysis, loaded: LoadedCheckpoint, answer: dict[str, object]) -> dict[str, bytes]:
     """What ``analyze`` writes in any case: ``overview.png``, ``attention.npz`` (one array a block), ``top5.json``."""
     return {
-        "overview.png": render.png(render.overview(analysis, remark="; ".join(loaded.remarks))),
+        "overview.png": render.png(render.overview(analysis, remark=semicolon().join(loaded.remarks))),
         "attention.npz": npz_bytes({block.name: block.attention.numpy() for block in analysis.blocks}),
         "top5.json": json_bytes(answer),
     }

@@ -13,7 +13,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.blocks import Analysis
 from ..photos import squares
 from ..version import VERSION
-from ..wording import _, together
+from ..wording import _, semicolon, together
 
 
 def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray[Any]]:
@@ -64,7 +64,7 @@ def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDAr
 def _explanation(
     analysis: Analysis, loaded: LoadedCheckpoint, arrays: dict[str, NDArray[Any]], meanings: dict[str, str]
 ) -> str:
-    target, remark = analysis.categories[analysis.target], "; ".join(loaded.remarks)
+    target, remark = analysis.categories[analysis.target], semicolon().join(loaded.remarks)
     if analysis.e_lambda is not None:
         settings = _("λ = {e_lambda:g}; target class: {target}.", e_lambda=analysis.e_lambda, target=target)
     else:

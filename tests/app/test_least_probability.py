@@ -73,7 +73,7 @@ def test_two_networks_are_compared_over_photos_that_both_know() -> None:
 
 
 def test_the_sentence_says_the_number() -> None:
-    assert metrics.TOO_UNSURE.endswith(f" {metrics.LEAST_IN_WORDS}")
+    assert metrics.TOO_UNSURE.endswith(f" {metrics.least_in_words()}")
 
 
 def test_it_is_not_even_measured(loaded: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from ...checkpoints.loading import class_said
 from ...draw import charts, render
 from ...explain.blocks import OWN_LAMBDAS, lambda_text
 from ...explain.sweep import Point, flips, leading_classes, reduced, table
-from ...wording import _, together
+from ...wording import _, semicolon, together
 from .. import zoo
 from ..lambdas import lambda_stops
 from ..scene import Part, Scene, Subject
@@ -95,7 +95,7 @@ def _results(view: Scene, points: list[Point]) -> None:
         for flip in flips(points)
     ]
     if changes:
-        st.markdown(_("The prediction flips {changes}.", changes="; ".join(changes)))
+        st.markdown(_("The prediction flips {changes}.", changes=semicolon().join(changes)))
     else:
         st.markdown(
             _(

@@ -13,7 +13,7 @@ from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
 from ...explain.film import Film
 from ...modules.weighing import IN_WORDS
-from ...wording import _, together
+from ...wording import _, semicolon, together
 from .. import choose_photo, films, live, pages, seen_square, state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -291,7 +291,7 @@ def _choose_on_photo(view: Scene, analysis: Analysis) -> None:
         choose_box,
         alt=_(
             "What the network found on the photo: {boxes}",
-            boxes="; ".join(_box_in_words(analysis, i) for i in range(len(boxes))),
+            boxes=semicolon().join(_box_in_words(analysis, i) for i in range(len(boxes))),
         ),
         caption=_("Click a box to explain it; the one in red is explained now.")
         if any(box.certain for box in boxes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...version import VERSION
-from ...wording import _, counted, later, together
+from ...wording import _, counted, later, semicolon, together
 from . import panels
 from .description import Description
 from .grid import Cell
@@ -188,7 +188,7 @@ def _colours(asked: Description, cells: Sequence[Cell], networks: Sequence[str],
             ranges.append(_("{quantity} of {network} from {low} to {high} ({colours})", quantity=scale.label, **said))
         else:
             ranges.append(_("{quantity} from {low} to {high} ({colours})", quantity=scale.label, **said))
-    return [_("Colours: {ranges}.", ranges="; ".join(ranges))]
+    return [_("Colours: {ranges}.", ranges=semicolon().join(ranges))]
 
 
 def _number(value: float) -> str:

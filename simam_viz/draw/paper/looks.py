@@ -17,7 +17,7 @@ from ...explain.blocks import Analysis
 from ...explain.recording import Run
 from ...explain.survey import IMPOSSIBLE_CLASS, contrasted
 from ...photos.images import check_input_size
-from ...wording import _, later
+from ...wording import _, later, semicolon
 from .alone import one_thread
 from .description import Description
 from .sources import Picture, named_photo, seen
@@ -197,7 +197,7 @@ def _facts(analysis: Analysis, loaded: LoadedCheckpoint, photo: Picture) -> dict
         "target": class_said(analysis.categories[analysis.target]), "said": float(analysis.said[analysis.target]),
         "predicted": class_said(analysis.top(1)[0][1]), "probabilities": analysis.output.has_probabilities,
         "e_lambda": analysis.lambda_text if loaded.has_simam else "", "title": loaded.card.title or loaded.name,
-        "weights": _weights(loaded), "remarks": "; ".join(loaded.remarks),
+        "weights": _weights(loaded), "remarks": semicolon().join(loaded.remarks),
         "hypothetical": not analysis.attends, "whole": loaded.transforms.fit == "letterbox", "attention": loaded.card.attention or "",
     }  # fmt: skip
 

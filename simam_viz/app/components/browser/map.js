@@ -144,7 +144,7 @@ export class NetworkMap {
     const go = element("button", { type: "button", class: "picture" }, canvas, cell);
     const number = element("span", { class: "number" });
     const notes = [block.shape.join(" × "), this.words.kinds[block.kind], block.hypothetical ? this.words.would : ""];
-    const size = notes.filter(Boolean).join(", ");
+    const size = notes.filter(Boolean).join(this.words.comma);
     const caption = element("p", {}, element("b", {}, block.name), number, element("small", {}, size));
     go.addEventListener("click", (event) => this.go(index, event));
     this.blocks.append(element("li", { class: block.hypothetical ? "would" : null }, go, caption));

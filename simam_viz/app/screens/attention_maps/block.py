@@ -11,7 +11,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
-from ....wording import _, gap, later, together
+from ....wording import _, gap, later, semicolon, together
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
@@ -219,7 +219,7 @@ def _rivals(view: Scene, block: Block) -> None:
             "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
             "processor; it depends on the machine and on what else it does. Published top-1: of a ResNet-50 on ImageNet as each "
             "module's own authors publish it, each with its own recipe, so these do not rank the modules. Sources: {sources}.",
-            sources="; ".join(f"{name}: {_(rival.source)}" for name, rival in rivals.RIVALS.items()),
+            sources=semicolon().join(f"{name}: {_(rival.source)}" for name, rival in rivals.RIVALS.items()),
         )
     ]
     if alike:
@@ -242,8 +242,12 @@ def _rivals_table(
             _("parameters"): f"{rivals.parameters(rivals.build(name, channels)):,}",
             _("multiply–adds"): f"{rivals.multiply_adds(name, channels, height, width):,}",
             _("time (ms)"): f"{times[name]:.3f}" if name in times else _("not measured"),
-            **({_("top-1 trained alike"): f"{alike[name]:.2f} %" if name in alike else _("not here")} if alike else {}),
-            _("published top-1"): f"{rival.published_top1:.2f} %",
+            **(
+                {_("top-1 trained alike"): _("{share:.2f} %", share=alike[name]) if name in alike else _("not here")}
+                if alike
+                else {}
+            ),
+            _("published top-1"): _("{share:.2f} %", share=rival.published_top1),
         }
         for name, rival in rivals.RIVALS.items()
     ]

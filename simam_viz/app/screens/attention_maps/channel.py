@@ -14,7 +14,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....lesson.katex import number, signed
 from ....networks.geometry import receptive_field
-from ....wording import _
+from ....wording import _, together
 from ... import live, state
 from ...pages import leap
 from ...scene import Scene
@@ -82,7 +82,7 @@ def all_channels(view: Scene, block: Block, channel: int, quantity: str, own: bo
             block=block.name,
             channel=channel,
         ),
-        caption=f"{order} {open_one}{padding(view, block)}{view.hypothetical}",
+        caption=together(order, open_one) + padding(view, block) + view.hypothetical,
     )
     pictures.colour_scale(scale)
     return drawn.followed

@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from ....draw import charts
 from ....lesson.derivation import Derivation
-from ....wording import _
+from ....wording import _, together
 from ...widgets import pictures
 from ...widgets.shown import Shown
 
@@ -50,7 +50,7 @@ def surface(shown: Shown, d: Derivation) -> None:
         )
     else:
         sign = _("This neuron equals the mean of the others, so w* is 0 and its sign does not matter.")
-    st.caption(f"{what_is_shown} {sign}")
+    st.caption(together(what_is_shown, sign))
     points = {
         _("closed form"): d.closed_form,
         _("numerical search"): d.numerical,

@@ -12,7 +12,7 @@ from ....draw import charts
 from ....explain import cam, metrics, survey
 from ....explain.survey import Finding, Subject
 from ....photos.samples import list_samples
-from ....wording import _, later, together
+from ....wording import _, comma, later, together
 from ... import state
 from ...server import elsewhere, long_task
 from ...widgets import pictures
@@ -44,7 +44,7 @@ def faithfulness(asked: Comparison) -> None:
             "shows is left. A random map and a blob in the centre know nothing of the network; a heat map should beat both. Where the "
             "network gives the class less than {least} on the whole photo, there is no score: there is next to nothing that a map could "
             "take away.",
-            least=metrics.LEAST_IN_WORDS,
+            least=metrics.least_in_words(),
         )
     )
     with st.grid(4, min_column_width=200, vertical_alignment="bottom"):
@@ -113,7 +113,7 @@ def _photo_results(asked: Comparison, found: list[Finding]) -> None:
             (right, "insertion", _("Insertion"), _("% in focus")),
         ):
             with place:
-                st.markdown(f"**{title}**, {asked.method}")
+                st.markdown(f"**{title}**{comma()}{asked.method}")
                 pictures.chart(asked.view.shown, 
                     charts.curves(
                         {name: getattr(m, f"{kind}_curve").tolist() for name, m in shown.items()},
@@ -199,7 +199,7 @@ def _sample_results(asked: Comparison, found: list[Finding]) -> None:
             "gives that class at least {least}, where it is not the one it is contrasted with, and no map is all "
             "zero; “photos” says how many. The same over hundreds of photos, in a folder for each class: "
             "`.venv/bin/python -m simam_viz faithful --data FOLDER`.",
-            least=metrics.LEAST_IN_WORDS,
+            least=metrics.least_in_words(),
         )
     )
 

@@ -8,7 +8,7 @@ from ....checkpoints import sentences as cards
 from ....checkpoints.loading import LoadedCheckpoint, class_said, siblings_of
 from ....draw import charts
 from ....explain.blocks import lambda_text
-from ....wording import _, later, together
+from ....wording import _, comma, later, semicolon, together
 from ... import pages, state, zoo
 from ...widgets import pictures
 from ...widgets.shown import Shown
@@ -19,7 +19,7 @@ def in_three_lines(loaded: LoadedCheckpoint) -> None:
     card = loaded.card
     title = f"**{state.plain(card.title or loaded.name)}**"
     lines = (
-        title if loaded.trained_with_simam is False else f"{title}, {lambda_text(loaded.e_lambda)}",
+        title if loaded.trained_with_simam is False else f"{title}{comma()}{lambda_text(loaded.e_lambda)}",
         cards.accuracy_sentence(card) or _("How often it is right was not measured."),
     )
     with st.container(gap="xsmall"):
@@ -35,7 +35,7 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
     classes = len(loaded.categories)
     with st.expander(_("What this network is, and the {classes} classes it knows", classes=classes)):
         title = f"**{state.plain(card.title or loaded.name)}**"
-        st.markdown(title if loaded.trained_with_simam is False else f"{title}, {lambda_text(loaded.e_lambda)}")
+        st.markdown(title if loaded.trained_with_simam is False else f"{title}{comma()}{lambda_text(loaded.e_lambda)}")
         sentences = (
             cards.accuracy_sentence(card),
             cards.sharp_sentence(card),
@@ -53,7 +53,9 @@ def classes_known(shown: Shown, loaded: LoadedCheckpoint) -> None:
         st.markdown(
             _(
                 "It can only answer with one of these: {classes}.",
-                classes="; ".join(class_said(name, whole=True) for name in sorted(loaded.categories, key=str.lower)),
+                classes=semicolon().join(
+                    class_said(name, whole=True) for name in sorted(loaded.categories, key=str.lower)
+                ),
             )
         )
 
