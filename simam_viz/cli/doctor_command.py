@@ -17,7 +17,7 @@ from ..evaluation.data_sets import data_folder
 from ..paths import INSTALLED, ROOT
 from ..photos.samples import list_samples
 from ..version import VERSION
-from ..wording import _, counted, later
+from ..wording import _, comma, counted, later
 from .arguments import Commands, default_cache
 
 _DISTRIBUTION = "simam-viz"
@@ -38,7 +38,7 @@ def register(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     place = _("installed in {folder}", folder=ROOT.parent) if INSTALLED else _("a clone in {folder}", folder=ROOT)
-    print(f"SimAM Viz {VERSION}, {place}")
+    print(f"SimAM Viz {VERSION}{comma()}{place}")
     print(f"Python {platform.python_version()}, {sys.executable}")
     print(platform.platform())
     _section(_("Devices"), _devices())
@@ -105,7 +105,7 @@ def _told(title: str, path: Path) -> str:
         return _("{title}: {path} (not there)", title=title, path=path)
     if not os.access(path, os.W_OK):
         return _("{title}: {path} (cannot be written to)", title=title, path=path)
-    return f"{title}: {path}"
+    return _("{title}: {path}", title=title, path=path)
 
 
 def _shipped() -> list[str]:
