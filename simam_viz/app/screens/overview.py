@@ -13,7 +13,7 @@ from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
 from ...explain.film import Film
 from ...modules.weighing import IN_WORDS
-from ...wording import _, semicolon, together
+from ...wording import _, comma, semicolon, together
 from .. import choose_photo, films, live, pages, seen_square, state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -227,8 +227,8 @@ def _plain(view: Scene, own: bool) -> None:
 
 
 def _kind_note(block: Block) -> str:
-    note = "" if block.kind == "simam" else f", {_(IN_WORDS[block.kind])}"
-    return note + (", " + _("hypothetical") if block.hypothetical else "")
+    note = "" if block.kind == "simam" else comma() + _(IN_WORDS[block.kind])
+    return note + (comma() + _("hypothetical") if block.hypothetical else "")
 
 
 _ANSWERS = {
