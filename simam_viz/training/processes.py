@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from ..wording import _
 
 T = TypeVar("T")
 
+_LOOPBACK = "127.0.0.1"
 _STOPPED = 2
 """Exit code of a process that leaves it to the first to say what was wrong."""
 
@@ -100,16 +101,19 @@ def part(items: int, number: int, parts: int) -> slice:
 def started_together() -> Iterator[Processes]:
     """The processes that torchrun started for this run, connected while the block runs; one alone where it did not.
 
-    On one machine they talk over its loopback address alone.
+    On one machine they talk over its loopback address alone. They meet where torchrun says; where it was told to leave that to
+    them (docs/training.md), at that address too.
     """
     count = int(os.environ.get("WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
     if count == 1:
         yield Processes()
         return
-    if os.environ.get("LOCAL_WORLD_SIZE") == str(count) and (loopback := _loopback()):
+    here = os.environ.get("LOCAL_WORLD_SIZE") == str(count)
+    if here and (loopback := _loopback()):
         for library in ("GLOO", "NCCL"):
             os.environ.setdefault(f"{library}_SOCKET_IFNAME", loopback)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    meeting = _own_meeting(count) if here and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" else {}
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", **meeting)
     processes = Processes(dist.get_rank(), count)
     if processes.first:  # so torchrun ends those that are left where one has ended: the first one says so
         signal.signal(signal.SIGTERM, _stop)
@@ -131,6 +135,17 @@ def started_together() -> Iterator[Processes]:
     processes.summed(torch.zeros(()))
     gc.collect()
     dist.destroy_process_group()
+
+
+def _own_meeting(count: int) -> dict[str, Any]:
+    """Where processes of one machine meet without torchrun: PyTorch's store, at the loopback address and nowhere else.
+
+    PyTorch itself would open the port on every interface, so the first process opens it.
+    """
+    rank, port = int(os.environ["RANK"]), int(os.environ["MASTER_PORT"])
+    opened = socket.create_server((_LOOPBACK, port)).detach() if rank == 0 else None
+    store = dist.TCPStore(_LOOPBACK, port, count, rank == 0, master_listen_fd=opened)  # type: ignore[attr-defined]
+    return {"store": store, "rank": rank, "world_size": count}
 
 
 def own_cores() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from argparse import Namespace
@@ -26,6 +27,7 @@ from simam_viz.cluster.doing import HERE, GaveUpError, in_order
 from simam_viz.cluster.joining import process_crew, workers
 from simam_viz.wording import _, speak
 from tests.helpers.made_up_language import BRACKETED
+from tests.helpers.processes import addresses
 from tests.helpers.small_networks import small
 
 IMAGE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -96,6 +98,7 @@ def test_results_come_in_order_and_errors_as_they_were_raised(crew: Crew) -> Non
     with pytest.raises(simam_viz.ImageError, match="not an image"):
         crew.do(simam_viz.open_image, b"no image")
     assert crew.do(process_id) != os.getpid()
+    assert sys.platform != "linux" or not addresses({line.process.pid for line in crew._lines}), "they listen nowhere"
 
 
 def test_sentences_are_said_in_the_language_of_whoever_asks(crew: Crew) -> None:

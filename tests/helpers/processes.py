@@ -1,11 +1,12 @@
-"""Processes of this machine that a test started, by the session that the system counts them to."""
+"""Processes of this machine that a test started, by the session that the system counts them to; and where they listen."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
 
-LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+"""This machine's own addresses, as the system writes them."""
 
 
 def in_session(leader: int) -> dict[int, str]:
@@ -25,8 +26,21 @@ def called(leader: int, words: str) -> int:
     return pid
 
 
+def family(leader: int) -> set[int]:
+    """A process, what it started, and what that started."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found, more = set(), {leader}
+    while more:
+        found |= more
+        more = {pid for pid, parent in parents.items() if parent in more}
+    return found
+
+
 def addresses(pids: set[int]) -> set[str]:
-    """Where these processes listen, or are connected to, as the system writes addresses, but for this machine's own loopback."""
+    """Where these processes listen, or are connected to, as the system writes addresses."""
     sockets = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -39,4 +53,4 @@ def addresses(pids: set[int]) -> set[str]:
             _number, local, remote, state, *_rest = line.split()
             if f"socket:[{line.split()[9]}]" in sockets:
                 found |= {local.partition(":")[0]} if state == "0A" else {remote.partition(":")[0]}
-    return found - set(LOOPBACK)
+    return found

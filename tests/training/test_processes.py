@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +23,7 @@ from simam_viz.training.processes import Processes, own_device
 from simam_viz.training.recipe import Recipe
 from simam_viz.training.run import Run
 from simam_viz.training.session import train
+from tests.helpers.processes import LOOPBACK, addresses, family
 from tests.helpers.project import ROOT
 from tests.helpers.small_data import data_arguments, make_small_data
 from tests.helpers.small_training import SMALL, make_photos
@@ -49,20 +50,29 @@ def memory_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simam_viz.cli.train_command.keep_freed_memory", lambda: None)
 
 
-def torchrun(*words: str, processes: int = 2) -> subprocess.Popen[str]:
-    """The train command in so many processes, which meet on the loopback address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    meeting = ["--master_addr", "127.0.0.1", "--master_port", port]
+OWN_MEETING = ("--rdzv_backend", "c10d", "--rdzv_conf", "store_type=file")
+
+
+def torchrun(*words: str, processes: int = 2, meeting: tuple[str, ...] = OWN_MEETING) -> subprocess.Popen[str]:
+    """The train command in so many processes, which meet on the loopback address alone; with no ``meeting``, where torchrun says."""
     command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", *meeting]
     return subprocess.Popen(
         [*command, "-m", "simam_viz", "train", *words],
         cwd=ROOT,
+        env=os.environ | ({"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} if meeting else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def seen_until_the_end(run: subprocess.Popen[str]) -> set[str]:
+    """Every address at which a run, or what it started, listened or was connected."""
+    seen = set()
+    while run.poll() is None:
+        seen |= addresses(family(run.pid))
+        time.sleep(0.1)
+    return seen
 
 
 @pytest.mark.parametrize(("batch", "count", "accumulate"), [(12, 2, 1), (13, 3, 2), (13, 1, 3)])
@@ -133,6 +143,9 @@ def test_two_processes_train_as_one(root: Path, data: TrainingData, tmp_path: Pa
         "0.01",
     ]
     run = torchrun(*data_arguments(root), *words, "--accumulate", "2", "--out", str(tmp_path / "two"))
+    if sys.platform == "linux":
+        seen = seen_until_the_end(run)
+        assert seen and seen <= LOOPBACK, "nothing listens, or is asked, beyond this machine"
     train(
         Run(data, Recipe(stages=((32, 1),), batch_size=13, peak_rate=0.01), WITHOUT_NORMS, "float32"), tmp_path / "one"
     )
@@ -243,7 +256,7 @@ def until(run: subprocess.Popen[str], file: Path, step: int) -> None:
 
 @pytest.fixture
 def whole(root: Path, tmp_path: Path) -> Iterator[dict[str, torch.Tensor]]:
-    run = torchrun(*data_arguments(root), *LONG, "--out", str(tmp_path / "whole"))
+    run = torchrun(*data_arguments(root), *LONG, "--out", str(tmp_path / "whole"), meeting=())
     assert run.wait(200) == 0, run.communicate()
     yield safetensors.torch.load_file(tmp_path / "whole" / "final.safetensors")
 
