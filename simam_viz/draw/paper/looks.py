@@ -12,10 +12,12 @@ from torch import Tensor
 
 from ...checkpoints.loaded import LoadedCheckpoint
 from ...checkpoints.loading import class_index, class_said
+from ...cluster.doing import HERE, Doing
 from ...explain.analysis import Place, analyze_lambdas
 from ...explain.blocks import Analysis
 from ...explain.recording import Run
 from ...explain.survey import IMPOSSIBLE_CLASS, contrasted
+from ...networks.lambdas import Times
 from ...photos.images import check_input_size
 from ...wording import _, later, semicolon
 from .alone import one_thread
@@ -71,7 +73,11 @@ def count(asked: Description, photos: int, networks: int) -> int:
 
 
 def pieces(
-    asked: Description, photos: Sequence[Picture], columns: Sequence[Column], done: Sequence[Piece] = ()
+    asked: Description,
+    photos: Sequence[Picture],
+    columns: Sequence[Column],
+    done: Sequence[Piece] = (),
+    doing: Callable[[], Doing] = lambda: HERE,
 ) -> Iterator[Piece]:
     """Every piece of a figure that is not there yet, network by network, so that no more of them are in memory than need be.
 
@@ -80,6 +86,7 @@ def pieces(
         photos: its photos.
         columns: its networks; the first has the last word on the class, the block and the input size.
         done: the pieces that are there already.
+        doing: says, before every piece, who computes it.
 
     Raises:
         ValueError: a network lacks a block, a channel or a class, or a setting makes no sense to it; in one sentence.
@@ -102,31 +109,46 @@ def pieces(
         loaded, e_lambda = run = columns[n].run()
         size = size or loaded.transforms.input_size
         for _n, p, part in of_network:
-            source = photos[p].image if (tensor := photos[p].given) is None else tensor
             known = targets.get(p, {})
             said = known.get("class", asked.target)
             target = class_index(said, loaded.categories) if said else None
-            seen_part = {"square": photos[p].square}
             box: int | Place | None = tuple(known["place"]) if known.get("place") else asked.box
+            asked_for = question | {"box": box, "square": photos[p].square}
             if part:
                 stops = STOPS[(part - 1) * _AT_ONCE : part * _AT_ONCE]
-                with one_thread():
-                    swept = _swept(loaded, source, stops, target, size, question | {"box": box} | seen_part)
+                swept = doing().do(_swept, loaded, photos[p].source, stops, target, size, asked_for)
                 yield p, n, part, {"sweep": swept}
                 continue
-            against = class_index(asked.against, loaded.categories) if asked.against else None
-            if isinstance(box, int):
-                target = None  # a box has its own
-            asked_for = question | {"box": box} | seen_part
-            with one_thread():
-                analysis, same_class = contrasted(loaded, source, e_lambda, target, size, against, **asked_for)
-                found = looked(asked, analysis, loaded, photos[p], columns[n].title, blocks, same_class, n == 0)
-            if isinstance(box, int):
-                found["place"] = list(analysis.boxes[box].place)
+            found = doing().do(
+                _analysed, asked, loaded, e_lambda, photos[p], target, size, asked_for, columns[n].title, blocks, n == 0
+            )
             targets.setdefault(p, found)
             blocks = blocks or found["blocks"]
             yield p, n, part, found
         del loaded, run
+
+
+def _analysed(
+    asked: Description,
+    loaded: LoadedCheckpoint,
+    e_lambda: float | Times | None,
+    photo: Picture,
+    target: int | None,
+    size: int,
+    question: dict[str, Any],
+    title: str,
+    blocks: dict[str, str],
+    first: bool,
+) -> dict[str, Any]:
+    """One photo through one network, and what the figure shows of it."""
+    against = class_index(asked.against, loaded.categories) if asked.against else None
+    box = question["box"]
+    if isinstance(box, int):
+        target = None  # a box has its own
+    with one_thread():
+        analysis, same_class = contrasted(loaded, photo.source, e_lambda, target, size, against, **question)
+        found = looked(asked, analysis, loaded, photo, title, blocks, same_class, first)
+    return found | {"place": list(analysis.boxes[box].place)} if isinstance(box, int) else found
 
 
 def looked(
@@ -222,7 +244,8 @@ def _swept(
     """What the network says of a class at some λ; nothing where no λ does anything."""
     if not loaded.has_simam:
         return []
-    found = analyze_lambdas(loaded, source, stops, target, size, **question)
+    with one_thread():
+        found = analyze_lambdas(loaded, source, stops, target, size, **question)
     return [(stop, float(a.said[a.target])) for stop, a in zip(stops, found, strict=True)]
 
 

@@ -33,6 +33,11 @@ class Picture:
     square: Square | None = None
     """The part of ``image`` that the networks see, in its pixels; ``None``: its middle."""
 
+    @property
+    def source(self) -> Image.Image | Tensor:
+        """What the networks are given."""
+        return self.image if self.given is None else self.given
+
 
 def named_photo(name: str) -> Picture:
     """A photo by its file, or a sample by its name.

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 import streamlit as st
 
 from ....checkpoints.loading import LoadedCheckpoint, class_said, short_name
-from ....explain.analysis import analyze
+from ....cluster.doing import in_order
+from ....explain.analysis import top_answers
 from ....explain.evidence import Evidence, training_evidence
 from ....photos.images import square_view
 from ....photos.samples import Sample, list_samples
 from ....wording import _, together
 from ... import state
 from ...scene import Scene
-from ...server import long_task
+from ...server import elsewhere, long_task
 from ...widgets import pictures
 
+_TOP = 5
 Answer = tuple[Sample, list[tuple[int, str, float]]]
 """A sample and the five most probable classes: index, name, probability."""
 
@@ -35,10 +37,12 @@ def samples(view: Scene) -> None:
     told_by_norms = loaded.found is None  # of others it is not known which batch norm stands where
 
     def work() -> Iterator[Answer | Evidence]:
-        for sample in photos:
-            yield sample, analyze(loaded, sample.image(), view.e_lambda, None, view.input_size).top(5)
+        doing = elsewhere.ELSEWHERE.doing
+        asked = (view.e_lambda, view.input_size, _TOP)
+        begun = (doing.later(top_answers, loaded, sample.image(), *asked) for sample in photos)
+        yield from zip(photos, in_order(begun, doing.ahead), strict=True)
         if told_by_norms:
-            yield training_evidence(loaded, [sample.image() for sample in photos])
+            yield doing.do(training_evidence, loaded, [sample.image() for sample in photos])
 
     found = long_task.in_pieces(
         "samples",

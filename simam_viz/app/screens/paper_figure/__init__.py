@@ -27,7 +27,7 @@ from ....photos.samples import list_samples
 from ....wording import _, counted, in_this_language
 from ... import choose_photo, state, zoo
 from ...scene import Part, Scene, Subject
-from ...server import forgetting, long_task
+from ...server import elsewhere, forgetting, long_task
 from ...server.kept import Kept
 from ...widgets import pictures, takeaway
 from . import settings
@@ -160,7 +160,8 @@ def _computed(view: Scene, asked: Description, photos: list[Picture], networks: 
     def work() -> Iterator[Piece]:
         yield from done
         try:
-            for p, n, part, found in pieces(asked, photos, [network.column for network in networks], done):
+            columns = [network.column for network in networks]
+            for p, n, part, found in pieces(asked, photos, columns, done, lambda: elsewhere.ELSEWHERE.doing):
                 kept.put(key(p, n, part), _Found(found))
                 yield p, n, part, found
         except (ValueError, OSError) as error:
