@@ -143,14 +143,10 @@ def _drag(page: Page, leftwards: bool) -> float:
 
 def _new_photo(page: Page, seed: int) -> float:
     """Seconds from a photo that nobody has shown before until its film is whole."""
-    samples = list_samples()
-    turned = samples[seed % len(samples)].image().convert("RGB").rotate(seed % 360, fillcolor=(seed % 256, 90, 120))
-    data = io.BytesIO()
-    turned.resize((480, 360), Image.Resampling.BICUBIC).save(data, "JPEG", quality=90)
     film = page.locator("[data-testid=film]")
     before = film.get_attribute("data-film")
     start = time.perf_counter()
-    file = {"name": f"{seed}.jpg", "mimeType": "image/jpeg", "buffer": data.getvalue()}
+    file = {"name": f"{seed}.jpg", "mimeType": "image/jpeg", "buffer": own_photo(seed)}
     page.get_by_test_id("stSidebar").get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(file)
     page.locator(f"[data-testid=film][data-ready=true]:not([data-film='{before}'])").wait_for(timeout=120_000)
     seconds = time.perf_counter() - start
@@ -158,11 +154,23 @@ def _new_photo(page: Page, seed: int) -> float:
     return seconds
 
 
+def own_photo(seed: int) -> bytes:
+    """A photo like nobody else's: a sample, turned on a ground of its own, as JPEG."""
+    samples = list_samples()
+    turned = samples[seed % len(samples)].image().convert("RGB").rotate(seed % 360, fillcolor=(seed % 256, 90, 120))
+    data = io.BytesIO()
+    turned.resize((480, 360), Image.Resampling.BICUBIC).save(data, "JPEG", quality=90)
+    return data.getvalue()
+
+
 class Hand(Session):
     """A visitor without a browser who lets λ go as the browser's own slider does."""
 
-    map = part = ""
+    map = part = at = ""
+    """``at``: the stop that the page shows."""
     stops: tuple[str, ...] = ()
+    film = b""
+    """What the browser would draw from, with that stop at least."""
 
     def _see(self, delta: object) -> None:
         element = delta.new_element
@@ -170,7 +178,9 @@ class Hand(Session):
             told = element.bidi_component
             self.map, self.part = told.id, delta.fragment_id
             data = json.loads(told.json or told.mixed.json)
-            self.stops = tuple(stop["key"] for stop in data["stops"])
+            self.stops, self.at = tuple(stop["key"] for stop in data["stops"]), data["at"]
+        elif element.WhichOneof("type") == "bidi_component" and element.bidi_component.bytes:
+            self.film = element.bidi_component.bytes
         super()._see(delta)
 
     async def let_go(self, stop: str) -> float:

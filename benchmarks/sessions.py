@@ -6,9 +6,13 @@ import asyncio
 import base64
 import io
 import time
+import urllib.request
 from collections.abc import Iterator
+from typing import Self
+from urllib.parse import urlencode
 
 import numpy as np
+import requests
 from PIL import Image
 
 import simam_viz
@@ -23,32 +27,85 @@ from .server import Server, running
 GROUP = "sessions"
 ALT = "Heat map of SimAM's mean weight over the photo at "
 Pictures = dict[str, str]
+PATIENCE = 600
+"""Seconds for which an answer is waited for."""
 
 
 class Session:
     """One visitor without a browser. Open with ``await Session.open(server, photo=…)``."""
 
-    def __init__(self, socket: object) -> None:
-        self.socket = socket
-        self.page_hash = self.slider = self.fragment = ""
+    def __init__(self, socket: object, server: Server, cookie: str) -> None:
+        self.socket, self.server, self.cookie = socket, server, cookie
+        self.page_hash = self.slider = self.fragment = self.session_id = self.uploader = ""
+        self.uploaded: list[object] = []
+        """What the page's uploader holds, which goes along with every message."""
         self.options: list[str] = []
         self.pictures: Pictures = {}
         """Address of each picture by its alternative text."""
         self._cached: dict[str, object] = {}
 
     @classmethod
-    async def open(cls, server: Server, photo: str) -> Session:
-        from streamlit.proto.BackMsg_pb2 import BackMsg
+    async def open(cls, server: Server, photo: str) -> Self:
+        """Come to the page of a sample."""
         from websockets.asyncio.client import connect
 
+        with urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=60) as answer:
+            cookie = answer.headers["Set-Cookie"].partition(";")[0]
         address = server.address.replace("http", "ws") + "/_stcore/stream"
-        self = cls(await connect(address, subprotocols=["streamlit"], origin=server.address, max_size=None))
+        socket = await connect(
+            address,
+            subprotocols=["streamlit"],
+            origin=server.address,
+            additional_headers={"Cookie": cookie},
+            max_size=None,
+        )
+        self = cls(socket, server, cookie)
+        await self.go(photo=photo)
+        return self
+
+    async def go(self, **view: str) -> float:
+        """Come to a view by its address; the seconds until the page is whole."""
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+
         message = BackMsg()
-        message.rerun_script.query_string = f"photo={photo}"
-        await self._run(message)
+        message.rerun_script.query_string = urlencode(view)
+        seconds = await self._run(message)
         if not self.slider:
             raise RuntimeError("The app's first page has no λ slider.")
-        return self
+        return seconds
+
+    async def upload(self, data: bytes) -> float:
+        """Look at a photo of one's own from now on; the seconds until its page is whole."""
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+        from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+        start = time.perf_counter()
+        message = BackMsg()
+        asked = message.file_urls_request
+        asked.request_id, asked.session_id = "1", self.session_id
+        asked.file_names.append("own.jpg")
+        await self.socket.send(message.SerializeToString())
+        reply = ForwardMsg()
+        while reply.WhichOneof("type") != "file_urls_response":
+            reply.ParseFromString(await asyncio.wait_for(self.socket.recv(), PATIENCE))
+        urls = reply.file_urls_response.file_urls[0]
+        headers = {"Cookie": self.cookie, "X-Xsrftoken": self.cookie.partition("=")[2]}
+        put = await asyncio.to_thread(
+            requests.put,
+            self.server.address + urls.upload_url,
+            files={"own.jpg": data},
+            headers=headers,
+            timeout=PATIENCE,
+        )
+        put.raise_for_status()
+        widget = WidgetState(id=self.uploader)
+        info = widget.file_uploader_state_value.uploaded_file_info.add()
+        info.name, info.size, info.file_id = "own.jpg", len(data), urls.file_id
+        info.file_urls.CopyFrom(urls)
+        self.uploaded = [widget]
+        await self._run(BackMsg())
+        return time.perf_counter() - start
 
     async def move(self, text: str) -> float:
         """Set λ to one of the slider's options; the seconds until the script has sent everything and ended."""
@@ -69,10 +126,11 @@ class Session:
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
         start = time.perf_counter()
+        message.rerun_script.widget_states.widgets.extend(self.uploaded)
         await self.socket.send(message.SerializeToString())
         while True:
             answer = ForwardMsg()
-            answer.ParseFromString(await asyncio.wait_for(self.socket.recv(), 180))
+            answer.ParseFromString(await asyncio.wait_for(self.socket.recv(), PATIENCE))
             kind = answer.WhichOneof("type")
             if kind == "ref_hash":
                 answer = self._cached[answer.ref_hash]
@@ -81,6 +139,7 @@ class Session:
                 self._cached[answer.hash] = answer
             if kind == "new_session":
                 self.page_hash = answer.new_session.page_script_hash
+                self.session_id = answer.new_session.initialize.session_id
             elif kind == "delta":
                 self._see(answer.delta)
             elif kind == "script_finished" and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
@@ -93,6 +152,8 @@ class Session:
         kind = element.WhichOneof("type")
         if kind == "exception":
             raise RuntimeError(f"The page shows an error: {element.exception.message}")
+        if kind == "file_uploader":
+            self.uploader = element.file_uploader.id
         if kind == "slider" and "λ" in element.slider.label:
             self.slider, self.fragment = element.slider.id, delta.fragment_id
             self.options = list(element.slider.options)
