@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from simam_viz.app.pages import PAGES
+from tools.served import ROOT
 
 from .measure import Budget, Row, durations, missing, peer
-from .server import ROOT, running
+from .server import running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

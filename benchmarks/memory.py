@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 
 from simam_viz.photos.samples import list_samples
+from tools.served import ROOT
 
 from .measure import Budget, Row, missing, quartiles
-from .server import ROOT, Server, running
+from .server import Server, running
 from .sessions import Session
 
 GROUP = "memory"

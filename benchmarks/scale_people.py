@@ -35,7 +35,7 @@ def people_rows(quick: bool) -> list[Row]:
     found = []
     for people in PEOPLE[:2] if quick else PEOPLE:
         for shared in (True, False):
-            with running() as server:
+            with running(warm=False) as server:
                 found.append(asyncio.run(_throughput(server, people, shared, releases=1 if quick else 4)))
     return found
 

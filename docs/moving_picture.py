@@ -1,6 +1,6 @@
 """Makes the README's moving picture from the running app: λ is dragged on the Overview, and every block follows.
 
-``python docs/moving_picture.py`` writes ``assets/screenshots/lambda.webp``. It needs what ``docs/screenshots.py`` needs.
+``python -m docs.moving_picture`` writes ``assets/screenshots/lambda.webp``. It needs what ``docs.screenshots`` needs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import io
 
 from PIL import Image
 from playwright.sync_api import Page
-from screenshots import FOLDER, Shot, browsing, opened, served
+
+from docs.screenshots import FOLDER, Shot, browsing, opened, serving
 
 SHOT = Shot("?photo=chelsea-the-cat&lambda=0.001", "Overview", 1440, 900)
 FIRST, LAST = 18, 42  # of the slider's stops: from 0.001, below which little moves, to 10
@@ -44,7 +45,7 @@ def frames(page: Page) -> list[Image.Image]:
 
 def main() -> None:
     """Make it."""
-    with served() as address, browsing() as browser:
+    with serving() as address, browsing() as browser:
         there = frames(opened(browser, address, SHOT))
     round_trip = there + there[-2:0:-1]
     rests = [REST_MS if number in (0, len(there) - 1) else FRAME_MS for number in range(len(round_trip))]

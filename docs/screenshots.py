@@ -1,4 +1,4 @@
-"""Takes the screenshots of README and docs from the running app: ``python docs/screenshots.py``.
+"""Takes the screenshots of README and docs from the running app: ``python -m docs.screenshots``.
 
 Needs Playwright (``requirements-dev.txt``) and a Chromium. They go to ``assets/screenshots``.
 """
@@ -6,11 +6,8 @@ Needs Playwright (``requirements-dev.txt``) and a Chromium. They go to ``assets/
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools.served import ROOT, served
+
 FOLDER = ROOT / "assets" / "screenshots"
 
 
@@ -43,35 +41,10 @@ SHOTS = {
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def serving() -> Iterator[str]:
     """The address of an app of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.headless",
-        "true",
-        "--server.address",
-        "127.0.0.1",
-    ]
-    process = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log") as app:
+        yield app.address
 
 
 @contextmanager
@@ -103,7 +76,7 @@ def opened(browser: Browser, address: str, shot: Shot) -> Page:
 
 def main() -> None:
     """Take all of them."""
-    with served() as address, browsing() as browser:
+    with serving() as address, browsing() as browser:
         for name, shot in SHOTS.items():
             page = opened(browser, address, shot)
             page.screenshot(path=FOLDER / f"{name}.png")

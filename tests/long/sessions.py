@@ -7,20 +7,16 @@ import contextlib
 import json
 import os
 import random
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 import safetensors.torch
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
-from tests.helpers.project import ROOT
 from tests.helpers.visitors import Tally, look, vanish, visit
+from tools.served import App, served
 
 ARRIVING = 60
 """Seconds within which a class comes."""
@@ -32,27 +28,14 @@ def run(people: int, minutes: float, pause: float = 0, photos: str = "own") -> b
     With ``photos`` of their ``own`` through three networks; or, as in a class, all at ``samples`` through those that are bundled,
     coming within one minute. Each looks at an answer for ``pause`` seconds on average, half as long at least, before asking for the next.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = Path(tempfile.mkstemp(prefix="server-", suffix=".log")[1])
     weights = tempfile.TemporaryDirectory()
     samples = photos == "samples"
     networks = bundled() if samples else several_networks(Path(weights.name))
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.address",
-               "127.0.0.1", "--server.port", str(port), "--server.fileWatcherType", "none"]  # fmt: skip
-    with log.open("wb") as stream:
-        environment = os.environ | {"SIMAM_VIZ_WEIGHTS": weights.name}
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}"
+    environment = os.environ | {"SIMAM_VIZ_WEIGHTS": weights.name}
     tally, memory = Tally(), [0]
-    try:
-        wait_for(address, server)
-        failures = asyncio.run(everybody(address, networks, people, minutes, tally, server.pid, memory, pause, samples))
-    finally:
-        server.terminate()
-        server.wait(30)
-        weights.cleanup()
+    with weights, served(log, env=environment) as app:
+        failures = asyncio.run(everybody(app, networks, people, minutes, tally, memory, pause, samples))
     text = log.read_text(encoding="utf-8", errors="replace")
     bad_log = "Traceback" in text or "private-" in text
     print(
@@ -78,18 +61,17 @@ def several_networks(folder: Path) -> list[LoadedCheckpoint]:
         weights = safetensors.torch.load_file(info.path)
         weights |= {key: change(weights[key]).contiguous() for key in ("fc.weight", "fc.bias")}
         safetensors.torch.save_file(weights, folder / f"{name}.safetensors")
-        (folder / f"{name}.json").write_text(json.dumps(info.card | {"title": name}), encoding="utf-8")
+        (folder / f"{name}.json").write_text(json.dumps(info.card.entries | {"title": name}), encoding="utf-8")
     paths = [info.path, folder / "rolled.safetensors", folder / "surer.safetensors"]
     return [simam_viz.load_checkpoint(path) for path in paths]
 
 
 async def everybody(
-    address: str,
+    app: App,
     networks: list[LoadedCheckpoint],
     people: int,
     minutes: float,
     tally: Tally,
-    pid: int,
     memory: list[int],
     pause: float,
     samples: bool,
@@ -103,7 +85,7 @@ async def everybody(
     async def person(seed: int) -> None:
         await asyncio.sleep(random.Random(seed).uniform(0, ARRIVING if samples else max(10, pause)))
         try:
-            await (look if samples else visit)(address, networks, seed, tally, more, pause)
+            await (look if samples else visit)(app.address, networks, seed, tally, more, pause)
         except Exception as error:
             failures.append(f"visitor {seed}: {error!r}")
 
@@ -111,18 +93,18 @@ async def everybody(
         seed = 10_000
         while more(0):
             with contextlib.suppress(OSError, TimeoutError):
-                await vanish(address, seed, tally)
+                await vanish(app.address, seed, tally)
             seed += 1
             await asyncio.sleep(3)
 
     async def watch() -> None:
         while more(0):
-            memory.append(resident(pid))
+            memory.append(resident(app.process.pid))
             await asyncio.sleep(2)
 
     await asyncio.gather(*(person(seed) for seed in range(people)), passers_by(), watch())
     await asyncio.sleep(5)
-    memory.append(resident(pid))
+    memory.append(resident(app.process.pid))
     return failures
 
 
@@ -130,14 +112,3 @@ def resident(pid: int) -> int:
     """Memory of a process in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    """Until the server answers."""
-    for _ in range(600):
-        assert server.poll() is None, "the app did not start"
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
-            return
-        time.sleep(0.1)
-    raise TimeoutError(address)
