@@ -11,6 +11,7 @@ import os
 import pickle
 import queue
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ from . import worker
 LOCAL, AUTO = "local", "auto"
 _LOST = "RAY_gcs_rpc_server_reconnect_timeout_s"
 """Ray's own name for how long a cluster may be without its head before it counts as lost."""
-_START_SECONDS = 60.0
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Ray's own name for whether it takes this machine for one that others can reach, on whatever system."""
+_START_SECONDS = 120.0
 """So long a worker may take to start."""
 _TRIES = 3
 """So many workers may end over one call."""
@@ -35,9 +38,10 @@ _STORE_BYTES = 256 * 2**20
 def environment(address: str, folder: Path) -> dict[str, str]:
     """What the bridge's process is told beside its address.
 
-    Nothing is reported to Ray's makers; a cluster of this machine listens on the loopback address alone; and the file in
-    ``folder``, which is taken for the home of its processes, keeps Ray from asking clouds whether it runs in one. There lies also
-    the word by which its processes know each other, so nobody else on this machine can use it.
+    Nothing is reported to Ray's makers; a cluster of this machine listens on the loopback address alone, and one that does is
+    looked for there; and the file in ``folder``, which is taken for the home of its processes, keeps Ray from asking clouds
+    whether it runs in one. There lies also the word by which its processes know each other, so nobody else on this machine can
+    use it.
     """
     told = {
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -46,8 +50,19 @@ def environment(address: str, folder: Path) -> dict[str, str]:
     }
     if address == LOCAL:
         (folder / "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
-        told |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "HOME": str(folder), "SIMAM_VIZ_HOME": str(Path.home())}
+        told |= {"HOME": str(folder), "SIMAM_VIZ_HOME": str(Path.home())}
+    if address == LOCAL or _on_loopback(address):
+        told[_LOOPBACK] = "0"
     return told
+
+
+def _on_loopback(address: str) -> bool:
+    """Whether a cluster was named by this machine's loopback address: Ray would look for it at another address of the machine."""
+    if address == AUTO:
+        folder = os.environ.get("RAY_TMPDIR") or ("/tmp" if sys.platform == "darwin" else tempfile.gettempdir())  # noqa: S108
+        noted = Path(folder, "ray", "ray_current_cluster")
+        address = os.environ.get("RAY_ADDRESS") or (noted.read_text(encoding="utf-8") if noted.is_file() else "")
+    return address.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 
 
 def _begun(address: str, workers: int) -> None:

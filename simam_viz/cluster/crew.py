@@ -27,7 +27,7 @@ _HELD = 6
 """Networks that workers hold for this program."""
 _TRIES = 3
 """So many workers may end over one call."""
-_JOIN_SECONDS = 90.0
+_JOIN_SECONDS = 180.0
 _END_SECONDS = 10.0
 _LOST = later("The workers are lost ({reason}); the work goes on in this process, and nothing of it is lost.")
 
@@ -137,7 +137,8 @@ class Crew:
         with self._changed:
             there = self._changed.wait_for(lambda: self.trouble or len(self._ready) == lines, _JOIN_SECONDS)
         if not there or self.trouble:
-            reason = next((line.reason for line in self._lines if line.reason), _("they did not start in time"))
+            why = _("a process of theirs ended") if self.trouble else _("they did not start in time")
+            reason = next((line.reason for line in self._lines if line.reason), why)
             self.close()
             raise LostError(_("No workers can be had: {reason}.", reason=reason))
         self.workers = sum(line.slots for line in self._ready)

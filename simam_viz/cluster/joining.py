@@ -65,6 +65,8 @@ def ray_crew(address: str, tell: Callable[[str], None], workers: int = 0) -> Cre
 
     def begin(answered: Callable[[Line, tuple[Any, ...]], None]) -> Line:
         line = Line(["simam_viz.cluster.bridge", address, str(count)], environment, True, answered)
+        if address != bridge.LOCAL:  # Ray ends the bridge without a word where nobody answers
+            line.reason = _("no cluster answers at {address}", address=address)
         weakref.finalize(line, _remove, folder, lock)
         return line
 

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from simam_viz.app.server import elsewhere
+from simam_viz.app.server.elsewhere import AWAY, Elsewhere
+from simam_viz.app.server.turns import Turns
 from simam_viz.cli import main
+from simam_viz.cluster.doing import HERE
 from simam_viz.cluster.joining import has_ray
+from simam_viz.explain import variants
 from simam_viz.photos.samples import list_samples
-from tests.helpers.processes import in_session
+from tests.helpers.pages import open_page
+from tests.helpers.processes import LOOPBACK, addresses, in_session
+from tests.helpers.ray_head import Head, free_port, ray_head
+from tests.helpers.waiting import until
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("one_thread")]
 needs_ray = pytest.mark.skipif(not has_ray(), reason="Ray is not installed: pip install 'simam-viz[cluster]'")
+MINE = """import torch
+from torch import nn
+from simam_viz import SimAM
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.simam, self.last = nn.Conv2d(3, 8, 3, 2), SimAM(0.01), nn.Linear(8, 4)
+    def forward(self, x):
+        return self.last(self.simam(torch.tanh(self.first(x))).mean((2, 3)))
+"""
 
 
 @pytest.fixture
@@ -36,26 +52,12 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A cluster that somebody started on this machine, as docs/deployment.md has it; its port for clients."""
-    ports = [str(_free_port()) for _each in range(2)]
-    home = tmp_path / "ray"
-    home.mkdir()
-    (home / "ray_bootstrap_config.yaml").write_text("{}\n")
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
-    monkeypatch.setenv("PYTHONPATH", os.getcwd())
-    own = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "HOME": str(home)}
-    command = [
-        sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address", "127.0.0.1", "--num-cpus", "2",
-        "--port", ports[0], "--ray-client-server-port", ports[1], "--include-dashboard", "false",
-    ]  # fmt: skip
-    with (tmp_path / "ray.log").open("wb") as log:
-        head = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, start_new_session=True)
-    yield f"127.0.0.1:{ports[1]}"
-    head.terminate()
-    head.wait(60)
-    assert not [line for line in in_session(head.pid).values() if "gcs_server" in line]
+def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
+    with ray_head() as begun:
+        for name, value in begun.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "3")
+        yield begun
 
 
 @pytest.mark.parametrize("workers", [["--processes", "2"], pytest.param(["--ray", "local"], marks=needs_ray)])
@@ -72,25 +74,67 @@ def test_evaluate_and_faithful_say_the_same(data: Path, workers: list[str], caps
 
 
 @needs_ray
-def test_the_cluster_of_an_address(
-    data: Path, cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["analyze", str(data), "--size", "64", "--out"]
-    assert main([*command, str(tmp_path / "alone")]) == 0
-    alone = capsys.readouterr().out
-    assert main([*command, str(tmp_path / "there"), "--ray", f"ray://{cluster}"]) == 0
-    told = capsys.readouterr()
-    assert told.out == alone.replace("alone", "there") and "lost" not in told.err
-    for path in (tmp_path / "alone").rglob("*.*"):
-        if path.is_file():
-            assert path.read_bytes() == (tmp_path / "there" / path.relative_to(tmp_path / "alone")).read_bytes()
+def test_the_cluster_of_an_address(data: Path, head: Head, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Through a network of one's own file, which no worker has."""
+    (tmp_path / "mine.py").write_text(MINE)
+    network = [
+        "--network",
+        f"{tmp_path}/mine.py:Net",
+        "--input-size",
+        "64",
+        "--categories",
+        "espresso,coral reef,cat,dog",
+    ]
+    commands = (
+        ["analyze", str(data), *network, "--out", str(tmp_path / "out")],
+        ["evaluate", "--data", str(data), *network],
+        ["faithful", "--data", str(data), "--size", "64", "--photos", "6", "--networks", "on", "off"],
+    )
+
+    def said(*more: str) -> tuple[list[str], dict[str, bytes]]:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        told = []
+        for command in commands:
+            assert main([*command, *more]) == 0
+            captured = capsys.readouterr()
+            told.append(captured.out)
+            assert "lost" not in captured.err
+        files = {str(path): path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+        return told, files
+
+    alone = said()
+    for address in head.addresses.values():
+        assert said("--ray", address) == alone, address
+    assert addresses(set(in_session(head.pid))) <= LOOPBACK, "nothing listens, or is asked, beyond this machine"
     # Nobody answers there.
-    assert main([*command, str(tmp_path / "nowhere"), "--ray", f"ray://127.0.0.1:{_free_port()}"]) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("simam_viz: No workers can be had: ") and told.err.count("\n") == 1
+    for address in (f"ray://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"):
+        assert main([*commands[1], "--ray", address]) == 2
+        told = capsys.readouterr().err.splitlines()
+        assert told[-1].startswith("simam_viz: No workers can be had: ") and "Traceback" not in "".join(told)
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+@needs_ray
+def test_the_app_goes_on_without_its_cluster_and_joins_it_again(head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Elsewhere(Turns(1))
+    monkeypatch.setattr(elsewhere, "ELSEWHERE", there)
+    there.begin(head.addresses["address"], again=1)
+    try:
+        for number in (0, 1):
+            until(lambda: there.doing is not HERE, 180)
+            with monkeypatch.context() as patched:
+                patched.setattr(variants, "analyze_together", lambda *_: pytest.fail("computed here"))
+                assert AWAY not in shown(number)
+                head.kill_worker()
+                assert AWAY not in shown(number + 2)
+            head.kill()
+            until(lambda: there.trouble == AWAY, 60)
+            assert AWAY in shown(number + 4)
+            if number == 0:
+                head.begin()
+    finally:
+        there.end()
+
+
+def shown(number: int) -> list[str]:
+    """What a page of a sample warns of."""
+    return [warning.value for warning in open_page("app.py", photo=list_samples()[number].name, size="64").warning]

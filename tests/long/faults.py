@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simam_viz.photos.samples import list_samples
 from tests.helpers.processes import called, in_session
 from tests.helpers.project import ROOT
+from tests.helpers.ray_head import Head, ray_head
 
 CLOCK = r"""
 #define _GNU_SOURCE
@@ -50,7 +51,16 @@ time_t time(time_t *t) {
 """
 COPIES = 4
 """Of every sample, turned: enough that a run can be disturbed in the middle."""
-WORKERS = {"processes": ["--processes", "2"], "ray": ["--ray", "local"]}
+OWN = """from torch import nn
+import simam_viz
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = simam_viz.load_checkpoint(simam_viz.list_checkpoints()[0].name).model
+    def forward(self, x):
+        return self.body(x)
+"""
+"""A network of one's own file, which no worker has."""
 
 
 @dataclass(frozen=True)
@@ -58,31 +68,56 @@ class Place:
     """Photos, and what one process makes of them."""
 
     photos: Path
+    network: tuple[str, ...]
     expected: dict[str, bytes]
     scratch: Path
 
     def command(self, out: Path, *more: str) -> list[str]:
-        asked = ["analyze", str(self.photos), "--out", str(out), "--size", "96", *more]
+        asked = ["analyze", str(self.photos), *self.network, "--out", str(out), "--size", "96", *more]
         return [sys.executable, "-m", "simam_viz", *asked]
+
+    def out(self) -> Path:
+        """An empty folder for what a run writes."""
+        return Path(tempfile.mkdtemp(prefix="out-", dir=self.scratch))
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work."""
+
+    words: tuple[str, ...]
+    """What a command says of it."""
+    head: Head | None = None
+    """Of a cluster that was there before; without one, whatever there is, a run has started itself."""
+
+
+Fault = Callable[[Place, Workers], str]
 
 
 def run() -> bool:
     """All faults with whatever workers there can be; whether everything held."""
-    kinds = [kind for kind in WORKERS if kind != "ray" or importlib.util.find_spec("ray") is not None]
-    if "ray" not in kinds:
+    has_ray = importlib.util.find_spec("ray") is not None
+    if not has_ray:
         print("faults: without Ray, which is not installed")
+    here: tuple[Fault, ...] = (worker_killed, run_killed, two_runs, full_disk, clock_jumps)
     with tempfile.TemporaryDirectory() as scratch:
-        place = _place(Path(scratch))
-        held = []
-        for kind in kinds:
-            for fault in (worker_killed, run_killed, two_runs, full_disk, clock_jumps):
-                held.append(_told(f"{kind}, {fault.__name__.replace('_', ' ')}", fault, place, WORKERS[kind]))
-        if "ray" in kinds:
-            held.append(_told("ray, head killed", head_killed, place, WORKERS["ray"]))
+        place = _place(Path(scratch) / "bundled")
+        held = [_told("processes", fault, place, Workers(("--processes", "2"))) for fault in here]
+        if has_ray:
+            held += [_told("ray", fault, place, Workers(("--ray", "local"))) for fault in (*here, head_killed)]
+            own = _place(Path(scratch) / "own", OWN)
+            with ray_head() as head:
+                for name, address in head.addresses.items():
+                    workers = Workers(("--ray", address), head)
+                    held += [_told(f"ray at {name}", fault, own, workers) for fault in (worker_killed, run_killed)]
+                for name, address in head.addresses.items():
+                    held.append(_told(f"ray at {name}", head_killed, own, Workers(("--ray", address), head)))
+                    head.begin()
     return all(held)
 
 
-def _told(name: str, fault: Callable[[Place, list[str]], str], place: Place, workers: list[str]) -> bool:
+def _told(kind: str, fault: Fault, place: Place, workers: Workers) -> bool:
+    name = f"{kind}, {fault.__name__.replace('_', ' ')}"
     start = time.monotonic()
     try:
         said = fault(place, workers) or "held"
@@ -93,19 +128,30 @@ def _told(name: str, fault: Callable[[Place, list[str]], str], place: Place, wor
     return held
 
 
-def worker_killed(place: Place, workers: list[str]) -> str:
-    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
-    with _started(place, out, workers) as process:
-        _wait(lambda: _answers(out) >= 3)
-        os.kill(_worker(process.pid), signal.SIGKILL)
-        _ended_well(process)
-    _same(place, out)
+def worker_killed(place: Place, workers: Workers) -> str:
+    _disturbed(
+        place, workers, lambda run: os.kill(_worker(run if workers.head is None else workers.head.pid), signal.SIGKILL)
+    )
     return ""
 
 
-def run_killed(place: Place, workers: list[str]) -> str:
+def head_killed(place: Place, workers: Workers) -> str:
+    def kill(run: int) -> None:
+        if workers.head is not None:
+            workers.head.kill()
+            return
+        (bridge,) = _leaders(run)
+        os.kill(called(bridge, "gcs_server"), signal.SIGKILL)
+        os.kill(called(bridge, "raylet/raylet"), signal.SIGKILL)
+
+    said = _disturbed(place, workers, kill)
+    assert said.count("The workers are lost (") == 1, said
+    return ""
+
+
+def run_killed(place: Place, workers: Workers) -> str:
     """Killed with everything that it started, as by a machine that stops; the same command goes on."""
-    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
+    out = place.out()
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 3)
         children = {pid for leader in _leaders(process.pid) for pid in in_session(leader)}
@@ -113,29 +159,12 @@ def run_killed(place: Place, workers: list[str]) -> str:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-    done = _answers(out)
-    with _started(place, out, workers) as process:
-        said = _ended_well(process)
-    assert f", {done} of them before" in said, f"{done} photos were done before: {said}"
-    _same(place, out)
+    _goes_on(place, out, workers)
     return ""
 
 
-def head_killed(place: Place, workers: list[str]) -> str:
-    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
-    with _started(place, out, workers) as process:
-        _wait(lambda: _answers(out) >= 3)
-        (bridge,) = _leaders(process.pid)
-        os.kill(called(bridge, "gcs_server"), signal.SIGKILL)
-        os.kill(called(bridge, "raylet/raylet"), signal.SIGKILL)
-        said = _ended_well(process)
-    assert said.count("The workers are lost (") == 1, said
-    _same(place, out)
-    return ""
-
-
-def two_runs(place: Place, workers: list[str]) -> str:
-    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
+def two_runs(place: Place, workers: Workers) -> str:
+    out = place.out()
     with _started(place, out, workers) as process:
         _wait(lambda: _answers(out) >= 1)
         process.send_signal(signal.SIGSTOP)  # or it might be done before the second has begun
@@ -148,10 +177,10 @@ def two_runs(place: Place, workers: list[str]) -> str:
     return ""
 
 
-def full_disk(place: Place, workers: list[str]) -> str:
+def full_disk(place: Place, workers: Workers) -> str:
     """A disk of its own with room for a third of the files; then room is made, and the same command goes on."""
     room = sum(map(len, place.expected.values())) // 3
-    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
+    out = place.out()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(out)], capture_output=True, check=False
     )
@@ -164,20 +193,16 @@ def full_disk(place: Place, workers: list[str]) -> str:
         sentences = [line for line in said.splitlines() if line.startswith("simam_viz: ")]
         assert len(sentences) == 1 and sentences[0].endswith("No space left on device."), said
         assert "Traceback" not in said and not list(out.rglob("*.tmp")), said
-        done = _answers(out)
-        assert done, "no photo was finished before the disk was full"
+        assert _answers(out), "no photo was finished before the disk was full"
         assert all(place.expected[name] == data for name, data in _tree(out).items() if name.endswith("top5.json"))
         subprocess.run(["mount", "-o", "remount,size=256m", str(out)], check=True)
-        with _started(place, out, workers) as process:
-            said = _ended_well(process)
-        assert f", {done} of them before" in said, said
-        _same(place, out)
+        _goes_on(place, out, workers)
     finally:
         subprocess.run(["umount", str(out)], check=True)
     return ""
 
 
-def clock_jumps(place: Place, workers: list[str]) -> str:
+def clock_jumps(place: Place, workers: Workers) -> str:
     """The clock of the run, of its workers and of Ray jumps back and on many times a second."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform != "linux":
@@ -191,33 +216,56 @@ def clock_jumps(place: Place, workers: list[str]) -> str:
         asked, env=os.environ | {"LD_PRELOAD": str(library)}, capture_output=True, text=True, check=True
     )
     assert float(jumped.stdout) > 3000, "the clock does not jump"
-    out = Path(tempfile.mkdtemp(prefix="out-", dir=place.scratch))
+    out = place.out()
     with _started(place, out, workers, LD_PRELOAD=str(library)) as process:
         _ended_well(process)
     _same(place, out)
     return ""
 
 
-def _place(scratch: Path) -> Place:
+def _place(scratch: Path, code: str = "") -> Place:
+    """Photos, and what one process makes of them through the bundled network, or through that of ``code``."""
     photos = scratch / "photos"
-    photos.mkdir()
+    photos.mkdir(parents=True)
     for sample in list_samples():
         for turn in range(COPIES):
             sample.image().rotate(7 * turn).save(photos / f"{sample.name}-{turn}.jpg")
     (photos / "broken.png").write_bytes(b"no photo")
-    out = scratch / "expected"
-    place = Place(photos, {}, scratch)
-    subprocess.run(
-        place.command(out), cwd=ROOT, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
-    return Place(photos, _tree(out), scratch)
+    (scratch / "mine.py").write_text(code)
+    place = Place(photos, ("--network", f"{scratch}/mine.py:Net") if code else (), {}, scratch)
+    out = place.out()
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(place.command(out), cwd=ROOT, check=True, capture_output=True, env=alone)
+    return replace(place, expected=_tree(out))
+
+
+def _disturbed(place: Place, workers: Workers, disturb: Callable[[int], None]) -> str:
+    """What a run says that is disturbed in the middle, and ends as if it had not been."""
+    out = place.out()
+    with _started(place, out, workers) as process:
+        _wait(lambda: _answers(out) >= 3)
+        disturb(process.pid)
+        said = _ended_well(process)
+    _same(place, out)
+    return said
+
+
+def _goes_on(place: Place, out: Path, workers: Workers) -> None:
+    """The same command, after one that did not come to its end: what is done is not done again."""
+    done = _answers(out)
+    with _started(place, out, workers) as process:
+        said = _ended_well(process)
+    assert f", {done} of them before" in said, f"{done} photos were done before: {said}"
+    _same(place, out)
 
 
 @contextlib.contextmanager
-def _started(place: Place, out: Path, workers: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
+def _started(place: Place, out: Path, workers: Workers, **environment: str) -> Iterator[subprocess.Popen[str]]:
     own = {"OMP_NUM_THREADS": "1", "SIMAM_VIZ_RAY_WORKERS": "2", "RAY_gcs_rpc_server_reconnect_timeout_s": "3"}
+    if workers.head is not None:
+        own |= workers.head.environment
     process = subprocess.Popen(
-        place.command(out, *workers), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        place.command(out, *workers.words), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=os.environ | own | environment,
     )  # fmt: skip
     try:
@@ -247,7 +295,8 @@ def _leaders(run: int) -> list[int]:
 
 
 def _worker(run: int) -> int:
-    for leader in _leaders(run):
+    """A worker of what a run started, or of a cluster."""
+    for leader in (run, *_leaders(run)):
         for pid, line in in_session(leader).items():
             if line.startswith("ray::Holder") or "simam_viz.cluster.worker" in line:
                 return pid
