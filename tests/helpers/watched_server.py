@@ -36,9 +36,10 @@ PRIVATE = {
 
 
 def held() -> dict[str, int]:
-    """Sessions, photos, analyses and uploaded files in memory; turns that are taken or waited for."""
+    """Sessions, photos, analyses and uploaded files in memory, but for what is everybody's; turns that are taken or waited for."""
     gc.collect()
     count = Counter(type(thing).__name__ for thing in gc.get_objects())
+    count["Analysis"] -= len(sys.modules["simam_viz.app.server.everybody"].ANALYSES._kept)
     turns = sys.modules["simam_viz.app.server.turns"].TURNS
     files = runtime.get_instance().uploaded_file_mgr.file_storage
     return {name: count[name] for name in WATCHED} | {
