@@ -145,15 +145,14 @@ def _(sentence: str, /, **places: object) -> str:
         return ""  # gettext gives the catalogue's head for it
     language = spoken()
     said = language.gettext(sentence)
-    return _filled(language, said, places) if places else said
+    return _noted(_filled(language, said, places) if places else said, _, sentence, **places)
 
 
 def counted(one: str, many: str, count: int, /, **places: object) -> str:
     """A sentence about one thing or about ``{count}`` of them."""
     language = spoken()
-    return _filled(
-        language, language.ngettext(one, many, count).replace("{count}", "{count:,}"), {"count": count, **places}
-    )
+    said = language.ngettext(one, many, count).replace("{count}", "{count:,}")
+    return _noted(_filled(language, said, {"count": count, **places}), counted, one, many, count, **places)
 
 
 def later(sentence: str) -> str:
@@ -178,7 +177,58 @@ def semicolon() -> str:
 
 def together(*sentences: str) -> str:
     """Sentences one behind the other; empty ones are left out."""
-    return gap().join(filter(None, sentences))
+    return _noted(gap().join(filter(None, sentences)), together, *sentences)
+
+
+class Said(str):
+    """A text that was :func:`kept`, which can be said :func:`again`."""
+
+    anew: Callable[[], str]
+
+
+_REMEMBERED: ContextVar[dict[str, Callable[[], str]] | None] = ContextVar("remembered", default=None)
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """How each text within came to be said is remembered, for those of them that will be :func:`kept`."""
+    before = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(before)
+
+
+def kept(text: str) -> str:
+    """A text for somebody who may have changed the language when they read it; what nobody :func:`remembered` stays as it is."""
+    anew = (_REMEMBERED.get() or {}).get(text)
+    if anew is None:
+        return text
+    said = Said(text)
+    said.anew = anew
+    return said
+
+
+def again(text: str) -> str:
+    """What was :func:`kept`, in the language of this thread; any other text as it is."""
+    return text.anew() if isinstance(text, Said) else text
+
+
+def _noted(text: str, say: Callable[..., str], /, *words: object, **places: object) -> str:
+    """A text that was just said; how, is remembered where that is asked for."""
+    memory = _REMEMBERED.get()
+    if memory is not None:
+        parts = [kept(word) if isinstance(word, str) else word for word in words]
+        named = {name: kept(part) if isinstance(part, str) else part for name, part in places.items()}
+        memory[text] = functools.partial(_said_anew, say, parts, named)
+    return text
+
+
+def _said_anew(say: Callable[..., str], words: Iterable[object], places: Mapping[str, object]) -> str:
+    def anew(part: object) -> object:
+        return again(part) if isinstance(part, str) else part
+
+    return say(*map(anew, words), **{name: anew(part) for name, part in places.items()})
 
 
 def in_this_language(function: Callable[..., T]) -> Callable[..., T]:

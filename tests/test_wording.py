@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextvars
+import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from simam_viz.wording import _, counted, later, speak
+from simam_viz.wording import _, again, catalogue, counted, kept, later, remembered, speak, speaking, together
 from tests.helpers.made_up_language import Bracketed, outside
 
 
@@ -84,3 +85,20 @@ def test_another_thread_keeps_english() -> None:
 )
 def test_what_is_outside_of_the_brackets_is_found(text: str, left: str) -> None:
     assert outside(text) == left
+
+
+def test_what_is_remembered_is_said_again_in_another_language_with_all_that_it_is_made_of() -> None:
+    def said() -> str:
+        size = _("{size} × {size} px", size=1.5)
+        many = counted("{count} class", "one of {count} classes", 1234)
+        return together(_("{title} (never saw SimAM)", title=size), many)
+
+    assert type(said()) is str and again(said()) == said(), "what nobody remembers is text"
+    with speaking(catalogue("zh")), remembered():
+        text = kept(said())
+        assert type(said()) is str and kept("of nobody") == "of nobody"
+    chinese = "1.5 × 1.5 px（训练时不带 SimAM）1,234 个类别之一"
+    english = "1.5 × 1.5 px (never saw SimAM) one of 1,234 classes"
+    assert (text, again(text), again(pickle.loads(pickle.dumps(text)))) == (chinese, english, english)
+    with speaking(catalogue("zh")):
+        assert again(text) == chinese and type(kept(said())) is str

@@ -10,7 +10,7 @@ from PIL import Image
 from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
-from ..wording import _
+from ..wording import _, again, kept, remembered
 from . import dropping, keeping, squaring, state
 from .photo import Photo
 from .server import elsewhere, forgetting, long_task
@@ -85,7 +85,8 @@ def choose() -> Photo:
 
 def _own(upload: Upload) -> Photo:
     title, alt = upload.title, _("The uploaded photo {title}", title=upload.title)
-    return Photo(upload.name, state.plain(title), "", alt, upload.image, title, upload.notices, None, upload.size)
+    notices = tuple(map(again, upload.notices))
+    return Photo(upload.name, state.plain(title), "", alt, upload.image, title, notices, None, upload.size)
 
 
 def own_photos() -> dict[str, Photo]:
@@ -114,8 +115,9 @@ def uploader(label: str, place: str) -> None:
 
 def upload_error() -> None:
     """What was wrong with the last photo that was dropped."""
-    if error := st.session_state.get(_UPLOAD_ERROR):
-        st.error(error)
+    title, trouble = st.session_state.get(_UPLOAD_ERROR, ("", ""))
+    if trouble:
+        st.error(f"{state.plain(title)}: {again(trouble)}")
 
 
 def is_here(name: str) -> bool:
@@ -146,17 +148,20 @@ def _accept(key: str) -> None:
         take(file.getvalue(), file.name)
 
 
+@remembered()
 def take(data: bytes, title: str) -> None:
     """Make a photo's file the photo to look at, from a callback; what is no photo leaves everything as it is."""
     try:
         read = read_photo(data)
     except ImageError as error:
-        st.session_state[_UPLOAD_ERROR] = f"{state.plain(title)}: {error}"
+        st.session_state[_UPLOAD_ERROR] = title, kept(str(error))
         return
     name = keeping.name_of(data)
     uploads = st.session_state[_UPLOADS]
     uploads.pop(name, None)
-    uploads[name] = Upload(name, title, shrunk(read.image, _KEPT_PIXELS), read.notices, read.image.size)
+    uploads[name] = Upload(
+        name, title, shrunk(read.image, _KEPT_PIXELS), tuple(map(kept, read.notices)), read.image.size
+    )
     for oldest in list(uploads)[:-_KEPT_UPLOADS]:
         del uploads[oldest]
     keeping.keep(name, title, data)

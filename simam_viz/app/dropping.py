@@ -19,7 +19,7 @@ from ..checkpoints.store import read_card, write_card
 from ..checkpoints.twins import paired
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
 from ..networks.authors import catalogue
-from ..wording import _
+from ..wording import _, again, kept, remembered
 from . import given, own, state, zoo
 from .own import Errand
 
@@ -34,6 +34,8 @@ class Refused:
     """A file that was refused, and why."""
 
     name: str
+    told: str
+    """What is wrong with it."""
     error: CheckpointError
     data: bytes | None = None
     """Of an upload, if it may yet be of use."""
@@ -94,6 +96,7 @@ def accept(key: str, errand: Errand = _TO_OPEN) -> None:
         let_go(file)
 
 
+@remembered()
 def take(data: bytes, file_name: str, errand: Errand, prefix: str | None = None, part: str | None = None) -> None:
     """Open a file and make it one of the session's networks, or keep what is wrong with it."""
     spoken = (
@@ -114,6 +117,7 @@ def take(data: bytes, file_name: str, errand: Errand, prefix: str | None = None,
     _keep(_named(loaded, name, file_name), errand)
 
 
+@remembered()
 def build(plan: Plan, data: bytes | None = None, trained_with_simam: bool | None = None) -> None:
     """Make a network with SimAM at the places of a plan one of the session's, or keep what is wrong with it."""
     forget_error()
@@ -197,6 +201,7 @@ def taken() -> str | None:
     return name
 
 
+@remembered()
 def take_part(part: str) -> None:
     """Take one network of the file that was refused because it holds several."""
     file = refused()
@@ -225,6 +230,7 @@ def take_prefix(prefix: str) -> None:
     take(file.data, file.name, file.errand, prefix=prefix)
 
 
+@remembered()
 def take_card(key: str, name: str) -> None:
     """Take the card of an uploader for a network, or say what is wrong with it; to be called when the uploader changes.
 
@@ -275,7 +281,8 @@ def refuse(
     errand: Errand = _TO_OPEN,
 ) -> None:
     """Keep what was wrong with a file, to be shown until something else is chosen."""
-    st.session_state[_ERROR] = Refused(file_name, error, data, path, errand)
+    error.problems = tuple((name, kept(why)) for name, why in error.problems)
+    st.session_state[_ERROR] = Refused(file_name, kept(str(error)), error, data, path, errand)
 
 
 def refused() -> Refused | None:
@@ -292,7 +299,7 @@ def tell_refused(place: str) -> None:
     """What was wrong with the last file, and the choice among its networks if it holds several."""
     if not (file := refused()):
         return
-    st.error(f"{state.plain(file.name)}: {state.plain(str(file.error))}")
+    st.error(f"{state.plain(file.name)}: {state.plain(again(file.told))}")
     prefixes = {prefix.removesuffix(".") for prefix in file.error.prefixes}
     if parts := [part for part in file.error.parts if part not in prefixes]:
         part = st.selectbox(_("Which network of that file?"), parts, key=f"which-part-{place}")

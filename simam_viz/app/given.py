@@ -13,6 +13,7 @@ from ..checkpoints import opening
 from ..checkpoints.loaded import LoadedCheckpoint
 from ..checkpoints.weights_file import CheckpointError
 from ..paths import ROOT
+from ..wording import kept, remembered
 
 _GIVEN: dict[str, LoadedCheckpoint] = {}
 _HOST: list[ModuleType] = []
@@ -58,6 +59,7 @@ def started() -> Started:
 
 
 @functools.cache
+@remembered()
 def _started(words: tuple[str, ...]) -> Started:
     parser = argparse.ArgumentParser(prog="streamlit run app.py --", exit_on_error=False, add_help=False)
     parser.add_argument("file", nargs="?", type=Path)
@@ -74,7 +76,7 @@ def _started(words: tuple[str, ...]) -> Started:
         maker = opening.Maker(asked)
         return Started(file, maker.as_made(verbose=True), maker, options.ray)
     except (argparse.ArgumentError, CheckpointError, ValueError, TypeError, OSError) as error:
-        return Started(file, maker=maker, trouble=str(error))
+        return Started(file, maker=maker, trouble=kept(str(error)))
     except SystemExit:  # argparse ends the process at words that it does not know
         return Started(trouble=parser.format_usage().strip())
 

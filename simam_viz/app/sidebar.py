@@ -9,7 +9,7 @@ import streamlit as st
 from ..checkpoints.loading import LoadedCheckpoint, class_said, short_name
 from ..checkpoints.weights_file import CheckpointError
 from ..networks.architectures import residual_blocks
-from ..wording import _, together
+from ..wording import _, again, remembered, together
 from . import dropping, given, state, zoo
 from .widgets.glossary import explain
 
@@ -51,7 +51,7 @@ def choose_checkpoint() -> LoadedCheckpoint:
         dropping.tell_refused("sidebar")
     started = given.started()
     if started.trouble:
-        st.error(together(_("The network of the command line cannot be opened."), state.plain(started.trouble)))
+        st.error(together(_("The network of the command line cannot be opened."), state.plain(again(started.trouble))))
     if (asked_for := started.file) and not asked_for.is_file():
         missing = state.plain(asked_for.name)
         st.error(_("There is no file {name}, which the command line asks for.", name=missing))
@@ -59,6 +59,7 @@ def choose_checkpoint() -> LoadedCheckpoint:
     return loaded
 
 
+@remembered()
 def _load_or_default(choices: dict[str, zoo.Choice], name: str) -> LoadedCheckpoint:
     """The network called ``name`` or, if its file is of no use, the bundled one, which always works."""
     try:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from simam_viz.app import language
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.store import list_checkpoints
 from simam_viz.wording import LANGUAGES, _, catalogue, speaking
+from tests.helpers import models_page
+from tests.helpers.authors_networks import saved
 from tests.helpers.chinese import english, texts
+from tests.helpers.image_bombs import encoded
 from tests.helpers.pages import checked, finished, open_page
+from tests.helpers.small_networks import NAN, changed
 
 CLASSES = list_checkpoints()[0].card.categories or ()
 NAMES = sorted({name for one in CLASSES for name in (one, *one.split(", ")) if " " in name}, key=len, reverse=True)
@@ -119,3 +126,22 @@ def test_what_was_measured_is_there_after_a_change_of_language() -> None:
     said = chinese.dataframe[0].value
     assert said.shape == measured.shape and list(said.columns) != list(measured.columns) and left(chinese) == []
     assert said.select_dtypes("number").to_numpy().tolist() == measured.select_dtypes("number").to_numpy().tolist()
+
+
+def test_what_was_said_of_a_file_is_said_again_in_the_language_of_the_page() -> None:
+    app = models_page.upload(
+        models_page.open_models(size="96"), "nan.pth", saved(changed(layer1__0__bn1__bias=NAN)).getvalue()
+    )
+    transparent = encoded(Image.new("RGBA", (200, 200), (200, 0, 0, 100)), "PNG")
+    for name, data in (("clear.png", transparent), ("notes.pdf", b"%PDF-1.7\n")):
+        checked(app.file_uploader(key="uploader").set_value((name, data, "")).run())
+    refused = len(app.error)
+    assert refused and len(left(app)) > 100
+    app.segmented_control(key="control-lang").set_value("zh")
+    chinese = checked(app.run())
+    with speaking(catalogue("zh")):
+        assert any(
+            _("Its transparent parts were filled with white.") in caption.value for caption in chinese.sidebar.caption
+        )
+    assert left(chinese) == [] and len(chinese.error) == refused
+    assert all(re.search("[一-鿿]", error.value) for error in chinese.error)

@@ -14,7 +14,7 @@ from ....checkpoints.torchvision_weights import Published
 from ....checkpoints.weights_file import CheckpointError
 from ....networks.authors import catalogue
 from ....paths import folder_in_words
-from ....wording import _, later
+from ....wording import _, again, later
 from ... import dropping, given, own, pages, state, zoo
 from ...own import Errand
 from ...zoo import Choice
@@ -27,7 +27,7 @@ def refused() -> None:
     dropping.tell_refused("page")
     if (refused := dropping.refused()) and refused.error.problems:
         st.dataframe(
-            [{_("tensor"): name, _("what is wrong"): why} for name, why in refused.error.problems],
+            [{_("tensor"): name, _("what is wrong"): again(why)} for name, why in refused.error.problems],
             hide_index=True,
             width="stretch",
             key="problems",

@@ -14,7 +14,7 @@ from ....checkpoints.weights_file import CheckpointError
 from ....draw.paper import description
 from ....draw.paper.description import Description
 from ....photos.samples import list_samples
-from ....wording import _, counted
+from ....wording import _, again, counted, kept, remembered
 from ... import choose_photo, dropping, sidebar, state, zoo
 from ...zoo import Choice
 
@@ -30,9 +30,10 @@ def uploader() -> None:
     )  # fmt: skip
     kind, sentence = st.session_state.get(_TOLD, ("", ""))
     if sentence:
-        (st.error if kind == "error" else st.info)(sentence)
+        (st.error if kind == "error" else st.info)(state.plain(again(sentence)))
 
 
+@remembered()
 def _accept() -> None:
     st.session_state.pop(_TOLD, None)
     file = dropping.dropped(_KEY)
@@ -46,7 +47,7 @@ def _accept() -> None:
         photos |= {photo.file_name: photo.name for photo in choose_photo.own_photos().values()}
         changes, missing = entries(made, zoo.load(choices[made.checkpoint]), photos)
     except (ValueError, CheckpointError, OSError) as error:
-        st.session_state[_TOLD] = "error", state.plain(str(error))
+        st.session_state[_TOLD] = "error", kept(str(error))
         return
     for entry, text in changes.items():
         state.put(entry, text)
@@ -56,7 +57,7 @@ def _accept() -> None:
             "{count} photos of the description are not here, and left out: {names}. Drop them as your own photos first.",
             len(missing), names=", ".join(missing[:5]),
         )  # fmt: skip
-        st.session_state[_TOLD] = "info", state.plain(told)
+        st.session_state[_TOLD] = "info", kept(told)
 
 
 def _as_here(made: Description, choices: Mapping[str, Choice]) -> Description:
