@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from simam_viz.wording import ENGLISH, LANGUAGES, catalogue, speaking, tag
 from tests.helpers.browser import App, visiting
 
 CHROMIUM_FLAGS = [
@@ -40,12 +42,22 @@ def browser() -> Iterator[Browser]:
         instance.close()
 
 
+@pytest.fixture(params=[code if code == ENGLISH else pytest.param(code, marks=pytest.mark.long) for code in LANGUAGES])
+def language(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What a visitor reads: every journey is made in English, and in others by the long form (some by the short one, too)."""
+    with speaking(catalogue(request.param)):
+        yield request.param
+
+
 @pytest.fixture(scope="session")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One person's browser, which knows Streamlit's scripts from the tab before."""
-    found = browser.new_context()
-    yield found
-    found.close()
+def contexts(browser: Browser) -> Callable[[str], BrowserContext]:
+    """For each language, one person's browser, which prefers it and knows Streamlit's scripts from the tab before."""
+    return functools.cache(lambda locale: browser.new_context(locale=locale))
+
+
+@pytest.fixture
+def context(contexts: Callable[[str], BrowserContext], language: str) -> BrowserContext:
+    return contexts(tag())  # what the language is called by a browser
 
 
 @pytest.fixture

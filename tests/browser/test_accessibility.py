@@ -12,11 +12,18 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from simam_viz.app.pages import PAGES
+from simam_viz.wording import tag
+from tests.helpers.reading import _, in_both
 
+pytestmark = pytest.mark.usefixtures(
+    "language"
+)  # the names of controls, and how wide they are, are those of a language
 T = TypeVar("T")
-TITLES = [title for title, _ in PAGES.values()]
+TITLES = [title for title, _icon in PAGES.values()]
 VIEWS = {
-    **{path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _) in PAGES.items()},
+    **{
+        path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _i) in PAGES.items()
+    },
     "attention_maps?level=network": "Attention maps",
     "attention_maps?level=block": "Attention maps",
 }
@@ -37,7 +44,7 @@ def opened(page: Page, address: str, title: str) -> None:
 
 
 def settled(page: Page, title: str) -> None:
-    heading = page.get_by_test_id("stMain").get_by_role("heading", name=title, exact=True, level=1)
+    heading = page.get_by_test_id("stMain").get_by_role("heading", name=_(title), exact=True, level=1)
     expect(heading).to_be_visible(timeout=60_000)
     expect(page.locator("[data-test-script-state=notRunning]")).to_have_count(1, timeout=60_000)
     expect(page.locator("[data-stale=true]")).to_have_count(
@@ -80,7 +87,8 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_at_320_pixels(
     view: str, title: str, scheme: Literal["light", "dark"], browser: Browser, server: str
 ) -> None:
     # Without fading: half-way through, nothing has the contrast that it will have.
-    page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce", color_scheme=scheme)
+    look = {"reduced_motion": "reduce", "color_scheme": scheme, "locale": tag()}
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, **look)
     opened(page, f"{server}/{view}", title)
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).colorScheme") == scheme
     findings = until(lambda: serious(page), [])  # a page may still be taking on its colours
@@ -93,7 +101,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_at_320_pixels(
 
 def tab_until(page: Page, condition: str, most: int = 60) -> None:
     """Press Tab until the focused element fulfils a condition in JavaScript."""
-    for _ in range(most):
+    for _press in range(most):
         page.keyboard.press("Tab")
         if page.evaluate(f"(() => {{ const e = document.activeElement; return {condition}; }})()"):
             return
@@ -102,11 +110,11 @@ def tab_until(page: Page, condition: str, most: int = 60) -> None:
 
 @pytest.mark.long
 def test_the_keyboard_alone_reaches_every_page_and_every_control(browser: Browser, server: str) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
+    page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce", locale=tag())
     opened(page, server, TITLES[0])
     for title in [*TITLES[1:], TITLES[0]]:
         page.evaluate("document.activeElement.blur()")
-        tab_until(page, f"e.closest('[data-testid=stPageLink]')?.innerText.includes({title!r})")
+        tab_until(page, f"e.closest('[data-testid=stPageLink]')?.innerText.includes({_(title)!r})")
         ring = page.evaluate("(s => s.outlineStyle + s.boxShadow)(getComputedStyle(document.activeElement))")
         assert ring != "nonenone", "where the keyboard is must be seen"
         page.keyboard.press("Enter")
@@ -142,7 +150,7 @@ def lambda_is(text: str) -> re.Pattern[str]:
 
 @pytest.mark.long
 def test_a_box_that_scrolls_is_reached_and_scrolled_by_keyboard(browser: Browser, server: str) -> None:
-    page = browser.new_page(viewport={"width": 200, "height": 900})
+    page = browser.new_page(viewport={"width": 200, "height": 900}, locale=tag())
     opened(page, f"{server}/energy_function?neuron=toy", "Energy function")
     # A formula that is wider than its box.
     box = "e.closest('.katex-display, [data-testid=stMarkdownContainer]')"
@@ -159,18 +167,19 @@ def unfolded(page: Page, control: Locator) -> Locator:
     return control
 
 
+@in_both
 def test_on_a_phone_the_sidebar_gets_out_of_the_way(browser: Browser, server: str) -> None:
-    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page = browser.new_page(viewport={"width": 390, "height": 844}, locale=tag())
     sidebar = page.get_by_test_id("stSidebar")
     opened(page, server, "Overview")
     for title in ("Energy histograms", "Overview"):
-        unfolded(page, sidebar.get_by_role("link", name=title, exact=True)).click()
+        unfolded(page, sidebar.get_by_role("link", name=_(title), exact=True)).click()
         settled(page, title)
-        expect(sidebar.get_by_role("link", name=title, exact=True)).not_to_be_in_viewport()
+        expect(sidebar.get_by_role("link", name=_(title), exact=True)).not_to_be_in_viewport()
     # But a control in it leaves it open.
-    unfolded(page, sidebar.get_by_role("link", name="Energy histograms", exact=True)).click()
+    unfolded(page, sidebar.get_by_role("link", name=_("Energy histograms"), exact=True)).click()
     settled(page, "Energy histograms")
-    unfolded(page, sidebar.get_by_role("link", name="Energy histograms", exact=True))
+    unfolded(page, sidebar.get_by_role("link", name=_("Energy histograms"), exact=True))
     sidebar.get_by_role("slider").press("End")
     expect(page).to_have_url(lambda_is("10"), timeout=20_000)
     settled(page, "Energy histograms")

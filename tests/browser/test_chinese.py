@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser
 
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints.store import list_checkpoints
 from simam_viz.photos.samples import list_samples
-from simam_viz.wording import _, catalogue, speaking
-from tests.helpers.browser import App, visiting
+from simam_viz.wording import catalogue, speaking
+from tests.helpers.browser import App
 from tests.helpers.chinese import english
 
+pytestmark = pytest.mark.parametrize("language", ["zh"], indirect=True)
 STREAMLITS_OWN = (
     *(
         "per file",
@@ -61,18 +60,6 @@ CLASSES = list_checkpoints()[0].card.categories or ()
 NAMES = sorted({name for one in CLASSES for name in (one, *one.split(", ")) if " " in name}, key=len, reverse=True)
 
 
-def in_chinese(sentence: str) -> str:
-    with speaking(catalogue("zh")):
-        return _(sentence)
-
-
-@pytest.fixture
-def chinese(browser: Browser, server: str, tmp_path: Path) -> Iterator[App]:
-    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 720})
-    yield from visiting(context, server, tmp_path)
-    context.close()
-
-
 def left(app: App) -> list[str]:
     """English words in a row on the page."""
     found = []
@@ -83,33 +70,33 @@ def left(app: App) -> list[str]:
     return found
 
 
-def test_every_page_is_in_chinese_and_the_switch_loses_nothing(chinese: App) -> None:
-    app = chinese
+def test_every_page_is_in_chinese_and_the_switch_loses_nothing(app: App) -> None:
+    app.page.set_viewport_size({"width": 1280, "height": 720})
     app.open("?size=96&lambda=0.003&photo=coral-reef")
-    app.settled(in_chinese("Overview"))
+    app.settled("Overview")
     assert app.page.evaluate("document.documentElement.lang") == "zh-CN"
     for title, _icon in list(PAGES.values())[1:]:
-        app.go(in_chinese(title))
+        app.go(title)
         assert left(app) == [], title
-    app.go(in_chinese("Overview"))
+    app.go("Overview")
     assert left(app) == [] and "lang" not in app.page.url
     app.page.get_by_text("English", exact=True).click()
-    app.settled("Overview")
+    with speaking(catalogue("en")):
+        app.settled("Overview")
     asked = {"size": ["96"], "lambda": ["0.003"], "photo": ["coral-reef"]}
     assert parse_qs(urlsplit(app.page.url).query) == asked | {"lang": ["en"]}
     assert app.page.title().startswith("Overview") and app.page.evaluate("document.documentElement.lang") == "en"
     app.page.get_by_text("简体中文", exact=True).click()
-    app.settled(in_chinese("Overview"))
+    app.settled("Overview")
     assert left(app) == [] and parse_qs(urlsplit(app.page.url).query) == asked | {"lang": ["zh"]}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
-def test_no_chinese_text_is_clipped(chinese: App, width: int, height: int) -> None:
-    app = chinese
+def test_no_chinese_text_is_clipped(app: App, width: int, height: int) -> None:
     app.page.set_viewport_size({"width": width, "height": height})
     for path, (title, _icon) in PAGES.items():
         app.open("" if path == "app.py" else Path(path).stem)
-        app.settled(in_chinese(title))
+        app.settled(title)
         assert app.page.evaluate(CLIPPED) == [], title
         assert app.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), title

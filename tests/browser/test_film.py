@@ -12,11 +12,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import simam_viz
 from simam_viz.app.components.browser_code import library, stub
-from simam_viz.checkpoints.loading import LoadedCheckpoint
+from simam_viz.checkpoints.loading import LoadedCheckpoint, class_said
 from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
+from simam_viz.wording import tag
 from tests.helpers.browser import App, alike, decoded
 from tests.helpers.maps_drawn import attention_drawn
+from tests.helpers.reading import _, in_both, pattern, read
 
 SIZES = [pytest.param(1440, 900, marks=pytest.mark.long), (1280, 720), (390, 844)]
 SAMPLE = list_samples()[0]
@@ -62,7 +64,7 @@ def test_pictures_follow_a_drag_and_the_address_its_end(app: App, loaded: Loaded
     analysis = simam_viz.analyze(loaded, SAMPLE.image(), float(at), input_size=128)
     app.draws(attention_drawn(analysis))
     name, share = film.locator(".answers li").first.locator("span, b").all_inner_texts()
-    assert name == analysis.top(1)[0][1].split(",")[0] and share.endswith("%") and not heard
+    assert name == class_said(analysis.top(1)[0][1]) and share.endswith("%") and not heard
     assert app.page.url == before
     app.page.mouse.up()
     expect(app.page).to_have_url(re.compile(rf"lambda={re.escape(at)}(&|$)"))
@@ -73,10 +75,11 @@ def test_pictures_follow_a_drag_and_the_address_its_end(app: App, loaded: Loaded
 @pytest.mark.long
 def test_the_network_s_own_lambda_is_a_click_away(app: App) -> None:
     film = opened(app, f"?photo={SAMPLE.name}&size=128&lambda=1")
-    film.get_by_role("button", name="Back to the trained").click()
+    back = film.get_by_role("button", name=_("Back to the trained λ = {e_lambda:g}", e_lambda=0.1))
+    back.click()
     expect(film).to_have_attribute("data-shown", "own")
     expect(app.page).not_to_have_url(re.compile("lambda="))
-    expect(film.get_by_role("button", name="Back to the trained")).to_be_disabled()
+    expect(back).to_be_disabled()
 
 
 @pytest.mark.long
@@ -99,11 +102,15 @@ def test_a_cross_is_on_every_picture_and_a_click_opens_the_neuron(app: App, load
 
 
 @pytest.mark.long
-def test_a_reader_of_the_screen_hears_where_it_came_to_rest(app: App) -> None:
+def test_a_reader_of_the_screen_hears_where_it_came_to_rest(app: App, loaded: LoadedCheckpoint) -> None:
     film = opened(app)
     app.move_lambda("End")
-    expect(film.get_by_role("status")).to_contain_text("λ at 10. The network says")
-    expect(film.get_by_role("status")).to_contain_text("highest mean weight is in layer")
+    heard = "λ at {at}. The network says {name}, {share}. The highest mean weight is in {block}."
+    expect(film.get_by_role("status")).to_have_text(pattern(heard, at="10"))
+    told = read(heard, film.get_by_role("status").inner_text())
+    analysis = simam_viz.analyze(loaded, SAMPLE.image(), 10, input_size=128)
+    highest = max(analysis.blocks, key=lambda block: float(block.attention.mean()))
+    assert (told["name"], told["block"]) == (class_said(analysis.top(1)[0][1]), highest.name)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -118,19 +125,21 @@ def test_photo_lambda_and_blocks_are_seen_at_once(app: App, width: int, height: 
     assert across <= 0
 
 
+@pytest.mark.usefixtures("language")
 def test_without_its_javascript_everything_works(browser: Browser, server: str, loaded: LoadedCheckpoint) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, locale=tag())
     page.add_init_script(WITHOUT)
     page.goto(f"{server}/{VIEW}")
     slider = page.get_by_test_id("stSidebar").get_by_role("slider")
     expect(slider).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("The network says:")).to_be_visible()
+    says = "#### The network says: {name} ({share})"
+    expect(page.get_by_text(pattern(says))).to_be_visible()
     expect(page.locator("[class*=st-key-picture-weights-] img")).to_have_count(8)
     expect(page.locator("[class*=st-key-picture-weights-] img").first).to_be_visible()
     slider.press("End")
     expect(page).to_have_url(re.compile("lambda=10"))
-    _, name, _share = simam_viz.analyze(loaded, SAMPLE.image(), 10, input_size=128).top(1)[0]
-    expect(page.get_by_text(f"The network says: {name.split(',')[0]}")).to_be_visible()
+    _index, name, _share = simam_viz.analyze(loaded, SAMPLE.image(), 10, input_size=128).top(1)[0]
+    expect(page.get_by_text(pattern(says, name=class_said(name)))).to_be_visible()
     page.close()
 
 
@@ -237,6 +246,7 @@ def test_a_held_key_is_said_once_and_leaving_says_it_at_once(code: Page) -> None
     assert code.evaluate("sent.map(([at]) => at)") == [6]
 
 
+@in_both
 def test_a_channel_and_the_tiles_follow_a_drag_until_python_draws_them(app: App, loaded: LoadedCheckpoint) -> None:
     app.open(f"attention_maps{VIEW}&block=layer3.0&channel=5&row=2&column=3")
     app.settled("Attention maps")

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App
+from tests.helpers.reading import _
 
 
 @pytest.mark.long
@@ -20,7 +21,7 @@ from tests.helpers.browser import App
 def test_the_svg_looks_in_a_browser_as_the_pdf_on_paper(app: App, tmp_path: Path) -> None:
     app.open("figure?size=96&width=120&networks=on,off&panels=photo,weight,cam,difference&answers=yes")
     app.settled("Figure")
-    app.page.get_by_role("button", name="Make the figure", exact=True).click()
+    app.page.get_by_role("button", name=_("Make the figure"), exact=True).click()
     expect(app.page.get_by_role("button", name="PDF", exact=True)).to_be_visible(timeout=90_000)
     app.idle()
     for kind in ("PDF", "SVG"):

@@ -13,18 +13,22 @@ from simam_viz.app import keeping
 from simam_viz.app.components import source
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from tests.helpers.browser import App
+from tests.helpers.reading import _, in_both, in_english, pattern
+
+ABSENT = "This link shows an uploaded photo, which is not here."
+ASKED_FOR = "Upload that photo to see the same view; until then, a sample: {title}."
 
 KEPT = "Object.keys(sessionStorage).filter(name => name.startsWith('simam-viz-photo-'))"
 
 
 def chosen(page: Page, title: str) -> None:
     """The photo of this title is what the page shows, and no notice says otherwise."""
-    expect(page.get_by_test_id("stAlert").filter(has_text="which is not here")).to_have_count(0, timeout=60_000)
-    expect(page.locator(f'.st-key-picture-photo img[alt="The uploaded photo {title}"]')).to_have_count(
-        1, timeout=60_000
-    )
+    expect(page.get_by_test_id("stAlert").filter(has_text=_(ABSENT))).to_have_count(0, timeout=60_000)
+    alt = _("The uploaded photo {title}", title=title)
+    expect(page.locator(f'.st-key-picture-photo img[alt="{alt}"]')).to_have_count(1, timeout=60_000)
 
 
+@in_both
 def test_a_reload_keeps_the_photo_and_forgetting_forgets_it(app: App, tmp_path: Path, loaded: LoadedCheckpoint) -> None:
     path = tmp_path / "my-photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)).save(path)
@@ -55,21 +59,21 @@ def test_a_reload_keeps_the_photo_and_forgetting_forgets_it(app: App, tmp_path: 
     with app.page.expect_popup() as popup:
         app.page.evaluate("address => window.open(address, '_blank', 'noopener')", f"{app.address}/?photo={name}")
     other = popup.value
-    expect(other.get_by_test_id("stAlert").filter(has_text="which is not here")).to_be_visible(timeout=60_000)
+    expect(other.get_by_test_id("stAlert").filter(has_text=_(ABSENT))).to_be_visible(timeout=60_000)
     assert other.evaluate(KEPT) == []
     other.close()
 
-    app.page.get_by_role("button", name="Forget my photo").click()
+    app.page.get_by_role("button", name=_("Forget my photo")).click()
     app.until(lambda: app.page.evaluate(KEPT) == [], "the tab does not forget the photo")
     app.until(lambda: "photo" not in app.parameters(), "the address still asks for it")
-    expect(app.page.get_by_role("button", name="Forget my photo")).to_have_count(0)
+    expect(app.page.get_by_role("button", name=_("Forget my photo"))).to_have_count(0)
     app.page.goto(f"{app.address}/?photo={name}")
-    expect(app.page.get_by_test_id("stAlert").filter(has_text="Upload that photo to see the same view")).to_be_visible(
-        timeout=60_000
-    )
+    asked_for = app.page.get_by_test_id("stAlert").filter(has_text=pattern(ASKED_FOR))
+    expect(asked_for).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.long
+@in_english  # it says nothing
 def test_what_a_tab_has_no_room_for(app: App) -> None:
     app.open("")
     app.settled("Overview")

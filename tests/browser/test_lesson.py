@@ -17,10 +17,13 @@ from simam_viz.lesson.derivation import Derivation
 from simam_viz.lesson.presets import PRESETS, preset_channel
 from simam_viz.lesson.saying import DIGITS, DIGITS_OF, said
 from simam_viz.lesson.scenes import SCENES, values_of
+from simam_viz.wording import tag
 from tests.helpers.browser import App
 from tests.helpers.lesson import TITLES, Stage
+from tests.helpers.reading import _, in_both, in_english, pattern
 
-MAP = re.compile("^The channel:")
+MAP = "The channel: arrow keys choose the target, plus and minus change it"
+PAINTED = "The channel: tap to paint, arrow keys choose the target, Enter paints it, plus and minus change it"
 TARGET = "Value of the target"
 
 
@@ -107,7 +110,7 @@ def test_through_all_scenes(app: App, width: int, height: int) -> None:
     stage = Stage(app.page)
     right = values_of(Derivation(preset_channel("spike"), 4, 4, 0.1))
     for index, scene in enumerate(SCENES):
-        expect(stage.body.locator("h2")).to_have_text(scene.title, timeout=30_000)
+        expect(stage.body.locator("h2")).to_have_text(_(scene.title), timeout=30_000)
         if index:
             stage.stands_at(index)
         drawn = stage.body.locator(".picture :is(svg, img)").first
@@ -121,10 +124,10 @@ def test_through_all_scenes(app: App, width: int, height: int) -> None:
         formula = stage.body.locator(".formula")
         assert formula.evaluate("box => box.scrollWidth - box.clientWidth") <= 1, f"the formula of {scene.name} is cut"
         stage.body.scroll_into_view_if_needed()
-        expect(stage.body.get_by_role("button", name="Next")).to_be_in_viewport()
+        expect(stage.body.get_by_role("button", name=_("Next"))).to_be_in_viewport()
         if index + 1 < len(SCENES):
             stage.next()
-    expect(stage.body.get_by_role("button", name="Next")).to_be_disabled()
+    expect(stage.body.get_by_role("button", name=_("Next"))).to_be_disabled()
     for index in (6, 5):
         stage.back()
         stage.stands_at(index)
@@ -133,6 +136,7 @@ def test_through_all_scenes(app: App, width: int, height: int) -> None:
     stage.stands_at(6)
 
 
+@in_both
 def test_keys_lead_through_the_scenes_and_leave_other_controls_alone(app: App) -> None:
     app.open("energy_function?scene=line")
     app.settled("Energy function")
@@ -163,8 +167,7 @@ def test_what_is_dragged_moves_all_and_ends_in_the_address(app: App) -> None:
     stage.says("d", d.deviation)
     # The same neuron on the curves of the scenes that follow.
     for index, name in ((4, "energy"), (5, "weight")):
-        stage.body.get_by_role("button", name=TITLES[index]).click()
-        stage.stands_at(index)
+        stage.open(index)
         stage.says(name, values_of(d)[name])
     before = stage.answer()
     stage.drag(TARGET, -40, 0)
@@ -192,11 +195,11 @@ def test_a_line_is_dragged_and_dropped_to_the_best(app: App) -> None:
     stage.next()
     stage.stands_at(2)
     told = stage.handle("A line, as a point of the bowl").get_attribute("aria-valuetext")
-    assert told and told.endswith(f"energy {said(total)}"), "the same line, now as a point"
+    assert told and told.endswith(said(total)), "the same line, now as a point"
     stage.drag("A line, as a point of the bowl", -30, -20)
-    stage.body.get_by_role("button", name="Let it drop").click()
+    stage.body.get_by_role("button", name=_("Let it drop")).click()
     best = d.closed_form
-    right = f"slope {said(best.w)}, offset {said(best.b)}, energy {said(best.energy)}"
+    right = _("slope {w}, offset {b}, energy {e_line}", w=said(best.w), b=said(best.b), e_line=said(best.energy))
     expect(stage.handle("A line, as a point of the bowl")).to_have_attribute("aria-valuetext", right)
     stage.says("e_best", best.energy)
 
@@ -241,19 +244,19 @@ def test_painting_changes_every_weight(app: App) -> None:
     app.open("energy_function?scene=channel")
     app.settled("Energy function")
     stage = Stage(app.page)
-    stage.body.get_by_role("slider", name="Paint", exact=True).press("Home")
-    app.page.mouse.move(*stage.cell(MAP, 0, 0))
+    stage.handle("Paint").press("Home")
+    app.page.mouse.move(*stage.cell(PAINTED, 0, 0))
     app.page.mouse.down()
-    app.page.mouse.move(*stage.cell(MAP, 0, 2), steps=8)
+    app.page.mouse.move(*stage.cell(PAINTED, 0, 2), steps=8)
     app.page.mouse.up()
     app.until(lambda: app.parameters().get("edits") == "0,0,-5;0,1,-5;0,2,-5", "what was painted is not in the address")
     edits = {(0, column): -5.0 for column in range(3)}
     d = Derivation(preset_channel("spike", edits), 0, 2, 0.1)
     stage.says("mean_weight", float(d.weights.mean()))
     assert app.parameters()["at"] == "0,2"
-    stage.body.get_by_role("button", name="Undo").click()
+    stage.body.get_by_role("button", name=_("Undo")).click()
     app.until(lambda: "edits" not in app.parameters(), "what was undone stays in the address")
-    stage.body.get_by_role("combobox", name="Channel").select_option("dark-spot")
+    stage.body.get_by_role("combobox", name=_("Channel")).select_option("dark-spot")
     expect(app.page).to_have_url(re.compile("toy=dark-spot"))
     d = Derivation(preset_channel("dark-spot"), *PRESETS["dark-spot"].target, 0.1)
     stage.says("mean_weight", float(d.weights.mean()))
@@ -261,16 +264,15 @@ def test_painting_changes_every_weight(app: App) -> None:
 
 def exercise(stage: Stage, index: int) -> None:
     """Open the exercise of a scene."""
-    stage.body.get_by_role("button", name=TITLES[index]).click()
-    stage.stands_at(index)
-    stage.body.get_by_role("button", name="Exercise").click()
+    stage.open(index)
+    stage.body.get_by_role("button", name=_("Exercise")).click()
 
 
-def judged(stage: Stage, right: bool, words: str) -> None:
-    stage.body.get_by_role("button", name="Check").click()
+def judged(stage: Stage, right: bool, words: str, **values: str) -> None:
+    stage.body.get_by_role("button", name=_("Check")).click()
     verdict = stage.body.locator(".verdict")
     expect(verdict).to_have_class(re.compile("right" if right else "wrong"))
-    expect(verdict).to_contain_text(words)
+    expect(verdict).to_have_text(pattern(words, **values))
 
 
 def test_exercises_are_set_up_done_explained_and_remembered(app: App) -> None:
@@ -281,39 +283,71 @@ def test_exercises_are_set_up_done_explained_and_remembered(app: App) -> None:
     # A line: set up flat on the channel with one spike, at λ = 0.1.
     exercise(stage, 1)
     stage.says("e_line", 2.0)
-    judged(stage, False, "Not yet: 2. The target's miss gives 1 of it")
+    judged(
+        stage,
+        False,
+        "Not yet: {e_line}. The target's miss gives {miss_target} of it, the others' {miss_others}, the steepness {charge}. "
+        "Lift the line to +1 above the target and lower it to −1 above the crowd.",
+        e_line="2",
+        miss_target="1",
+    )
     best = Derivation(preset_channel("spike"), 4, 4, 0.1).closed_form
     # What a hand does, by keys: both ends to where the best line goes through them.
     for name, share in (("Left end of the line", 0.06), ("Right end of the line", 0.94)):
         handle = stage.handle(name)
         low, high = -0.2 - 0.15 * 3.2, 3 + 0.15 * 3.2
         wanted = best.w * (low + share * (high - low)) + best.b
-        for _ in range(round(abs(wanted) / 0.05)):
+        for _step in range(round(abs(wanted) / 0.05)):
             handle.press("ArrowUp" if wanted > 0 else "ArrowDown")
-    judged(stage, True, "No line of this neuron gets below 0.04819")
+    done = "Yes: {e_line}. No line of this neuron gets below {e_best}; the next scene goes there."
+    judged(stage, True, done, e_best="0.04819")
     # λ that does nothing, on noise.
     exercise(stage, 3)
-    judged(stage, False, "λ is 10")
+    judged(
+        stage,
+        False,
+        "Not yet. λ stands in e* beside σ_t² and nowhere else: it does nothing when σ_t² + λ is σ_t², all but 1 %. "
+        "Here σ_t² is {variance_t}, and λ is {e_lambda}.",
+        e_lambda="10",
+    )
     slider = stage.handle("λ").last
-    for _ in range(18):  # three decades
+    for _step in range(18):  # three decades
         slider.press("ArrowLeft")
-    judged(stage, True, "Below that, λ does nothing")
+    done = "Yes: λ = {e_lambda} is at most a hundredth of σ_t² = {variance_t}. Below that, λ does nothing."
+    judged(stage, True, done)
     # The lowest weight: at the mean.
     exercise(stage, 5)
-    judged(stage, False, "Not the lowest")
-    for _ in range(30):
+    judged(
+        stage,
+        False,
+        "Not the lowest: {weight}. What is added to ½ is (t − μ)² over something positive, so it is never negative. "
+        "Which t makes it 0? Here t − μ is {d}.",
+    )
+    for _step in range(30):
         stage.handle(TARGET).press("ArrowLeft")
-    judged(stage, True, "Yes: 0.62")
+    judged(
+        stage,
+        True,
+        "Yes: {weight}. At the mean, (t − μ)² is 0, no line beats the flat one, 1/e* is ½, and the weight sigmoid(½). "
+        "On a flat map all neurons have it.",
+    )
+    assert stage.answer().startswith("0.62")
     # A dark favourite.
     exercise(stage, 6)
-    judged(stage, False, "The target is still the spike")
-    page.mouse.click(*stage.cell(MAP, 0, 0))
-    judged(stage, False, "it lies above the mean")
-    stage.body.get_by_role("slider", name="Paint", exact=True).press("Home")
-    page.mouse.click(*stage.cell(MAP, 0, 1))
-    judged(stage, True, "The side does not matter")
-    stage.body.get_by_role("button", name="Back to the text").click()
-    expect(stage.body.get_by_role("button", name="Exercise")).to_have_text("Exercise ✓")
+    judged(stage, False, "The target is still the spike. Choose a low paint value, then tap another neuron.")
+    page.mouse.click(*stage.cell(PAINTED, 0, 0))
+    above = "It is the most emphasised, but it lies above the mean, by {d}. The square forgets the side: try below."
+    judged(stage, False, above)
+    stage.handle("Paint").press("Home")
+    page.mouse.click(*stage.cell(PAINTED, 0, 1))
+    judged(
+        stage,
+        True,
+        "Yes: t − μ is {d}, and its square is the greatest. The side does not matter. The spike lost weight without being touched: "
+        "σ² is now {variance}, and importance is relative to it.",
+    )
+    stage.body.get_by_role("button", name=_("Back to the text")).click()
+    expect(stage.body.get_by_role("button", name=_("Exercise"))).to_have_text(f"{_('Exercise')} ✓")
     app.until(
         lambda: app.parameters().get("edits", "").startswith("0,0,3;0,1,-5"), "the last answer is not in the address"
     )
@@ -321,8 +355,8 @@ def test_exercises_are_set_up_done_explained_and_remembered(app: App) -> None:
     app.go("Attention maps")
     app.go("Energy function")
     for index in (1, 3, 5, 6):
-        stage.body.get_by_role("button", name=TITLES[index]).click()
-        expect(stage.body.get_by_role("button", name="Exercise")).to_have_text("Exercise ✓")
+        stage.open(index)
+        expect(stage.body.get_by_role("button", name=_("Exercise"))).to_have_text(f"{_('Exercise')} ✓")
 
 
 @pytest.mark.parametrize(
@@ -333,7 +367,7 @@ def test_a_lecture_goes_step_by_step(app: App, kind: str, width: int, height: in
     page.set_viewport_size({"width": width, "height": height})
     app.open(f"energy_function?lecture={kind}&scene=weight")
     stage = Stage(page)
-    expect(stage.body.locator("h2")).to_have_text(TITLES[5], timeout=60_000)
+    expect(stage.body.locator("h2")).to_have_text(_(TITLES[5]), timeout=60_000)
     box = stage.body.bounding_box()
     assert box and box["height"] > 0.9 * height and box["width"] > 0.9 * width, "it has the whole screen"
     assert page.evaluate("document.elementFromPoint(60, 200).closest('[data-testid=stSidebar]')") is None
@@ -353,7 +387,7 @@ def test_a_lecture_goes_step_by_step(app: App, kind: str, width: int, height: in
     page.keyboard.press("PageUp")
     expect(answer).to_be_hidden()
     expect(secret).to_be_hidden()
-    for _ in range(2):
+    for _scene in range(2):
         page.keyboard.press("ArrowRight")
     stage.stands_at(6)
     expect(words).to_be_hidden()
@@ -361,13 +395,12 @@ def test_a_lecture_goes_step_by_step(app: App, kind: str, width: int, height: in
     expect(page).to_have_url(re.compile(f"lecture={'light' if kind == 'dark' else 'dark'}"))
     # Every scene, and every button in reach.
     for index in range(8):
-        stage.body.get_by_role("button", name=TITLES[index]).click()
-        stage.stands_at(index)
-        for _ in range(3):
+        stage.open(index)
+        for _part in range(3):
             page.keyboard.press("PageDown")
         expect(answer).to_be_visible()
         for name in ("Next", "Dark or light", "End the lecture"):
-            button = stage.body.get_by_role("button", name=name)
+            button = stage.body.get_by_role("button", name=_(name))
             covered = button.evaluate(
                 "e => { const b = e.getBoundingClientRect();"
                 "return e.getRootNode().elementFromPoint(b.x + b.width / 2, b.y + b.height / 2) === e; }"
@@ -377,13 +410,15 @@ def test_a_lecture_goes_step_by_step(app: App, kind: str, width: int, height: in
         assert told and shown and told["y"] + told["height"] <= shown["y"] + 1, f"the words of {TITLES[index]} run over"
     page.keyboard.press("Escape")
     app.until(lambda: "lecture" not in app.parameters(), "the lecture does not end")
-    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="Overview", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_role("link", name=_("Overview"), exact=True)).to_be_visible()
     expect(words).to_be_visible()
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("language")
 def test_a_swipe_turns_the_page_on_a_phone(browser: Browser, server: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    context = browser.new_context(**phone, locale=tag())
     page = context.new_page()
     page.goto(f"{server}/energy_function?scene=line")
     stage = Stage(page)
@@ -407,15 +442,16 @@ def test_a_swipe_turns_the_page_on_a_phone(browser: Browser, server: str) -> Non
     stage.stands_at(1)
     # What is dragged is no swipe: the line's end moves, the scene stays.
     before = stage.answer()
-    swipe('circle[aria-label="Right end of the line"]', -100, -40)
+    swipe(f'circle[aria-label="{_("Right end of the line")}"]', -100, -40)
     expect(stage.body.locator(".answer .value")).not_to_have_text(before)
     stage.stands_at(1)
     context.close()
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("language")
 def test_without_the_script_the_scenes_are_read(browser: Browser, server: str) -> None:
-    page = browser.new_page()
+    page = browser.new_page(locale=tag())
 
     # A rule of the kind that cautious places set: what the page makes itself may not run as a script.
     page.add_init_script(
@@ -434,16 +470,17 @@ def test_without_the_script_the_scenes_are_read(browser: Browser, server: str) -
     assert page.locator(".lesson").count() == 0
     values = values_of(Derivation(preset_channel("dark-spot"), 4, 4, 0.1))
     for scene in SCENES:
-        heading = plain.get_by_role("heading", name=scene.title)
+        heading = plain.get_by_role("heading", name=_(scene.title))
         heading.scroll_into_view_if_needed()
         expect(heading).to_be_visible()
         part = heading.locator("xpath=..")
         expect(part).to_contain_text(said(values[scene.answer], DIGITS_OF.get(scene.answer, DIGITS)))
-        expect(part).to_contain_text(re.compile(r"weight|e\*? =|t − μ|w\* ="))
+        expect(part).to_contain_text(re.compile(rf"{_('weight')}|e\*? =|t − μ|w\* ="))
     page.close()
 
 
 @pytest.mark.long
+@in_english  # of words it counts, and in Chinese nothing stands between them
 def test_with_the_script_nothing_is_read_twice(app: App) -> None:
     app.open("energy_function")
     app.settled("Energy function")
@@ -463,16 +500,18 @@ IN_CI = ("photo",)
     "scene",
     [pytest.param(scene.name, marks=[] if scene.name in IN_CI else [pytest.mark.long]) for scene in SCENES],
 )
+@pytest.mark.usefixtures("language")
 def test_axe_finds_nothing_serious_in_any_scene(scene: str, browser: Browser, server: str) -> None:
     for scheme in ("light", "dark"):
-        page = browser.new_page(viewport={"width": 1400, "height": 900}, reduced_motion="reduce", color_scheme=scheme)
+        look = {"reduced_motion": "reduce", "color_scheme": scheme, "locale": tag()}
+        page = browser.new_page(viewport={"width": 1400, "height": 900}, **look)
         page.goto(f"{server}/energy_function?scene={scene}" + ("&lecture=dark" if scheme == "dark" else ""))
         stage = Stage(page)
         stage.stands_at([scene.name for scene in SCENES].index(scene))
         expect(page.locator("[data-test-script-state=notRunning]")).to_have_count(1, timeout=60_000)
         expect(stage.body.locator(".picture :is(svg, canvas)").first).to_be_visible(timeout=30_000)
         if scheme == "dark":
-            for _ in range(3):
+            for _part in range(3):
                 page.keyboard.press("PageDown")
         found = (
             Axe()

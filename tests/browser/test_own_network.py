@@ -11,22 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, visiting
 from tests.helpers.project import ROOT
+from tests.helpers.reading import _
 from tests.helpers.server import running
 
 YOLO = ROOT / "tests" / "helpers" / "yolo_simam.py"
 
 
 @pytest.fixture
-def yolo(browser: Browser, tmp_path: Path) -> Iterator[App]:
+def yolo(context: BrowserContext, tmp_path: Path) -> Iterator[App]:
     if importlib.util.find_spec("ultralytics") is None:  # to import it changes Pillow for all tests of this process
         pytest.skip("ultralytics is not installed")
     with running(tmp_path, "--", "--network", f"{YOLO}:make", "--input-size", "320") as address:
-        yield from visiting(browser, address, tmp_path)
+        yield from visiting(context, address, tmp_path)
 
 
 def found_by_the_network() -> list[list[float]]:
@@ -45,11 +46,12 @@ def test_a_box_of_a_yolo_with_simam_is_chosen_and_explained(yolo: App) -> None:
     yolo.open("")
     yolo.settled("Overview")
     sidebar = yolo.page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_text("Of each class, its best box is explained")).to_be_visible()
+    best = _("Of each class, its best box is explained; click one on the Overview.")
+    expect(sidebar.get_by_text(best)).to_be_visible()
     film = yolo.film()
     weights = yolo.live()
     assert weights.keys() == {"model.5", "model.8"}
-    film.get_by_role("radio", name="Grad-CAM").click()
+    film.get_by_role("radio", name=_("Grad-CAM")).click()
     yolo.until(lambda: all((yolo.live()[name] != weights[name]).any() for name in weights), "Grad-CAM is not drawn")
     yolo.idle()
     before = yolo.pixels("boxes")
@@ -62,27 +64,27 @@ def test_a_box_of_a_yolo_with_simam_is_chosen_and_explained(yolo: App) -> None:
     yolo.page.mouse.click(frame["x"] + frame["width"] * x, frame["y"] + frame["height"] * y)
     expect(yolo.page).to_have_url(re.compile(r"[?&]box=\d+"))
     number = int(yolo.parameters()["box"])
-    expect(sidebar.get_by_text(f"Box {number + 1} of the photo is explained")).to_be_visible()
+    expect(sidebar.get_by_text(_("Box {number} of the photo is explained.", number=number + 1))).to_be_visible()
     yolo.until(lambda: (yolo.pixels("boxes") != before).any(), "the chosen box is not marked")
     yolo.go("Attention maps")
     yolo.settled("Attention maps")
     assert yolo.parameters()["box"] == str(number)
     main = yolo.page.get_by_test_id("stMain")
-    expect(main.get_by_text("What leaves the attention")).to_be_visible()
-    expect(main.get_by_text("Energy e*").first).to_be_visible()
+    expect(main.get_by_text(_("**What leaves the attention**: features × weights."))).to_be_visible()
+    expect(main.get_by_text(_("Energy e*")).first).to_be_visible()
     yolo.go("Grad-CAM comparison")
     yolo.settled("Grad-CAM comparison")
     assert {"cam-on", "cam-uniform", "cam-off"} <= set(yolo.pictures())
 
 
 @pytest.mark.long
-def test_a_constructor_that_fails_is_said_and_the_app_stays_up(browser: Browser, tmp_path: Path) -> None:
+def test_a_constructor_that_fails_is_said_and_the_app_stays_up(context: BrowserContext, tmp_path: Path) -> None:
     code = tmp_path / "mine.py"
     code.write_text("def make():\n    raise RuntimeError('no such layer')\n")
     with running(tmp_path, "--", "--network", f"{code}:make") as address:
-        for visitor in visiting(browser, address, tmp_path):
+        for visitor in visiting(context, address, tmp_path):
             visitor.open("")
             visitor.settled("Overview")
             told = visitor.page.get_by_test_id("stSidebar").get_by_test_id("stAlert")
-            expect(told).to_contain_text("cannot be opened")
+            expect(told).to_contain_text(_("The network of the command line cannot be opened."))
             expect(told).to_contain_text("no such layer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,13 +11,15 @@ import pytest
 from playwright.sync_api import Locator
 
 from simam_viz.app.pages import PAGES
+from simam_viz.checkpoints.loading import class_said
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App
+from tests.helpers.reading import _
 
 pytestmark = pytest.mark.alone  # how fast a person moves means something only where the machine is theirs
 
 TITLES = {
-    path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _) in PAGES.items()
+    path.removeprefix("pages/").removesuffix(".py").replace("app", ""): title for path, (title, _i) in PAGES.items()
 }
 PACES = (60, 250, 600)
 """Milliseconds between two moves."""
@@ -41,7 +44,8 @@ class Control:
 
 
 def field(app: App, label: str) -> Locator:
-    return app.page.locator(f"input[aria-label^='{label}']").last
+    """The control of this label, whatever stands in the label's places."""
+    return app.page.locator(f"input[aria-label^='{_(label).partition('{')[0]}']").last
 
 
 def keys(label: str, entry: str, pressed: list[str], ends: str, text: str | None = "") -> Control:
@@ -69,8 +73,8 @@ def number(label: str, entry: str, values: list[str]) -> Control:
 
 
 def toggle(label: str, entry: str, clicks: int, on: str | None, off: str | None, begins_on: bool = False) -> Control:
-    def click(app: App, _: str) -> None:
-        app.page.get_by_test_id("stMain").get_by_text(label, exact=True).click()
+    def click(app: App, _place: str) -> None:
+        app.page.get_by_test_id("stMain").get_by_text(_(label), exact=True).click()
 
     ends = begins_on != bool(clicks % 2)
     return Control(
@@ -87,7 +91,7 @@ def bar(entry: str, places: list[str], text: str) -> Control:
     """A bar of segments."""
 
     def segment(app: App, name: str) -> Locator:
-        return app.page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True)
+        return app.page.get_by_test_id("stMain").get_by_role("radio", name=_(name), exact=True)
 
     def shown(app: App) -> str:
         return str(
@@ -97,15 +101,18 @@ def bar(entry: str, places: list[str], text: str) -> Control:
     return Control(entry, lambda app, name: segment(app, name).click(), places, text, shown, str([places[-1]]))
 
 
-def menu(label: str, entry: str, places: list[str], text: str | None = "") -> Control:
-    """A menu, whose options are typed and entered."""
+def menu(
+    label: str, entry: str, places: list[str], text: str | None = "", say: Callable[[str], str] = lambda name: name
+) -> Control:
+    """A menu, whose options are typed and entered; ``say`` tells what stands there for a place."""
 
     def shown(app: App) -> str:
-        return field(app, label).input_value().split(" (")[0]
+        found = re.split(r" \(|（", field(app, label).input_value())[0]
+        return next((place for place in places if say(place) == found), found)
 
     ends = places[-1]
     return Control(
-        entry, lambda app, option: choose(app, label, option), places, ends if text == "" else text, shown, ends
+        entry, lambda app, option: choose(app, label, say(option)), places, ends if text == "" else text, shown, ends
     )
 
 
@@ -122,7 +129,7 @@ def photos_off(entry: str, times: int) -> Control:
 
     def shown(app: App) -> str:
         box = app.page.get_by_test_id("stMultiSelect")
-        return str([sample.title for sample in offered if box.get_by_text(sample.title, exact=True).count()])
+        return str([sample.title for sample in offered if box.get_by_text(_(sample.title), exact=True).count()])
 
     return Control(
         entry, lambda app, key: field(app, "Photos").press(key), ["Backspace"] * times,
@@ -130,6 +137,7 @@ def photos_off(entry: str, times: int) -> Control:
     )  # fmt: skip
 
 
+CHANNEL = "Channel (0 to {last})"
 RIGHT = ["ArrowRight"] * 12
 LAMBDA = keys("λ, from 1e-6 to 10", "lambda", RIGHT, "0.01")
 OWN_RANGE = toggle("Own colour range", "range", 4, "own", "common")
@@ -144,21 +152,21 @@ VISITS: dict[str, list[Control]] = {
             "neuron", [list_samples()[0].title, "the scenes' small channel"] * 2 + [list_samples()[0].title], "photo"
         ),
         menu("Block", "block", BLOCKS),
-        keys("Channel (0", "channel", ["ArrowUp"] * 9, "9"),
-        keys("Row", "row", ["ArrowUp"] * 4, "14"),
-        keys("Column", "column", ["ArrowDown"] * 4, "6"),
+keys(CHANNEL, "channel", ["ArrowUp"] * 9, "9"),
+        keys("Row (0 to {last})", "row", ["ArrowUp"] * 4, "14"),
+        keys("Column (0 to {last})", "column", ["ArrowDown"] * 4, "6"),
     ],
     "attention_maps?lambda=0.0001": [
         LAMBDA,
         bar("level", ["The network", "One block"] * 2 + ["Channels and neurons"], "channel"),
         menu("Block", "block", BLOCKS),
-        number("Channel (0", "channel", ["3", "77", "12", "9"]),
-        keys("Row", "row", ["ArrowUp"] * 4, "14"),
-        keys("Column", "column", ["ArrowDown"] * 4, "6"),
-        menu("Show", "show", ["energy", "importance", "feature"]),
+number(CHANNEL, "channel", ["3", "77", "12", "9"]),
+        keys("Row (0 to {last})", "row", ["ArrowUp"] * 4, "14"),
+        keys("Column (0 to {last})", "column", ["ArrowDown"] * 4, "6"),
+        menu("Show", "show", ["energy", "importance", "feature"], say=_),
         OWN_RANGE,
-        menu("Sort channels by", "sort", ["variance", "highest weight", "variance"]),
-        number("At least", "least", ["2", "0.5", "1.5"]),
+        menu("Sort channels by", "sort", ["variance", "highest weight", "variance"], say=_),
+        number("At least ({low:.3g} to {high:.3g})", "least", ["2", "0.5", "1.5"]),
     ],
     "energy_histograms?lambda=0.0001": [
         LAMBDA,
@@ -167,17 +175,17 @@ VISITS: dict[str, list[Control]] = {
         bar("compare", ["another block", "nothing"] * 2 + ["another block"], "another"),
         menu("Other block", "other", ["layer1.0", "layer3.1", "layer1.1"]),
         bar("of", ["channel", "block"] * 2 + ["channel"], "channel"),
-        keys("Channel (0", "channel", ["ArrowUp"] * 9, "9"),
-        keys("Other channel", "other", ["ArrowUp"] * 5, "6"),
+keys(CHANNEL, "channel", ["ArrowUp"] * 9, "9"),
+        keys("Other channel (0 to {last})", "other", ["ArrowUp"] * 5, "6"),
     ],
     "gradcam_comparison?lambda=0.0001&columns=uniform,off,twin": [
         LAMBDA,
         menu("Method", "method", ["HiResCAM", "LayerCAM", "HiResCAM"]),
         menu("Block", "block", BLOCKS),
-        menu("Contrast with", "against", ["lemon", "jellyfish", "lemon"]),
+        menu("Contrast with", "against", ["lemon", "jellyfish", "lemon"], say=class_said),
         toggle("λ at a fixed mean weight", "fixed-mean", 4, "yes", None),
-        menu("Second", "second", ["Switched off", "Uniform over positions", "Switched off"], "off"),
-        menu("First", "first", ["Uniform over positions", "The twin"], "twin"),
+        menu("Second", "second", ["Switched off", "Uniform over positions", "Switched off"], "off", _),
+        menu("First", "first", ["Uniform over positions", "The twin"], "twin", _),
         OWN_RANGE,
         bar("look", ["Every block", "Heat maps", "Every block", "Heat maps", "Faithfulness"], "faithful"),
         bar("over", ["All samples", "This photo"] * 2, "photo"),
@@ -189,11 +197,16 @@ CI = {("?lambda=0.0001", 60)}
 
 
 @pytest.mark.parametrize(
-    ("visit", "pace"),
+    ("visit", "pace", "language"),
     [
-        pytest.param(visit, pace, marks=[] if (visit, pace) in CI else [pytest.mark.long])
-        for visit, pace in itertools.product(VISITS, PACES)
+        *(
+            pytest.param(visit, pace, "en", marks=[] if (visit, pace) in CI else [pytest.mark.long])
+            for visit, pace in itertools.product(VISITS, PACES)
+        ),
+        # In Chinese at one pace: the labels are others, the hand is not.
+        *(pytest.param(visit, PACES[0], "zh", marks=pytest.mark.long) for visit in VISITS),
     ],
+    indirect=["language"],
 )
 def test_a_control_ends_where_the_person_left_it(app: App, visit: str, pace: int) -> None:
     app.open(visit)
@@ -213,7 +226,7 @@ def rests(app: App, found: Callable[[], object], right: object) -> None:
     """What is found when everything has come to rest is right. A busy machine may hear a move late: it is asked for a while."""
 
     def at_rest() -> bool:
-        for _ in range(2):
+        for _time in range(2):
             app.page.wait_for_timeout(400)  # longer than the browser keeps a move to itself
             app.idle()
         if (said := found()) != right:
@@ -229,16 +242,17 @@ def test_what_was_taken_back_does_not_return(app: App, pace: int) -> None:
     own_range = OWN_RANGE.moves
     app.open("attention_maps?lambda=1&channel=5&row=3")
     app.settled("Attention maps")
-    app.page.locator(".st-key-film-row").get_by_role("button", name="Back to the trained").click()
+    back = _("Back to the trained λ = {e_lambda:g}", e_lambda=0.1)
+    app.page.locator(".st-key-film-row").get_by_role("button", name=back).click()
     app.page.wait_for_timeout(pace)
     own_range(app, "click")
     rests(app, app.parameters, {"channel": "5", "row": "3", "range": "own"})
-    assert LAMBDA.shown(app).startswith("0.1 ")
+    assert LAMBDA.shown(app) == _("{e_lambda:g} (trained)", e_lambda=0.1)
     choose(app, "Block", "layer2.0")
     app.page.wait_for_timeout(pace)
     own_range(app, "click")
     rests(app, app.parameters, {"range": "common", "block": "layer2.0"})  # the old neuron does not come back
-    assert (field(app, "Channel (0").input_value(), field(app, "Row").input_value()) == ("0", "10")
+    assert (field(app, CHANNEL).input_value(), field(app, "Row (0 to {last})").input_value()) == ("0", "10")
 
 
 @pytest.mark.long
@@ -261,7 +275,7 @@ def test_a_control_in_hand_keeps_the_keyboard(app: App, visit: str) -> None:
     """What a fragment draws again is not hidden meanwhile: hiding takes the focus away, and the next key goes nowhere."""
     app.open(visit)
     app.settled(TITLES[visit.partition("?")[0]])
-    number = field(app, "Channel (0")
+    number = field(app, CHANNEL)
     number.focus()
     for step in range(1, 5):
         app.page.keyboard.press("ArrowUp")

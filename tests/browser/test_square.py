@@ -13,8 +13,16 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.photos import squares
 from simam_viz.photos.samples import list_samples
+from simam_viz.wording import tag
 from tests.helpers.browser import App
 from tests.helpers.maps_drawn import attention_drawn
+from tests.helpers.reading import _, in_both, pattern
+
+SQUARE = (
+    "The network sees a square of {side} × {side} of the photo's pixels from column {left} and row {top} on, at {size} × {size} "
+    "pixels; what is dimmed it never saw."
+)
+WHOLE = "The network sees all of it, on the photo's mean colour, at {size} × {size} pixels."
 
 FIRST = next(sample for sample in list_samples() if sample.name == "espresso-cup")
 SIZE = FIRST.image().size
@@ -50,6 +58,7 @@ def told(app: App, square: tuple[int, ...] | str) -> None:
     app.idle()
 
 
+@in_both
 def test_it_is_dragged_and_everything_follows(app: App, loaded: LoadedCheckpoint) -> None:
     frame = opened(app)
     before = where(frame)
@@ -63,7 +72,7 @@ def test_it_is_dragged_and_everything_follows(app: App, loaded: LoadedCheckpoint
     app.page.mouse.up()
     now = where(frame)
     told(app, now)
-    expect(app.page.get_by_text(f"of the photo's pixels from column {now[0]} and row 0 on")).to_be_visible()
+    expect(app.page.get_by_text(pattern(SQUARE, side=now[2], left=now[0], top=0))).to_be_visible()
     analysis = simam_viz.analyze(loaded, FIRST.image(), square=now)
     app.draws(attention_drawn(analysis))
 
@@ -82,12 +91,12 @@ def test_it_is_dragged_and_everything_follows(app: App, loaded: LoadedCheckpoint
     app.page.mouse.up()
     assert where(frame)[2] == max(SIZE)
     told(app, where(frame))
-    app.page.get_by_role("button", name="Its middle", exact=True).click()
+    app.page.get_by_role("button", name=_("Its middle"), exact=True).click()
     app.until(lambda: "square" not in app.parameters(), "the address keeps a square")
     assert where(frame) == squares.middle(SIZE)
 
     # Every other page, and back.
-    app.page.get_by_role("button", name="Whole photo", exact=True).click()
+    app.page.get_by_role("button", name=_("Whole photo"), exact=True).click()
     told(app, "whole")
     app.go("Attention maps")
     assert app.parameters()["square"] == "whole"
@@ -107,7 +116,8 @@ def test_by_keys_and_wheel(app: App) -> None:
     left, top, side = where(frame)
     assert side == 210 and left + side // 2 > 300 and top + side // 2 > 140
     told(app, (left, top, side))
-    expect(app.page.get_by_role("status").filter(has_text=f"A square of {side} pixels")).to_have_count(1)
+    heard = _("A square of {side} pixels from column {left} and row {top} on", side=side, left=left, top=top)
+    expect(app.page.get_by_role("status").filter(has_text=heard)).to_have_count(1)
     box = frame.bounding_box()
     app.page.mouse.move(box["x"] + 20, box["y"] + 20)
     app.page.mouse.wheel(0, -200)
@@ -120,8 +130,8 @@ def test_by_keys_and_wheel(app: App) -> None:
 @pytest.mark.long
 def test_by_numbers(app: App) -> None:
     frame = opened(app, "&square=200,40,200")
-    app.page.get_by_role("button", name="The square in numbers").click()
-    side = app.page.get_by_role("spinbutton", name="Side in pixels")
+    app.page.get_by_role("button", name=_("The square in numbers")).click()
+    side = app.page.get_by_role("spinbutton", name=_("Side in pixels"))
     side.fill("100")
     side.press("Enter")
     told(app, (200, 40, 100))
@@ -178,8 +188,9 @@ def test_by_touch(browser: Browser, server: str, passing: bool) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("language")
 def test_without_its_script_the_plain_picture_and_the_numbers_stand_in(browser: Browser, server: str) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, locale=tag())
     page.add_init_script(
         "const make = URL.createObjectURL; URL.createObjectURL = (what) => {"
         "  if (what.type?.includes('javascript')) throw new Error('blocked');"
@@ -189,10 +200,10 @@ def test_without_its_script_the_plain_picture_and_the_numbers_stand_in(browser: 
     page.goto(f"{server}/?photo={FIRST.name}&square=200,40,200")
     picture = page.locator(".st-key-picture-photo img")
     expect(picture).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="The square in numbers").click()
-    page.get_by_role("button", name="The whole photo").click()
+    page.get_by_role("button", name=_("The square in numbers")).click()
+    page.get_by_role("button", name=_("The whole photo")).click()
     page.wait_for_function("location.search.includes('square=whole')")
-    expect(page.get_by_text("The network sees all of it, on the photo's mean colour")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(pattern(WHOLE))).to_be_visible(timeout=30_000)
     page.close()
 
 

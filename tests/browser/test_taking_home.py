@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
+from simam_viz.checkpoints.loading import class_said
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App
+from tests.helpers.reading import _, in_both
 
 SAVE_BUTTON = """(button => {
     const box = button.getBoundingRect().clone();
     box.applyTransform(button.transform);
     return {x: box.x + box.width / 2, y: box.y + box.height / 2};
-})(chart.getZr().storage.getDisplayList(true).find(shape => shape.__title === 'Save as PNG'))"""
+})(chart.getZr().storage.getDisplayList(true).find(shape => shape.__title === {title}))"""
 """Where ECharts draws it, in pixels from the chart's corner."""
 
 
+@in_both
 def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
     app.open("energy_histograms?block=layer2.1")
     app.settled("Energy histograms")
@@ -40,7 +43,7 @@ def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
 
     app.until(reached_by_keys, "by the keyboard, the browser's own is there")
     place = app.chart("histogram-attention-weight")
-    corner = app.asked(place, SAVE_BUTTON)
+    corner = app.asked(place, SAVE_BUTTON.replace("{title}", repr(_("Save as PNG"))))
     with app.page.expect_download(timeout=20_000) as waiting:
         place.click(position={"x": corner["x"], "y": corner["y"]})
     assert waiting.value.suggested_filename == f"simam-{list_samples()[0].name}-layer2.1-attention-weight-histogram.png"
@@ -53,9 +56,9 @@ def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
 def test_no_column_of_a_report_is_cut_off(app: App, view: str, tmp_path: Path) -> None:
     app.open(f"{view}&size=96" if "?" in view else f"{view}?size=96")
     app.settled("Grad-CAM comparison")
-    app.page.get_by_role("button", name="Take it home").click()
+    app.page.get_by_role("button", name=_("Take it home")).click()
     with app.page.expect_download(timeout=60_000) as waiting:
-        app.page.get_by_role("button", name="Report").click()
+        app.page.get_by_role("button", name=_("Report (HTML)")).click()
     waiting.value.save_as(tmp_path / "report.html")
     page = app.page.context.browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto((tmp_path / "report.html").as_uri())
@@ -110,7 +113,7 @@ def test_what_is_compared_stands_side_by_side(app: App) -> None:
 def test_a_menu_finds_what_was_typed_and_nothing_else(app: App) -> None:
     app.open("")
     app.settled("Overview")
-    menu = app.page.get_by_test_id("stSidebar").get_by_role("combobox", name="Target class")
+    menu = app.page.get_by_test_id("stSidebar").get_by_role("combobox", name=_("Target class"))
     menu.click()
     menu.fill("spoon")
-    expect(app.page.get_by_role("option")).to_have_text(["wooden spoon"])
+    expect(app.page.get_by_role("option")).to_have_text([class_said("wooden spoon", whole=True)])

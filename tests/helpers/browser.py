@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Position, Request, expect
 
 from simam_viz.draw import render
+from tests.helpers.reading import _
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3), as the browser got them."""
@@ -57,13 +58,14 @@ class App:
         self.page.goto(f"{self.address}/{path}")
 
     def go(self, title: str) -> None:
-        self.page.get_by_test_id("stSidebar").get_by_role("link", name=title, exact=True).click()
+        """Go to the page that the code calls so."""
+        self.page.get_by_test_id("stSidebar").get_by_role("link", name=_(title), exact=True).click()
         self.settled(title)
 
     def settled(self, title: str) -> None:
-        expect(self.page.get_by_test_id("stMain").get_by_role("heading", name=title, exact=True)).to_be_visible(
-            timeout=60_000
-        )
+        """Wait until the page that the code calls so is there whole."""
+        heading = self.page.get_by_test_id("stMain").get_by_role("heading", name=_(title), exact=True)
+        expect(heading).to_be_visible(timeout=60_000)
         self.idle()
 
     def idle(self) -> None:
@@ -182,7 +184,7 @@ class App:
 
     def rest(self) -> None:
         """Wait until a move that the browser says after a pause has been said and answered."""
-        for _ in range(2):
+        for _time in range(2):
             self.idle()
             self.page.wait_for_timeout(600)
         self.idle()
@@ -190,7 +192,9 @@ class App:
     @property
     def slider(self) -> Locator:
         """The slider of λ that is seen."""
-        return self.page.locator("input[type=range]:visible:is([aria-label^='λ, from'], [aria-label^='Each block'])")
+        labels = (_("λ, from 1e-6 to 10"), _("Each block's own λ, times"))
+        named = ", ".join(f'[aria-label="{label}"]' for label in labels)
+        return self.page.locator(f"input[type=range]:visible:is({named})")
 
     def film(self) -> Locator:
         """The network as the browser draws it, once its film is whole."""

@@ -8,8 +8,10 @@ from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from simam_viz.lesson.saying import DIGITS, DIGITS_OF, said
 from simam_viz.lesson.scenes import SCENES
+from tests.helpers.reading import _
 
 TITLES = [scene.title for scene in SCENES]
+"""As the code has them."""
 
 
 class Stage:
@@ -21,14 +23,19 @@ class Stage:
 
     def stands_at(self, index: int) -> None:
         """The scene of this number is there whole, and the address says so."""
-        expect(self.body.locator("h2")).to_have_text(TITLES[index], timeout=60_000)
+        expect(self.body.locator("h2")).to_have_text(_(TITLES[index]), timeout=60_000)
         expect(self.page).to_have_url(re.compile(f"scene={SCENES[index].name}(&|$)"), timeout=30_000)
 
+    def open(self, index: int) -> None:
+        """Go to the scene of this number."""
+        self.body.get_by_role("button", name=_(TITLES[index])).click()
+        self.stands_at(index)
+
     def next(self) -> None:
-        self.body.get_by_role("button", name="Next").click()
+        self.body.get_by_role("button", name=_("Next")).click()
 
     def back(self) -> None:
-        self.body.get_by_role("button", name="Back", exact=False).first.click()
+        self.body.get_by_role("button", name=_("Back"), exact=False).first.click()
 
     def answer(self) -> str:
         """The one number of the scene."""
@@ -41,8 +48,8 @@ class Stage:
         )
 
     def handle(self, name: str) -> Locator:
-        """Something that is dragged."""
-        return self.body.get_by_role("slider", name=name)
+        """Something that is dragged, by its name in the code; λ has no other in any language."""
+        return self.body.get_by_role("slider", name=name if name == "λ" else _(name), exact=True)
 
     def drag(self, name: str, across: float, down: float) -> None:
         """Drag something by so many pixels, as a hand does: in steps."""
@@ -55,7 +62,7 @@ class Stage:
 
     def box(self, name: str) -> FloatRect:
         """Where a handle lies on the page, once it stands: the scene may be drawn anew meanwhile."""
-        for _ in range(100):
+        for _time in range(100):
             if (box := self.handle(name).bounding_box()) is not None:
                 return box
             self.page.wait_for_timeout(100)
