@@ -10,23 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from simam_viz.app import language
 from simam_viz.app.pages import PAGES
-from simam_viz.checkpoints.store import list_checkpoints
 from simam_viz.wording import LANGUAGES, _, catalogue, speaking
 from tests.helpers import models_page
 from tests.helpers.authors_networks import saved
-from tests.helpers.chinese import english, texts
+from tests.helpers.chinese import english_but_classes, texts
 from tests.helpers.image_bombs import encoded
 from tests.helpers.pages import checked, finished, open_page
 from tests.helpers.small_networks import NAN, changed
-
-CLASSES = list_checkpoints()[0].card.categories or ()
-NAMES = sorted({name for one in CLASSES for name in (one, *one.split(", ")) if " " in name}, key=len, reverse=True)
-
-
-def english_but_classes(text: str) -> list[str]:
-    for name in NAMES:
-        text = text.replace(name, "·")
-    return english(text)
 
 
 def left(app: AppTest) -> list[str]:

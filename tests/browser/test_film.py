@@ -109,7 +109,7 @@ def test_a_reader_of_the_screen_hears_where_it_came_to_rest(app: App, loaded: Lo
     expect(film.get_by_role("status")).to_have_text(pattern(heard, at="10"))
     told = read(heard, film.get_by_role("status").inner_text())
     analysis = simam_viz.analyze(loaded, SAMPLE.image(), 10, input_size=128)
-    highest = max(analysis.blocks, key=lambda block: float(block.attention.mean()))
+    highest = max(analysis.blocks, key=lambda block: float(block.attention.mean(dim=0).max()))
     assert (told["name"], told["block"]) == (class_said(analysis.top(1)[0][1]), highest.name)
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from simam_viz.wording import LANGUAGES, catalogue, speaking
 from tests.helpers.browser import App, Pixels
+from tests.helpers.chinese import left_of
 from tests.helpers.image_bombs import encoded
 from tests.helpers.lesson import Stage
 from tests.helpers.reading import _, in_english
@@ -26,6 +27,8 @@ FILLED = "Its transparent parts were filled with white."
 
 def look(app: App) -> tuple[dict[str, str], list[Any], dict[str, Pixels]]:
     """What is on a page beside its words: its address, what its controls say, its pictures."""
+    app.page.mouse.move(0, 0)  # what is told under the mouse is no part of it
+    app.rest()
     asked = {name: text for name, text in app.parameters().items() if name != "lang"}
     return asked, app.page.evaluate(VALUES), app.pictures()
 
@@ -42,18 +45,16 @@ def words(app: App) -> list[str]:
 @contextmanager
 def in_language(app: App, code: str, title: str) -> Iterator[None]:
     """The page of this title in another language for as long as the block lasts, and the same but for its words; then back."""
-    app.rest()
     before, said = look(app), words(app)
     app.page.get_by_test_id("stSidebar").get_by_text(LANGUAGES[code][1], exact=True).click()
     with speaking(catalogue(code)):
         app.settled(title)
-        app.rest()
         same(app, before)
         assert words(app) != said
+        assert left_of(app.told()) == []
         yield
     app.page.get_by_test_id("stSidebar").get_by_text(LANGUAGES["en"][1], exact=True).click()
     app.settled(title)
-    app.rest()
     same(app, before)
     assert words(app) == said
 

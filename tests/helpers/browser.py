@@ -30,6 +30,23 @@ CHART = """(place) => {  // the instance that Streamlit's component keeps of a c
             if (hook.memoizedState?.current?.convertToPixel) return hook.memoizedState.current;
 }"""
 
+TOLD = """() => {
+    const found = [], seen = node => {
+        if (node.nodeType === Node.TEXT_NODE) {
+            const text = node.textContent.trim(), at = node.parentElement;
+            const shown = text && at?.closest && !at.closest("style, script, code, math, .katex, pre");
+            if (shown && at.getClientRects().length) found.push(text);
+            return;
+        }
+        for (const name of ["aria-label", "alt", "title", "placeholder"])
+            if (node.getAttribute?.(name)) found.push(node.getAttribute(name));
+        for (const child of [...(node.shadowRoot?.childNodes ?? []), ...node.childNodes]) seen(child);
+    };
+    seen(document.body);
+    return found;
+}"""
+"""All that a page says: its texts and the names of its controls, in components, too."""
+
 
 class App:
     """One visitor's browser tab, and what went wrong in it."""
@@ -67,6 +84,10 @@ class App:
         heading = self.page.get_by_test_id("stMain").get_by_role("heading", name=_(title), exact=True)
         expect(heading).to_be_visible(timeout=60_000)
         self.idle()
+
+    def told(self) -> list[str]:
+        """All that the page says, components and the names of controls included."""
+        return self.page.evaluate(TOLD)
 
     def idle(self) -> None:
         expect(self.page.locator("[data-test-script-state=notRunning]")).to_have_count(1, timeout=60_000)

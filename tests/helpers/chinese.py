@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from simam_viz.checkpoints.store import list_checkpoints
+from simam_viz.photos.samples import list_samples
 
 NAMES = (
     "SimAM Viz",
@@ -28,6 +31,34 @@ _NO_WORDS = re.compile(
     re.DOTALL,
 )
 _WORDS = re.compile(r"[A-Za-z][a-z]+(?:[ '’]+[A-Za-z][a-z]*)+")
+CLASSES = list_checkpoints()[0].card.categories or ()
+CLASS_NAMES = sorted(
+    {name for one in CLASSES for name in (one, *one.split(", ")) if " " in name}, key=len, reverse=True
+)
+"""English names of classes, which stand beside the Chinese ones."""
+STREAMLITS_OWN = (
+    *(
+        "per file",
+        "file upload",
+        "Download as PNG",
+        "Download as CSV",
+        "Copy to clipboard",
+        "Link to heading",
+        "warning icon",
+    ),
+    *(
+        "Choose an option",
+        "Selected values",
+        "Clear selection",
+        "Clear all",
+        "Clear value",
+        "Show dropdown",
+        "Help for",
+    ),
+    *("Add files", "Remove file", "add icon", "info icon", "options available"),
+    *("Skip to main content", "Main menu", "Collapse sidebar", "Expand sidebar"),
+)
+"""What Streamlit says in English whatever the language of the page; our labels beside them say the same in Chinese."""
 _NOT_SHOWN = {"id", "key", "icon", "element_id", "form_id", "fragment_id", "url", "user_key", "page_script_hash"}
 _NOT_SHOWN |= {"js_content", "css_content", "component_name", "mime", "active_script_hash", "language"}
 
@@ -37,6 +68,19 @@ def english(text: str) -> list[str]:
     for name in NAMES:
         text = text.replace(name, "·")
     return _WORDS.findall(_NO_WORDS.sub("·", text))
+
+
+def english_but_classes(text: str, others: Iterable[str] = ()) -> list[str]:
+    """The same, but for names of classes, and others."""
+    for name in (*others, *CLASS_NAMES):
+        text = text.replace(name, "·")
+    return english(text)
+
+
+def left_of(told: Iterable[str]) -> list[str]:
+    """English words in a row of what a page in a browser says, but for names and Streamlit's own words."""
+    known = (*STREAMLITS_OWN, *(sample.author for sample in list_samples()))
+    return [words for text in told for words in english_but_classes(text, known)]
 
 
 def texts(node: Any) -> Iterator[str]:

@@ -29,17 +29,16 @@ export function onceAFrame(draw) {
 
 export class LambdaRow {
   /**
-   * @param words of the page
    * @param drawn called at every step
    * @param sent called with {n, at} when a move has come to rest
    */
-  constructor(words, drawn, sent) {
+  constructor(drawn, sent) {
     this.data = null;
     this.order = [];
     this.input = element("input", { type: "range", min: 0, step: 1, max: 0, value: 0 });
     this.value = element("span", { class: "value" });
     this.back = element("button", { type: "button", class: "back" });
-    this.about = element("button", { type: "button", class: "about", "aria-label": words.about, "aria-expanded": "false" }, "?");
+    this.about = element("button", { type: "button", class: "about", "aria-expanded": "false" }, "?");
     this.help = element("p", { class: "help", hidden: "" });
     this.title = element("span", { class: "title" });
     this.row = element("div", { class: "lambda" }, this.title, this.input, this.value, this.back, this.about);
@@ -49,6 +48,11 @@ export class LambdaRow {
       this.help.hidden = !this.help.hidden;
       this.about.setAttribute("aria-expanded", String(!this.help.hidden));
     });
+  }
+
+  /** What is written on it, in the language of the page; the rest comes with the stops. */
+  named(words) {
+    this.about.setAttribute("aria-label", words.about);
   }
 
   /** What Python says: stops, and where λ is. */

@@ -21,6 +21,7 @@ class Page {
   /** Words and colours in the person's language. */
   told({ words, colours }) {
     this.words = words;
+    for (const place of this.drawn) this.parts.get(place).named(words);
     this.tables = Object.fromEntries(Object.entries(colours).map(([look, text]) => [look, colourTable(text)]));
   }
 
@@ -51,7 +52,7 @@ class Page {
       const Part = component.data.only === "lambda" ? LivePictures : NetworkMap;
       part = new Part(place, null, this.words, this.tables);
       this.parts.set(place, part);
-    }
+    } else part.named(this.words);
     this.drawn.add(place);
     document.documentElement.dataset.film = "here";
     part.say = (name, value) => component[name === "moved" ? "setStateValue" : "setTriggerValue"](name, value);

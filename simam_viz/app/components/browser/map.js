@@ -34,46 +34,40 @@ export class NetworkMap {
   }
 
   build() {
-    const words = this.words;
     this.lambda = new LambdaRow(
-      words,
       () => this.later(),
       (move) => this.say("moved", move),
     );
     this.hand = this.lambda.hand;
     this.looks = ["weights", "cams"].map((look) => {
-      const button = element("button", { type: "button", role: "radio", "data-look": look }, words[look]);
+      const button = element("button", { type: "button", role: "radio", "data-look": look });
       button.addEventListener("click", () => this.choose(look));
       button.addEventListener("keydown", (event) => this.turn(event));
       return button;
     });
     this.scale = element("div", { class: "scale", role: "img" });
     this.note = element("p", { class: "note" });
-    const bar = element(
-      "div",
-      { class: "bar" },
-      element("div", { class: "looks", role: "radiogroup", "aria-label": words.look }, ...this.looks),
-      this.scale,
-      this.note,
-    );
+    this.choice = element("div", { class: "looks", role: "radiogroup" }, ...this.looks);
+    const bar = element("div", { class: "bar" }, this.choice, this.scale, this.note);
     this.photo = element("canvas", { role: "img" });
     this.cross = element("i", { class: "cell" });
-    this.blocks = element("ol", { class: "blocks", "aria-label": words.blocks });
+    this.blocks = element("ol", { class: "blocks" });
     this.said = element("p", { class: "said" });
     this.answers = element("ol", { class: "answers" });
     this.here = element("p", { class: "here" });
     this.spoken = element("p", { class: "spoken", role: "status" });
+    this.caption = element("figcaption");
     const seen = element("div", { class: "picture" }, this.photo, this.cross);
     this.box = element(
       "section",
-      { class: "film", "data-testid": "film", "data-ready": "false", "aria-label": words.map },
+      { class: "film", "data-testid": "film", "data-ready": "false" },
       this.lambda.row,
       this.lambda.help,
       bar,
       element(
         "div",
         { class: "map" },
-        element("figure", { class: "photo" }, seen, element("figcaption", {}, words.photo)),
+        element("figure", { class: "photo" }, seen, this.caption),
         this.blocks,
         element("div", { class: "answer" }, this.said, this.answers, this.here),
       ),
@@ -84,6 +78,22 @@ export class NetworkMap {
       place.addEventListener("pointermove", (event) => this.point(event));
       place.addEventListener("pointerleave", () => this.point(null));
     }
+    this.named(this.words);
+  }
+
+  /** What is written on it, in the language of the page. */
+  named(words) {
+    this.words = words;
+    this.lambda.named(words);
+    for (const button of this.looks) button.textContent = words[button.dataset.look];
+    for (const [place, name] of [
+      [this.box, words.map],
+      [this.blocks, words.blocks],
+      [this.choice, words.look],
+    ])
+      place.setAttribute("aria-label", name);
+    this.caption.textContent = words.photo;
+    this.later();
   }
 
   /** What Python says: stops, where λ is, what is shown. */

@@ -12,14 +12,22 @@ export class LivePictures {
     this.later = onceAFrame(() => this.draw());
     Object.assign(this, { root, say, words, tables, data: null, standing: null, films: new Map(), covers: new Map() });
     this.lambda = new LambdaRow(
-      words,
       () => this.later(),
       (move) => this.say("moved", move),
     );
     this.note = element("p", { class: "note" });
     const inside = [this.lambda.row, this.lambda.help, this.note];
-    this.box = element("section", { class: "film", "data-testid": "live", "data-ready": "false", "aria-label": words.live }, ...inside);
+    this.box = element("section", { class: "film", "data-testid": "live", "data-ready": "false" }, ...inside);
     this.root.append(this.box);
+    this.named(words);
+  }
+
+  /** What is written on it, in the language of the page. */
+  named(words) {
+    this.words = words;
+    this.lambda.named(words);
+    this.box.setAttribute("aria-label", words.live);
+    this.later();
   }
 
   /** What Python says of λ. */

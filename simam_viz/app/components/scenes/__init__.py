@@ -33,7 +33,7 @@ _link = st.components.v2.component("simam_viz.link", js=script("link"))
 
 
 def stage(given: dict[str, Any]) -> None:
-    """The scenes; ``given`` is what never changes: their words, the small channels, sentences and colours."""
+    """The scenes; ``given`` changes with its ``"language"`` alone: their words, the small channels, sentences and colours."""
     with st.container(key="lesson-stage"):
         _stage(key="stage", data=given)
 

@@ -9,7 +9,7 @@ const SIDE = 9;
 const PAUSE = 150; // milliseconds of rest after which Python is told: a held key changes things many times
 
 export class Lesson {
-  // `given` is what never changes: scenes, presets, sentences, colours. `link` reaches Python.
+  // `given` changes with the language alone: scenes, presets, sentences, colours. `link` reaches Python.
   constructor(given, link) {
     Object.assign(this, { ...given, text: given.words, link, photo: null, trail: [], told: {}, sent: 0, held: false, parked: null });
     this.solved = new Set();
@@ -241,14 +241,23 @@ export class Lesson {
     this.change({});
   }
 
+  // Go on where another lesson, in another language, has come to.
+  takeOver(other) {
+    if (other.waiting) other.tell();
+    const { state, trail, photo, told, unheard, sent, solved, asked, ready } = other;
+    Object.assign(this, { state, trail, photo, told, unheard, sent, solved, asked, ready });
+    this.arrived();
+    this.lectured?.();
+    this.change({});
+  }
+
   hearPhoto(photo) {
     const kept = this.photo;
     this.photo = photo;
     this.known = undefined;
     if (photo.channel)
       Object.assign(this.told, { block: photo.block, channel: String(photo.number), row: String(photo.row), column: String(photo.column) });
-    const redraw =
-      !kept || kept.picture !== photo.picture || kept.rows !== photo.rows || kept.block !== photo.block || kept.number !== photo.number;
+    const redraw = ["picture", "rows", "block", "number", "note", "sentence"].some((name) => kept?.[name] !== photo[name]);
     if (this.scene.name === "photo") {
       if (redraw) this.arrived();
       this.change({});

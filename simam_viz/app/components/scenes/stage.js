@@ -266,12 +266,13 @@ function stage(root, given, link) {
       exercise.querySelector("button")?.focus();
     };
     if (!asked) return exercise.replaceChildren(button("begin", text.exercise + mark, begin));
-    const verdict = html("p", { class: `verdict ${asked.verdict === "right" ? "right" : ""}`, role: "status" });
-    const judge = () => {
-      const said = lesson.judge();
+    const verdict = html("p", { class: "verdict", role: "status" });
+    const tell = (said) => {
       verdict.textContent = lesson.say(found.verdicts[said]);
       verdict.className = `verdict ${said === "right" ? "right" : "wrong"}`;
     };
+    const judge = () => tell(lesson.judge());
+    if (asked.verdict) tell(asked.verdict);
     exercise.replaceChildren(
       html("p", { class: "task" }, lesson.say(found.task)),
       html(
@@ -336,20 +337,28 @@ function stage(root, given, link) {
   return lesson;
 }
 
-const lessons = new WeakMap();
+const stages = new WeakMap(); // by their places on the page
 
 export default function ({ parentElement, data }) {
-  if (lessons.has(parentElement)) return;
+  const before = stages.get(parentElement);
+  if (before?.language === data.language) return;
   try {
     const link = (globalThis.simamLesson ??= new EventTarget());
     const root = html("div", { class: "stage" });
     const lesson = stage(root, data, { send: (value) => link.send?.(value) });
-    parentElement.append(root);
-    lessons.set(parentElement, lesson);
-    // The words that stand in for all this where no script runs.
-    document.head.append(
-      html("style", {}, ".st-key-lesson-plain, [data-testid=stLayoutWrapper]:has(> .st-key-lesson-plain) { display: none; }"),
-    );
+    if (before) {
+      const open = before.root.querySelector("details").open;
+      before.root.replaceWith(root);
+      lesson.takeOver(before.lesson);
+      root.querySelector("details").open = open;
+    } else {
+      parentElement.append(root);
+      // The words that stand in for all this where no script runs.
+      document.head.append(
+        html("style", {}, ".st-key-lesson-plain, [data-testid=stLayoutWrapper]:has(> .st-key-lesson-plain) { display: none; }"),
+      );
+    }
+    stages.set(parentElement, { lesson, root, language: data.language });
     const told = () => {
       if (!root.isConnected) return link.removeEventListener("told", told);
       if (link.said) lesson.hear(link.said);

@@ -20,7 +20,7 @@ from ....lesson.presets import PRESETS, preset_channel
 from ....lesson.saying import DIGITS, DIGITS_OF, said
 from ....modules.formulas import ATTENTION_FLOOR
 from ....networks.lambdas import Times
-from ....wording import _
+from ....wording import _, tag
 from ... import state
 from ...components.scenes import link
 from ...components.scenes import stage as draw_stage
@@ -57,6 +57,7 @@ def stage() -> None:
     """The scenes as far as they are the same whatever is looked at."""
     draw_stage(
         {
+            "language": tag(),
             "scenes": [
                 {
                     "name": scene.name,
