@@ -182,7 +182,7 @@ def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, chann
 def test_leaving_a_page_before_it_is_ready_loses_nothing(app: App) -> None:
     view = {"photo": list_samples()[2].name, "lambda": "3", "block": "layer3.0", "channel": "11", "class": "lemon"}
     app.open("attention_maps?" + "&".join(f"{name}={text}" for name, text in view.items()))
-    app.page.get_by_test_id("stSidebar").get_by_role("link", name="Energy histograms").click(timeout=60_000)
+    app.page.get_by_test_id("stSidebar").get_by_role("link", name=_("Energy histograms")).click(timeout=60_000)
     app.settled("Energy histograms")
     app.go("Attention maps")
     assert app.parameters() == view
@@ -376,7 +376,7 @@ def test_a_block_and_its_distributions(app: App, loaded: LoadedCheckpoint, width
     main.get_by_role("button", name=_("Measure the time on this machine")).click()
     expect(modules.get_by_text(_("not measured"))).to_have_count(0, timeout=30_000)
     app.idle()
-    top1 = modules.get_by_text("77.45 %")
+    top1 = modules.get_by_text(_("{share:.2f} %", share=77.45))
     top1.scroll_into_view_if_needed()
     expect(top1).to_be_in_viewport()
 
