@@ -51,7 +51,7 @@ def in_language(app: App, code: str, title: str) -> Iterator[None]:
         app.settled(title)
         same(app, before)
         assert words(app) != said
-        assert left_of(app.told()) == []
+        app.until(lambda: left_of(app.told()) == [], "English is left")
         yield
     app.page.get_by_test_id("stSidebar").get_by_text(LANGUAGES["en"][1], exact=True).click()
     app.settled(title)

@@ -83,6 +83,7 @@ export class NetworkMap {
 
   /** What is written on it, in the language of the page. */
   named(words) {
+    if (words.spoken !== this.words.spoken) this.spoken.textContent = ""; // what was said, was said in another language
     this.words = words;
     this.lambda.named(words);
     for (const button of this.looks) button.textContent = words[button.dataset.look];
