@@ -25,7 +25,7 @@ from tests.helpers.project import ROOT
 pytestmark = pytest.mark.usefixtures("one_thread")
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OURS = re.compile(r"(?:\bpython -m simam_viz|^(?:\S+/)?simam-viz)\b(?P<words>[^#\n`]*)", re.M)
-MEASURING = re.compile(r"python (?:-m (?:simam_viz|benchmarks|tests\.long)|docs/\w+\.py)|simam-viz ")
+MEASURING = re.compile(r"python -m (?:simam_viz|benchmarks|tests\.long|docs\.\w+)|simam-viz ")
 
 
 def read(name: str) -> str:
