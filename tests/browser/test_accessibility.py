@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from simam_viz.app.pages import PAGES
 from simam_viz.wording import tag
-from tests.helpers.reading import _, in_both
+from tests.helpers.reading import _
 
 pytestmark = pytest.mark.usefixtures(
     "language"
@@ -167,7 +167,6 @@ def unfolded(page: Page, control: Locator) -> Locator:
     return control
 
 
-@in_both
 def test_on_a_phone_the_sidebar_gets_out_of_the_way(browser: Browser, server: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 844}, locale=tag())
     sidebar = page.get_by_test_id("stSidebar")

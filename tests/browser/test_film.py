@@ -18,7 +18,7 @@ from simam_viz.photos.samples import list_samples
 from simam_viz.wording import tag
 from tests.helpers.browser import App, alike, decoded
 from tests.helpers.maps_drawn import attention_drawn
-from tests.helpers.reading import _, in_both, pattern, read
+from tests.helpers.reading import _, pattern, read
 
 SIZES = [pytest.param(1440, 900, marks=pytest.mark.long), (1280, 720), (390, 844)]
 SAMPLE = list_samples()[0]
@@ -246,7 +246,6 @@ def test_a_held_key_is_said_once_and_leaving_says_it_at_once(code: Page) -> None
     assert code.evaluate("sent.map(([at]) => at)") == [6]
 
 
-@in_both
 def test_a_channel_and_the_tiles_follow_a_drag_until_python_draws_them(app: App, loaded: LoadedCheckpoint) -> None:
     app.open(f"attention_maps{VIEW}&block=layer3.0&channel=5&row=2&column=3")
     app.settled("Attention maps")

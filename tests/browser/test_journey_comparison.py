@@ -15,7 +15,7 @@ from simam_viz.draw import render
 from simam_viz.explain import cam
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, visiting
-from tests.helpers.reading import _, in_both, pattern, read
+from tests.helpers.reading import _, pattern, read
 from tests.helpers.server import running
 from tests.helpers.twins import TWIN, folder_with_twin, put_default
 
@@ -30,7 +30,6 @@ def show(app: App, part: str) -> None:
     app.page.get_by_test_id("stMain").get_by_role("radio", name=_(part), exact=True).click()
 
 
-@in_both
 def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> None:
     sample = list_samples()[1]
     app.open(f"gradcam_comparison?photo={sample.name}&size=96&block=layer3.0&columns=uniform,off,twin")

@@ -13,7 +13,7 @@ from simam_viz.app import keeping
 from simam_viz.app.components import source
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from tests.helpers.browser import App
-from tests.helpers.reading import _, in_both, in_english, pattern
+from tests.helpers.reading import _, in_english, pattern
 
 ABSENT = "This link shows an uploaded photo, which is not here."
 ASKED_FOR = "Upload that photo to see the same view; until then, a sample: {title}."
@@ -28,7 +28,6 @@ def chosen(page: Page, title: str) -> None:
     expect(page.locator(f'.st-key-picture-photo img[alt="{alt}"]')).to_have_count(1, timeout=60_000)
 
 
-@in_both
 def test_a_reload_keeps_the_photo_and_forgetting_forgets_it(app: App, tmp_path: Path, loaded: LoadedCheckpoint) -> None:
     path = tmp_path / "my-photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)).save(path)

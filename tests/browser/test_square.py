@@ -16,7 +16,7 @@ from simam_viz.photos.samples import list_samples
 from simam_viz.wording import tag
 from tests.helpers.browser import App
 from tests.helpers.maps_drawn import attention_drawn
-from tests.helpers.reading import _, in_both, pattern
+from tests.helpers.reading import _, pattern
 
 SQUARE = (
     "The network sees a square of {side} × {side} of the photo's pixels from column {left} and row {top} on, at {size} × {size} "
@@ -58,7 +58,6 @@ def told(app: App, square: tuple[int, ...] | str) -> None:
     app.idle()
 
 
-@in_both
 def test_it_is_dragged_and_everything_follows(app: App, loaded: LoadedCheckpoint) -> None:
     frame = opened(app)
     before = where(frame)
