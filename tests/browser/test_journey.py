@@ -31,7 +31,7 @@ from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, alike
 from tests.helpers.lesson import Stage
 from tests.helpers.maps_drawn import attention_drawn, drawn
-from tests.helpers.reading import _, in_both, pattern, read
+from tests.helpers.reading import _, pattern, read
 
 CHANNEL_PICTURES = {
     "features": "feature",
@@ -178,7 +178,6 @@ def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, chann
         app.shows(f"channel-{name}", render.mark_cell(expected, (shape[0] // 2, shape[1] // 2), shape))
 
 
-@in_both
 def test_leaving_a_page_before_it_is_ready_loses_nothing(app: App) -> None:
     view = {"photo": list_samples()[2].name, "lambda": "3", "block": "layer3.0", "channel": "11", "class": "lemon"}
     app.open("attention_maps?" + "&".join(f"{name}={text}" for name, text in view.items()))

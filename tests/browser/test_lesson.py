@@ -20,7 +20,7 @@ from simam_viz.lesson.scenes import SCENES, values_of
 from simam_viz.wording import tag
 from tests.helpers.browser import App
 from tests.helpers.lesson import TITLES, Stage
-from tests.helpers.reading import _, in_both, in_english, pattern
+from tests.helpers.reading import _, in_english, pattern
 
 MAP = "The channel: arrow keys choose the target, plus and minus change it"
 PAINTED = "The channel: tap to paint, arrow keys choose the target, Enter paints it, plus and minus change it"
@@ -136,7 +136,6 @@ def test_through_all_scenes(app: App, width: int, height: int) -> None:
     stage.stands_at(6)
 
 
-@in_both
 def test_keys_lead_through_the_scenes_and_leave_other_controls_alone(app: App) -> None:
     app.open("energy_function?scene=line")
     app.settled("Energy function")

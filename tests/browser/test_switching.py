@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -66,6 +67,7 @@ def same(app: App, before: tuple[dict[str, str], list[Any], dict[str, Pixels]]) 
 
 
 @in_english  # it speaks both
+@pytest.mark.long
 def test_there_and_back_nothing_but_the_words_changes(app: App, tmp_path: Path) -> None:
     app.open("?size=96")
     app.settled("Overview")

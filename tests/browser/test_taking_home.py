@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 from simam_viz.checkpoints.loading import class_said
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App
-from tests.helpers.reading import _, in_both
+from tests.helpers.reading import _
 
 SAVE_BUTTON = """(button => {
     const box = button.getBoundingRect().clone();
@@ -20,7 +20,6 @@ SAVE_BUTTON = """(button => {
 """Where ECharts draws it, in pixels from the chart's corner."""
 
 
-@in_both
 def test_a_chart_saves_one_file_named_after_what_it_holds(app: App) -> None:
     app.open("energy_histograms?block=layer2.1")
     app.settled("Energy histograms")
