@@ -72,11 +72,11 @@ class _Takeaway:
                 _("One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the settings "
                   "and tables of this page.")),
             _("Pictures of this page ({count} PNG)", count=pictures) if pictures else _("No pictures on this page"): (
-                f"pictures-{page}", ".zip", "application/zip",
+                "pictures", ".zip", "application/zip",
                 _("Maps on the photo at its own resolution, with their colours, in a ZIP archive.") if pictures
                 else _("Charts are no pictures: each has a button in its corner.")),
             **({_("Charts of this page ({count}, as PDF and SVG)", count=len(shown.charts)): (
-                f"charts-{page}", ".zip", "application/zip",
+                "charts", ".zip", "application/zip",
                 _("As vectors with text as text, in a ZIP archive."))} if shown.charts else {}),
             _("Tables ({count} CSV)", count=tables): ("tables", ".zip", "application/zip",
                 _("Of this page and of the whole analysis, in a ZIP archive: {names}.", names=listed)),
@@ -84,11 +84,11 @@ class _Takeaway:
                 _("Features, energies, importances, weights, refined features and Grad-CAM of every block; “explanation” in it says "
                   "what is what.")),
         }  # fmt: skip
-        for label, (name, suffix, mime, note) in offers.items():
-            what = name.partition("-")[0]
+        for label, (what, suffix, mime, note) in offers.items():
+            name = f"{what}-{page}" if what in ("pictures", "charts") else what  # the others are of the whole analysis
             st.download_button(
                 label, in_this_language(partial(self.made, what)), f"{file_name(name, shown)}{suffix}", mime, on_click="ignore",
-                key=f"take-{suffix}-{name[:6]}", help=note,
+                key=f"take-{suffix}-{what[:6]}", help=note,
                 width="stretch", icon=":material/download:", disabled=what == "pictures" and not pictures,
             )  # fmt: skip
         if shown.panels:
