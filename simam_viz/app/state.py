@@ -61,19 +61,9 @@ _SETTINGS = "settings"
 # An entry is a name, a number, or the changes of a small channel: 81 values of at most ten characters.
 _LONGEST = 1000
 _NUMBERS = (
-    "size",
-    "times",
-    "box",
-    "slice",
-    "lambda",
-    "channel",
-    "row",
-    "column",
-    "least",
-    "opacity",
-    "width",
-    "font-size",
-    "across",
+    *("size", "times"),
+    *("box", "slice", "lambda", "channel", "row", "column"),
+    *("least", "opacity", "width", "font-size", "across"),
 )
 
 
@@ -82,7 +72,8 @@ def begin(page: str, known: Callable[[], None]) -> bool:
 
     The address may be older than the view: the browser sends it along with a click on a control, and hears of our
     changes a round trip later. So in a run that a control started, and for a moment after, a view that was replaced does
-    not come back. Nor does it by a change of page: the links there may have been drawn before the last change.
+    not come back; nor where the address is still the last one written, since a run may end, or begin another, before it
+    writes what it was told. Nor does it by a change of page: the links there may have been drawn before the last change.
 
     ``known`` is called as soon as the view is known, and before anything is said of it. Returns whether the page was changed.
     """
@@ -96,9 +87,10 @@ def begin(page: str, known: Callable[[], None]) -> bool:
         session[_TOLD] = {}  # another page's widgets are other widgets
     now = time.monotonic()
     echo = any(asked == view and (moved or now - when < ECHO_SECONDS) for when, view in session.get(_REPLACED, []))
-    if moved or not (changed_here or echo):
+    older = changed_here or echo or asked == session.get(_WRITTEN)
+    if moved or not older:
         session[_WRITTEN] = asked
-    if _VIEW not in session or not (changed_here or echo):
+    if _VIEW not in session or not older:
         if asked != session.get(_VIEW):
             session[_GONE] = {}
         session[_VIEW] = asked.copy()

@@ -59,6 +59,27 @@ def test_the_address_is_written_where_the_browser_has_yet_to_hear_of_the_last(se
     assert session.query_params.written == [{"lambda": "0.7"}, {"lambda": "0.5"}]
 
 
+def test_what_was_done_here_and_never_written_is_not_undone_by_the_address(session: SimpleNamespace) -> None:
+    here, address = session.session_state, session.query_params
+    address.get_all = lambda name: [address[name]]
+
+    def begins() -> dict[str, str]:
+        state.begin("app.py", lambda: None)
+        return here["view"]
+
+    begins()
+    state.put("square", "0,0,600")
+    state.settle()  # the part that follows λ begins, and asks for the whole page, which is long in coming
+    session.now += 10 * state.ECHO_SECONDS
+    assert begins() == {"lambda": "0.5", "square": "0,0,600"}
+    session.now += 10 * state.ECHO_SECONDS
+    assert begins() == {"lambda": "0.5", "square": "0,0,600"}, "a run that was broken off wrote nothing"
+    state.write_url()
+    assert address.written == [{"lambda": "0.5", "square": "0,0,600"}]
+    session.now += 10 * state.ECHO_SECONDS
+    assert begins() == {"lambda": "0.5"}, "written, and long ago: whoever sends the address from before has gone back to it"
+
+
 def test_a_widget_is_told_what_it_does_not_show_and_nothing_else(session: SimpleNamespace) -> None:
     assigned: list[float] = []
 

@@ -165,6 +165,66 @@ def test_a_page_that_is_being_left_asks_for_nothing(browser: Browser) -> None:
     page.close()
 
 
+ALIVE = """async (code) => {
+    const { default: start } = await import(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})));
+    let asked = 0;
+    const about = { parentElement: document.body, setTriggerValue: () => (asked += 1) };
+    const before = start(about), now = start(about);
+    before();  // as Streamlit does where new data came while the first was being fetched
+    await new Promise((later) => setTimeout(later, 600));
+    now();
+    const then = asked;
+    await new Promise((later) => setTimeout(later, 600));
+    return [then, asked];
+}"""
+
+
+def test_only_the_last_answer_is_waited_for_and_its_end_is_not_that_of_one_before(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<p data-test-script-state='notRunning'>")
+    assert page.evaluate(ALIVE, stub("wait")) == [1, 1]
+    page.close()
+
+
+LEFT = """async ([whole, drawn, stands, words, row]) => {
+    const load = async (code) => (await import(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})))).default;
+    const [library, element, standing] = [await load(whole), await load(drawn), await load(stands)];
+    const place = () => document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'open' });
+    const film = () => document.documentElement.dataset.film ?? 'none';
+    const found = [];
+    const early = place();
+    const over = element({ parentElement: early, data: row });
+    early.host.remove();
+    over();
+    library({ data: { words, colours: {} } });
+    found.push(film());
+    const here = place(), about = { parentElement: here, data: row };
+    const first = element(about), second = element(about);
+    first();
+    found.push(film());
+    here.host.remove();
+    second();
+    found.push(film());
+    const [one, other] = [standing({ data: { pictures: [] } }), standing({ data: { pictures: [], at: 'own' } })];
+    one();
+    found.push(globalThis.simamViz.standing?.at ?? 'none');
+    other();
+    found.push(globalThis.simamViz.standing?.at ?? 'none');
+    return found;
+}"""
+
+
+def test_what_is_left_early_hides_nothing_later_and_what_has_new_data_stays(browser: Browser) -> None:
+    """A slider of the page that was left before the library came would hide the sidebar's for good."""
+    row = {"only": "lambda", "heard": 0, "help": "", "title": "λ", "back": "", "at": "own", "own": "own"}
+    row["stops"] = [{"key": "own", "label": "0.1"}, {"key": "10", "label": "10"}]
+    page = browser.new_page()
+    page.goto("about:blank")
+    code = [library(), stub("stub"), stub("stands")]
+    assert page.evaluate(LEFT, [*code, {"live": "", "about": ""}, row]) == ["none", "here", "none", "own", "none"]
+    page.close()
+
+
 MODULE = """async (text) => {
     const parts = 'plan, decoded, joined, nearest, valueAt, strongest, percent, span, Hand, paintOver';
     const address = URL.createObjectURL(new Blob([text, `\\nexport { ${parts} };`], { type: 'text/javascript' }));

@@ -44,6 +44,7 @@ class Page {
   /** An element is there, or has new data. */
   draw(component) {
     const place = component.parentElement;
+    if (!place.isConnected) return; // the page was left before the library came
     let part = this.parts.get(place);
     if (!part) {
       const sheet = new CSSStyleSheet();
@@ -61,9 +62,9 @@ class Page {
     part.stands?.(this.standing);
   }
 
-  /** An element is gone. */
-  forget(place) {
-    this.drawn.delete(place);
+  /** An element may be gone: Streamlit says so also of one that it has just given new data. */
+  forget() {
+    for (const place of this.drawn) if (!place.isConnected) this.drawn.delete(place);
     if (this.drawn.size) return;
     for (const name of ["data-film", "data-ahead"]) document.documentElement.removeAttribute(name);
   }

@@ -9,5 +9,9 @@ export default function ({ data }) {
   };
   if (globalThis.simamViz) say();
   else globalThis.addEventListener("simam-viz", say, { once: true });
-  return () => globalThis.simamViz?.stands(null);
+  return () => {
+    globalThis.removeEventListener("simam-viz", say);
+    // Streamlit may come with this after it has said what stands there now.
+    if (globalThis.simamViz?.standing === data) globalThis.simamViz.stands(null);
+  };
 }

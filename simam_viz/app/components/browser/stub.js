@@ -9,5 +9,5 @@ export default function (component) {
   };
   if (globalThis.simamViz) draw();
   else globalThis.addEventListener("simam-viz", draw, { once: true });
-  return () => globalThis.simamViz?.forget(component.parentElement);
+  return () => globalThis.simamViz?.forget();
 }

@@ -12,8 +12,13 @@ function busy() {
   return Boolean(running) || performance.now() - left < FAREWELL;
 }
 
+/** What each place waits by: an answer brings the next, and only that may be stopped when Streamlit says that this one is over. */
+const waiting = new WeakMap();
+
 export default function ({ parentElement, setTriggerValue }) {
   const watching = new AbortController();
+  waiting.get(parentElement)?.abort();
+  waiting.set(parentElement, watching);
   const leaves = () => (left = performance.now());
   document.addEventListener("click", (event) => event.target.closest?.("a[href]") && leaves(), {
     capture: true,
@@ -23,12 +28,9 @@ export default function ({ parentElement, setTriggerValue }) {
   const ask = () => {
     const later = busy();
     if (!later) setTriggerValue("asked", Date.now());
-    parentElement.asking = setTimeout(ask, later ? PAUSE : PATIENCE);
+    timer = setTimeout(ask, later ? PAUSE : PATIENCE);
   };
-  clearTimeout(parentElement.asking);
-  parentElement.asking = setTimeout(ask, PAUSE);
-  return () => {
-    watching.abort();
-    clearTimeout(parentElement.asking);
-  };
+  let timer = setTimeout(ask, PAUSE);
+  watching.signal.addEventListener("abort", () => clearTimeout(timer));
+  return () => watching.abort();
 }
