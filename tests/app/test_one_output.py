@@ -197,7 +197,9 @@ def on_screen(monkeypatch: pytest.MonkeyPatch) -> LoadedCheckpoint:
     st.cache_resource.clear()
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    "path", [path if at % 2 == 0 else pytest.param(path, marks=pytest.mark.long) for at, path in enumerate(PAGES)]
+)
 def test_every_page(path: str, on_screen: LoadedCheckpoint) -> None:
     app = open_page(path, size="128")
     assert not app.error

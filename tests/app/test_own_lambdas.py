@@ -176,7 +176,9 @@ def on_screen(mixed: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch) -> Loade
     st.cache_resource.clear()
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    "path", [path if at % 2 == 0 else pytest.param(path, marks=pytest.mark.long) for at, path in enumerate(PAGES)]
+)
 def test_every_page_says_it(path: str, on_screen: LoadedCheckpoint) -> None:
     app = open_page(path)
     slider = app.select_slider(key="control-lambda")

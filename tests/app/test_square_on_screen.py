@@ -82,6 +82,7 @@ def test_the_square_of_a_photo_that_is_not_here_is_kept_for_it() -> None:
     assert app.query_params["square"] == "1,2,30" and not any("does not exist" in one.value for one in app.caption)
 
 
+@pytest.mark.long
 def test_squares_are_in_the_pixels_of_the_file() -> None:
     """The app keeps a smaller copy of a large photo; address, numbers and report speak of the file."""
     image = FIRST.image().resize((2400, 1600))

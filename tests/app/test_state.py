@@ -77,7 +77,9 @@ def test_what_was_done_here_and_never_written_is_not_undone_by_the_address(sessi
     state.write_url()
     assert address.written == [{"lambda": "0.5", "square": "0,0,600"}]
     session.now += 10 * state.ECHO_SECONDS
-    assert begins() == {"lambda": "0.5"}, "written, and long ago: whoever sends the address from before has gone back to it"
+    assert begins() == {"lambda": "0.5"}, (
+        "written, and long ago: whoever sends the address from before has gone back to it"
+    )
 
 
 def test_a_widget_is_told_what_it_does_not_show_and_nothing_else(session: SimpleNamespace) -> None:

@@ -213,6 +213,7 @@ def click_cell(app: App, key: str, row: int, column: int) -> None:
     place.click(position=position)
 
 
+@pytest.mark.long
 def test_from_a_neuron_of_the_photo_to_its_lesson_and_its_steps(app: App, loaded: LoadedCheckpoint) -> None:
     app.open("attention_maps?lambda=0.1")
     app.settled("Attention maps")

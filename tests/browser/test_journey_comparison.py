@@ -30,6 +30,7 @@ def show(app: App, part: str) -> None:
     app.page.get_by_test_id("stMain").get_by_role("radio", name=_(part), exact=True).click()
 
 
+@pytest.mark.long
 def test_from_two_heat_maps_to_a_figure(app: App, loaded: LoadedCheckpoint) -> None:
     sample = list_samples()[1]
     app.open(f"gradcam_comparison?photo={sample.name}&size=96&block=layer3.0&columns=uniform,off,twin")

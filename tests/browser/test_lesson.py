@@ -274,6 +274,7 @@ def judged(stage: Stage, right: bool, words: str, **values: str) -> None:
     expect(verdict).to_have_text(pattern(words, **values))
 
 
+@pytest.mark.long
 def test_exercises_are_set_up_done_explained_and_remembered(app: App) -> None:
     app.open("energy_function?toy=edge&lambda=3")
     app.settled("Energy function")
@@ -492,13 +493,8 @@ def test_with_the_script_nothing_is_read_twice(app: App) -> None:
     assert words <= 900
 
 
-IN_CI = ("photo",)
-
-
-@pytest.mark.parametrize(
-    "scene",
-    [pytest.param(scene.name, marks=[] if scene.name in IN_CI else [pytest.mark.long]) for scene in SCENES],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("scene", [scene.name for scene in SCENES])
 @pytest.mark.usefixtures("language")
 def test_axe_finds_nothing_serious_in_any_scene(scene: str, browser: Browser, server: str) -> None:
     for scheme in ("light", "dark"):

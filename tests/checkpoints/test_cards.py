@@ -96,6 +96,7 @@ print("all")
 """
 
 
+@pytest.mark.long
 def test_many_may_be_the_first_to_read_a_card() -> None:
     """As on a server that has just started: what reads cards crashed the process when two were the first."""
     card = BUNDLED_FOLDER / "simam_resnet18-tinyimagenet.json"

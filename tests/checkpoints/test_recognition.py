@@ -292,7 +292,14 @@ def test_the_names_tell_where_simam_stood(where: str, places: list[str]) -> None
 
 
 @pytest.mark.parametrize("kind", ["norm", "block", "convolution"])
-@pytest.mark.parametrize("arch", ["resnet18", pytest.param("resnet50", marks=pytest.mark.long), "mobilenet_v2"])
+@pytest.mark.parametrize(
+    "arch",
+    [
+        "resnet18",
+        pytest.param("resnet50", marks=pytest.mark.long),
+        pytest.param("mobilenet_v2", marks=pytest.mark.long),
+    ],
+)
 def test_a_card_tells_where_simam_stands(arch: str, kind: str) -> None:
     """Against the plain network with SimAM applied by hooks."""
     torch.manual_seed(0)

@@ -171,6 +171,7 @@ def test_asking_for_workers_that_cannot_be_had_is_one_sentence(
         Crew(lambda answered: crews.Line(["simam_viz.no_such_worker"], {}, True, answered), 1, True, print)
 
 
+@pytest.mark.long
 def test_where_no_worker_is_left_the_work_goes_on_here(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last one: it ends the workers of all."""
     monkeypatch.setattr(crew, "_begin", lambda answered: crews.Line(["simam_viz.no_such_worker"], {}, True, answered))

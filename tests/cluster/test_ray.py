@@ -43,6 +43,7 @@ def joined(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.long
 def test_photos_and_pages_are_done_on_the_cluster_and_here_once_it_is_lost(
     joined: Elsewhere, loaded: LoadedCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,9 @@ def test_a_photo_lies_in_a_pdf_pixel_by_pixel(network: LoadedCheckpoint, photo: 
     assert np.array_equal(kept, seen) or np.array_equal(kept[::-1], seen), "a PDF may hold it upside down, and turn it"
 
 
-@pytest.mark.parametrize("kind", formats.SUFFIXES)
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "pdf" else pytest.param(kind, marks=pytest.mark.long) for kind in formats.SUFFIXES]
+)
 def test_the_same_figure_is_the_same_file(
     kind: str, made: PaperFigure, network: LoadedCheckpoint, photo: Image.Image
 ) -> None:

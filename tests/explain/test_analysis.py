@@ -135,7 +135,9 @@ def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: p
     assert not any(m._forward_hooks or m._forward_pre_hooks for copied in copies for m in copied.modules())
 
 
-@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2", "fixed mean", "no SimAM"])
+@pytest.mark.parametrize(
+    "arch", ["resnet18", pytest.param("resnet50", marks=pytest.mark.long), "mobilenet_v2", "fixed mean", "no SimAM"]
+)
 def test_several_lambdas_at_once_are_what_each_is_alone(arch: str, noise: Image.Image) -> None:
     loaded = small("resnet18" if " " in arch else arch)
     if arch == "no SimAM":

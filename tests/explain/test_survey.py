@@ -131,6 +131,7 @@ def test_the_interval_over_many_photos_is_that_of_scipy(ahead: float, said: str)
     assert said in survey.lead_sentences(told, "a", "b")[0]
 
 
+@pytest.mark.long
 def test_the_interval_of_few_photos_holds_the_truth_nearly_as_often_as_it_says() -> None:
     """Where percentiles of the same bootstrap would hold it 87 times of 100."""
     random = np.random.default_rng(5)

@@ -246,7 +246,7 @@ def test_class_accuracy_and_confusions_are_those_of_the_answers(root: Path, weig
         assert pair["images"] == int(((labels == true) & (said == predicted)).sum())
 
 
-@pytest.mark.parametrize("name", [SIMAM, PLAIN])
+@pytest.mark.parametrize("name", [SIMAM, pytest.param(PLAIN, marks=pytest.mark.long)])
 def test_the_batched_pointing_game_equals_analyze_image_by_image(root: Path, weights: Path, name: str) -> None:
     card, loaded = read(weights, name), load_checkpoint(weights / f"{name}.safetensors")
     images, px = load_validation(root, root / "cache"), card["input_size"]

@@ -126,6 +126,7 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
         own_device(torch.device("cuda:0"))
 
 
+@pytest.mark.long
 def test_two_processes_train_as_one(root: Path, data: TrainingData, tmp_path: Path) -> None:
     """On the same batches: a network that sees no more of them than its own images learns the same, however it is shared."""
     words = [

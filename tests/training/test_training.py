@@ -297,6 +297,7 @@ def test_precision_is_the_faster_one_here(faster: str, monkeypatch: pytest.Monke
         assert layer(torch.ones(1, 2)).dtype == getattr(torch, faster)
 
 
+@pytest.mark.long
 def test_precision_is_found_by_real_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one convolution forward and backward, in both formats; the shortest of its passes speaks for a format."""
     seconds: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
@@ -348,6 +349,7 @@ def test_a_run_may_go_on_in_another_precision_and_tells(data: TrainingData, tmp_
     assert [row["epoch"] for row in facts["curves"]] == [1, 2]
 
 
+@pytest.mark.long
 def test_weight_decay_spares_biases_and_norms(data: TrainingData) -> None:
     run = Run(data, RECIPE, Design("resnet18", "simam"))
     decay = {id(p): group["weight_decay"] for group in run.optimizer.param_groups for p in group["params"]}
@@ -356,6 +358,7 @@ def test_weight_decay_spares_biases_and_norms(data: TrainingData) -> None:
         assert decay[id(parameter)] == (RECIPE.weight_decay if is_weight else 0.0), name
 
 
+@pytest.mark.long
 def test_averaged_weights_follow_the_trained_ones(data: TrainingData) -> None:
     run = Run(data, RECIPE, Design("resnet18", "simam"))
     expected = run.model.fc.weight.detach().clone()
@@ -435,6 +438,7 @@ def test_curves_of_no_epoch_and_of_some(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.csv", "curves.png"]
 
 
+@pytest.mark.long
 def test_time_left_knows_that_larger_images_take_longer(data: TrainingData) -> None:
     """At the rates that two cores reach, the first step already tells the whole run's time within a tenth."""
     rates = {64: 230, 96: 165, 128: 110, 160: 70}
@@ -500,7 +504,13 @@ def test_evaluate_command(
 
 
 @pytest.mark.parametrize(
-    "names", [("c1", "c0"), ("red_thing", "GREEN"), ("x", "y", "z")], ids=["ids", "names", "order"]
+    "names",
+    [
+        ("c1", "c0"),
+        pytest.param(("red_thing", "GREEN"), marks=pytest.mark.long),
+        pytest.param(("x", "y", "z"), marks=pytest.mark.long),
+    ],
+    ids=["ids", "names", "order"],
 )
 def test_evaluate_on_a_folder_for_each_class(
     names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -13,6 +13,7 @@ from tests.helpers.pages import open_page, text
 
 
 @pytest.mark.parametrize("checkpoint", ["simam_resnet18-tinyimagenet", "cbam_resnet18-tinyimagenet"])
+@pytest.mark.long
 def test_one_block_shows_what_each_module_weighs(checkpoint: str, photo: Image.Image) -> None:
     block = "layer3.1" if checkpoint.startswith("simam") else "layer3.1.attention.mix"
     app = open_page(

@@ -25,7 +25,7 @@ from tests.helpers.pages import checked, open_page
 from tests.helpers.project import ROOT
 from tests.helpers.take_home import parsed, read
 
-SHORT_FORM = ("app.py", "pages/energy_histograms.py")
+SHORT_FORM = ("app.py",)
 VIEWS = [
     *(pytest.param(path, {}, marks=[] if path in SHORT_FORM else pytest.mark.long) for path in PAGES),
     *(
