@@ -93,4 +93,4 @@ class Found:
 
 def _some(names: Sequence[str]) -> str:
     rest = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")
+    return comma().join(names[:_MOST_NAMED]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")

@@ -28,7 +28,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
 from ..version import VERSION
-from ..wording import _, counted, later, together
+from ..wording import _, comma, counted, later, together
 from .arguments import Commands, add_checkpoint, add_data_set, add_workers, chosen_workers, default_cache
 
 
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 "There is no block {block!r} in {network}; its blocks are {blocks}.",
                 block=block,
                 network=loaded.name,
-                blocks=", ".join(blocks),
+                blocks=comma().join(blocks),
             )
         )
     if arguments.photos < 1:

@@ -15,7 +15,7 @@ from ..modules.weighing import Kind, Weighing
 from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
 from ..networks.lambdas import Times
 from ..photos.squares import Square
-from ..wording import _, counted, later
+from ..wording import _, comma, counted, later
 from . import thumbnails
 from .cam import METHODS, HeatMap, over_maximum
 
@@ -274,7 +274,7 @@ class Analysis:
             attention = _("no attention, but what SimAM would do")
         elif any(block.e_lambda is not None for block in self.blocks):
             attention += f", {self.lambda_text}"
-        return [", ".join(said), explained, attention]
+        return [comma().join(said), explained, attention]
 
     def _more(self, shown: int) -> list[str]:
         rest = len(self.blocks) - shown

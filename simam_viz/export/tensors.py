@@ -13,7 +13,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.blocks import Analysis
 from ..photos import squares
 from ..version import VERSION
-from ..wording import _, semicolon, together
+from ..wording import _, comma, semicolon, together
 
 
 def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray[Any]]:
@@ -68,7 +68,7 @@ def _explanation(
     if analysis.e_lambda is not None:
         settings = _("λ = {e_lambda:g}; target class: {target}.", e_lambda=analysis.e_lambda, target=target)
     else:
-        lambdas = ", ".join(
+        lambdas = comma().join(
             f"{block.name} {block.e_lambda:g}" for block in analysis.blocks if block.e_lambda is not None
         )
         settings = _("each block's own λ: {lambdas}; target class: {target}.", lambdas=lambdas, target=target)

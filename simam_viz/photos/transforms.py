@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..wording import _
+from ..wording import _, comma
 from . import squares
 from .images import ImageSource, check_input_size, open_image, square_view
 from .squares import Square
@@ -189,5 +189,5 @@ class Transforms:
         low, high = float(grey.min()), float(grey.max())
         said.append(_("black is {low:.3g}, white {high:.3g}", low=low, high=high))
         values = ((grey - low) / (high - low or 1) * 255).round().byte()
-        caption = _("A picture of the tensor: {what}.", what=", ".join(said))
+        caption = _("A picture of the tensor: {what}.", what=comma().join(said))
         return Image.fromarray(values.numpy()).convert("RGB"), caption

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..wording import _
+from ..wording import _, comma
 from .network import Design
 from .recipe import Recipe, checked, checked_stage, format_stages, parse_stages
 
@@ -92,7 +92,7 @@ def read_setup(source: str) -> Setup:
             _(
                 "There is no recipe {name!r}; name a YAML file, or one of {known}.",
                 name=source,
-                known=", ".join(SETUPS),
+                known=comma().join(SETUPS),
             )
         )
     try:
@@ -122,5 +122,9 @@ def _check_names(entries: dict[str, Any]) -> None:
         if name not in known:
             closest = difflib.get_close_matches(str(name), known, 3, 0)
             raise ValueError(
-                _("A recipe has no entry {name!r}; the closest are {closest}.", name=name, closest=", ".join(closest))
+                _(
+                    "A recipe has no entry {name!r}; the closest are {closest}.",
+                    name=name,
+                    closest=comma().join(closest),
+                )
             )

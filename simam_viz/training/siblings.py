@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.assessment import paired_difference
-from ..wording import _
+from ..wording import _, comma
 from .description import Card
 
 NamedCard = tuple[str, Card]
@@ -57,7 +57,7 @@ def _with_relations(name: str, family: dict[str, Card]) -> Card:
         raise ValueError(
             _(
                 "{first} and {second} could both be the twin of this run: keep one of them in the folder.",
-                first=", ".join(twins[:-1]),
+                first=comma().join(twins[:-1]),
                 second=twins[-1],
             )
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...version import VERSION
-from ...wording import _, counted, later, semicolon, together
+from ...wording import _, comma, counted, later, semicolon, together
 from . import panels
 from .description import Description
 from .grid import Cell
@@ -129,7 +129,7 @@ def _quantities(asked: Description, networks: Sequence[str], looks: Looks) -> li
             what = "channel" if quantity.channel is not None else "mean"
         found.setdefault((what, name), []).append(blocks.get(quantity.word, ""))
     return [
-        _(_WHAT[what], name=name, block=", ".join(dict.fromkeys(places)), first=networks[0], count=len(STOPS))
+        _(_WHAT[what], name=name, block=comma().join(dict.fromkeys(places)), first=networks[0], count=len(STOPS))
         for (what, name), places in found.items()
     ]
 
@@ -163,7 +163,7 @@ def _classes(asked: Description, photos: Sequence[Picture], looks: Looks) -> lis
         how = _("the similarity to {reference}", reference=asked.reference)
     if asked.against:
         how = _("{how}, rather than “{against}”", how=how, against=asked.against)
-    told = [_("Explained is {how}; {classes}.", how=how, classes=", ".join(named))]
+    told = [_("Explained is {how}; {classes}.", how=how, classes=comma().join(named))]
     region = asked.asked_region
     if region == "predicted":
         told.append(_("It is explained where it is predicted."))
@@ -184,7 +184,7 @@ def _colours(asked: Description, cells: Sequence[Cell], networks: Sequence[str],
         said = {"low": _number(scale.low), "high": _number(scale.high), "colours": scale.colours}
         if labels.count(scale.label) > 1:
             of = dict.fromkeys(networks[cell.network] for cell, own in scales.items() if own == scale)
-            said["network"] = ", ".join(of)
+            said["network"] = comma().join(of)
             ranges.append(_("{quantity} of {network} from {low} to {high} ({colours})", quantity=scale.label, **said))
         else:
             ranges.append(_("{quantity} from {low} to {high} ({colours})", quantity=scale.label, **said))
@@ -225,9 +225,9 @@ def _crops(photos: Sequence[Picture], networks: Sequence[str], looks: Looks) -> 
         of = dict.fromkeys(photos[p].name for p, _n in places)
         by = dict.fromkeys(networks[n] for _p, n in places)
         if len(by) == len(networks):
-            told.append(_("{photos}: {sentence}", photos=", ".join(of), sentence=sentence))
+            told.append(_("{photos}: {sentence}", photos=comma().join(of), sentence=sentence))
         else:
-            said = {"photos": ", ".join(of), "networks": ", ".join(by)}
+            said = {"photos": comma().join(of), "networks": comma().join(by)}
             told.append(_("{photos} in {networks}: {sentence}", **said, sentence=sentence))
     return told
 

@@ -11,7 +11,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
-from ....wording import _, gap, later, semicolon, together
+from ....wording import _, comma, gap, later, semicolon, together
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
@@ -63,7 +63,7 @@ def one_block(view: Scene, block: Block) -> None:
             "would keep nearly nothing of SimAM's weights, and that is by construction: every channel is compared with itself, so its "
             "mean weight lies between 0.622 and 0.679 whatever it holds.",
             block=block.name,
-            channels=", ".join(map(str, order)),
+            channels=comma().join(map(str, order)),
         )
         + view.hypothetical
     )
@@ -186,8 +186,8 @@ def _other_kind(view: Scene, block: Block) -> None:
                         "From {low:.4f} to {high:.4f}. Favoured most: channels {most}; least: channels {least}.",
                         low=means.min(),
                         high=means.max(),
-                        most=", ".join(map(str, most)),
-                        least=", ".join(map(str, least)),
+                        most=comma().join(map(str, most)),
+                        least=comma().join(map(str, least)),
                     )
                 )
     side_by_side(view, block)

@@ -228,7 +228,7 @@ def _verdict(asked: Comparison, found: list[Finding], over: str) -> None:
     for column in asked.columns:
         network, map_, blob = asked.titles[column], rows.get((column, asked.method)), rows.get((column, "centre"))
         if map_ is None or map_.mean is None or map_.gain is None or blob is None or blob.gain is None:
-            why = ", ".join(dict.fromkeys(_(f.trouble) for f in found if f.network == column and f.trouble))
+            why = comma().join(dict.fromkeys(_(f.trouble) for f in found if f.network == column and f.trouble))
             told.append(
                 _("- {network}: not measured ({why})", network=network, why=why)
                 if why
