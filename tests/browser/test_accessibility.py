@@ -114,7 +114,8 @@ def test_the_keyboard_alone_reaches_every_page_and_every_control(browser: Browse
     opened(page, server, TITLES[0])
     for title in [*TITLES[1:], TITLES[0]]:
         page.evaluate("document.activeElement.blur()")
-        tab_until(page, f"e.closest('[data-testid=stPageLink]')?.innerText.includes({_(title)!r})")
+        # From the link that was followed to one above it, the way leads through the whole page.
+        tab_until(page, f"e.closest('[data-testid=stPageLink]')?.innerText.includes({_(title)!r})", 200)
         ring = page.evaluate("(s => s.outlineStyle + s.boxShadow)(getComputedStyle(document.activeElement))")
         assert ring != "nonenone", "where the keyboard is must be seen"
         page.keyboard.press("Enter")
@@ -127,6 +128,10 @@ def test_the_keyboard_alone_reaches_every_page_and_every_control(browser: Browse
                 .filter(e => e.type !== 'file' && e.type !== 'radio' && e.getAttribute('role') !== 'radio')
                 .filter(e => !e.closest('[data-testid=stNumberInput], [data-testid=stElementToolbar]'))
                 .filter(e => e.getAttribute('aria-haspopup') !== 'listbox')
+                // What was chosen of many is let go by Backspace in their field.
+                .filter(e => !e.matches('[data-testid=stMultiSelect] [aria-label^="Remove "]'))
+                // Of tiles one is in the order, and the arrow keys lead to the others.
+                .filter(e => !(e.dataset.tile && e.closest('.tiles-grid').querySelector('[tabindex="0"]')))
                 .map(e => e.outerHTML.slice(0, 200))"""
         )
         assert left_out == [], title

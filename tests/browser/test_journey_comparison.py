@@ -13,6 +13,7 @@ import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint, class_said
 from simam_viz.draw import render
 from simam_viz.explain import cam
+from simam_viz.explain.metrics import least_in_words
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, visiting
 from tests.helpers.reading import _, pattern, read
@@ -122,7 +123,7 @@ def test_an_uploaded_photo_through_a_network_and_its_twin(twins: App, tmp_path: 
     expect(twins.page.locator("li", has_text=told)).to_be_visible()
     pair = {"first": f"“{_('Attention on')}”", "second": f"“{_('The twin')}”"}
     told = "There is no photo on which both were measured: {first} and {second} must give its class {share} or more."
-    expect(twins.page.locator("li", has_text=_(told, **pair, share="10 %"))).to_be_visible()
+    expect(twins.page.locator("li", has_text=_(told, **pair, share=least_in_words()))).to_be_visible()
 
     # Another network has no such column; those that were trained alike are offered instead.
     twins.open("gradcam_comparison?size=96&block=layer3.0&checkpoint=alone&columns=uniform,off")
