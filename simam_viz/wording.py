@@ -166,8 +166,18 @@ def gap() -> str:
 
 
 def comma() -> str:
-    """What stands between two words in a row: Chinese has a comma of its own, which brings its gap."""
+    """What stands between two things said of one: Chinese has a comma of its own, which brings its gap."""
     return _("{first}, {second}", first="", second="")
+
+
+def enumeration(names: Iterable[str]) -> str:
+    """Names in a row: Chinese has a comma for these alone."""
+    return _("{name}, {next}", name="", next="").join(names)
+
+
+def labelled(label: object, said: object) -> str:
+    """What something is called, and what is said of it."""
+    return _("{label}: {said}", label=label, said=said)
 
 
 def semicolon() -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 from ..photos.bombs import ImageError
 from ..photos.images import MAX_BYTES, formats_in_words, read_photo, shrunk
 from ..photos.samples import Sample, list_samples
-from ..wording import _, again, kept, remembered
+from ..wording import _, again, kept, labelled, remembered
 from . import dropping, keeping, squaring, state
 from .photo import Photo
 from .server import elsewhere, forgetting, long_task
@@ -117,7 +117,7 @@ def upload_error() -> None:
     """What was wrong with the last photo that was dropped."""
     title, trouble = st.session_state.get(_UPLOAD_ERROR, ("", ""))
     if trouble:
-        st.error(f"{state.plain(title)}: {again(trouble)}")
+        st.error(labelled(state.plain(title), again(trouble)))
 
 
 def is_here(name: str) -> bool:

@@ -19,7 +19,7 @@ from ..checkpoints.store import read_card, write_card
 from ..checkpoints.twins import paired
 from ..checkpoints.weights_file import MAX_BYTES, CheckpointError
 from ..networks.authors import catalogue
-from ..wording import _, again, kept, remembered
+from ..wording import _, again, kept, labelled, remembered
 from . import given, own, state, zoo
 from .own import Errand
 
@@ -299,7 +299,7 @@ def tell_refused(place: str) -> None:
     """What was wrong with the last file, and the choice among its networks if it holds several."""
     if not (file := refused()):
         return
-    st.error(f"{state.plain(file.name)}: {state.plain(again(file.told))}")
+    st.error(labelled(state.plain(file.name), state.plain(again(file.told))))
     prefixes = {prefix.removesuffix(".") for prefix in file.error.prefixes}
     if parts := [part for part in file.error.parts if part not in prefixes]:
         part = st.selectbox(_("Which network of that file?"), parts, key=f"which-part-{place}")

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from ..wording import _, comma, later
+from ..wording import _, enumeration, later
 
 NAMES = (
     "lang",
@@ -142,7 +142,7 @@ def sifted(parameters: Mapping[str, list[str]]) -> tuple[dict[str, str], list[Ca
 
 
 def _mean_nothing(names: Sequence[str]) -> str:
-    named = comma().join(quoted(name) for name in names[:3])
+    named = enumeration(quoted(name) for name in names[:3])
     if len(names) > 3:
         return _("The link asks for {names} and others, which mean nothing here and were ignored.", names=named)
     return _("The link asks for {names}, which mean nothing here and were ignored.", names=named)
@@ -319,7 +319,7 @@ def _in_words(value: Any, format_func: Callable[[Any], str]) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, list):
-        return comma().join(format_func(one) for one in value)
+        return enumeration(format_func(one) for one in value)
     return _("any") if value is None else format_func(value)
 
 

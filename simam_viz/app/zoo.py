@@ -14,7 +14,7 @@ from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, 
 from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
 from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
-from ..wording import _, comma, later, together
+from ..wording import _, enumeration, later, together
 from . import given, language, own, state
 from .server import elsewhere
 
@@ -160,7 +160,7 @@ def siblings(loaded: LoadedCheckpoint) -> tuple[dict[str, Callable[[], LoadedChe
             _(
                 "Not here: {names}, trained alike. They come with the project's repository: put their files, each with its card, "
                 "into the weights folder.",
-                names=comma().join(missing),
+                names=enumeration(missing),
             )
         )
     return found, together(*troubles)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ..wording import _, comma
+from ..wording import _, enumeration
 from .weights_file import CheckpointError, shown
 
 MAX_BYTES = 2**22
@@ -258,7 +258,7 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
             return card
         except (msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
             path = re.search(r"`\$\.?(.*)`$", str(error))
-            entry = shown(path[1]) if path and path[1] else comma().join(map(shown, more)) or "recipe_settings"
+            entry = shown(path[1]) if path and path[1] else enumeration(map(shown, more)) or "recipe_settings"
             if not name:
                 raise CheckpointError(
                     _("The entry {entry} of the card makes no sense; mend or remove it.", entry=entry)

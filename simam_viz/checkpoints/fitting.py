@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..networks.architectures import ARCHITECTURES, Attention, create_model
-from ..wording import _, comma, counted, later
+from ..wording import _, counted, enumeration, later
 from .weights_file import Tensors, shape_text, shown
 
 COUNTER = "num_batches_tracked"
@@ -136,8 +136,8 @@ def no_fit_sentence(arch: str, asked_for: bool, likeness: float, weights: Tensor
     if not asked_for and likeness < 0.1:
         return _(
             "These weights fit none of the supported networks ({networks}); the file's first tensors are {tensors}.",
-            networks=comma().join(ARCHITECTURES),
-            tensors=comma().join(f"{shown(name)} {shape_text(t.shape)}" for name, t in list(weights.items())[:4]),
+            networks=enumeration(ARCHITECTURES),
+            tensors=enumeration(f"{shown(name)} {shape_text(t.shape)}" for name, t in list(weights.items())[:4]),
         )
     problem, others = next(iter(found.values())).told, len(found) - 1
     if not others and asked_for:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..modules.weighing import IN_WORDS
 from ..networks.answers import Output
 from ..networks.sites import Layers, Site
-from ..wording import _, comma, counted, later, together
+from ..wording import _, comma, counted, enumeration, labelled, later, together
 
 _MOST_NAMED = 6
 _ANSWERS = {
@@ -80,17 +80,17 @@ class Found:
             told = together(told, _("They are probabilities already, so their logits are explained."))
         lines.append(told)
         if self.assumed:
-            lines.append(_("Assumed: {what}.", what=comma().join(_(_ASSUMED[entry]) for entry in self.assumed)))
+            lines.append(_("Assumed: {what}.", what=enumeration(_(_ASSUMED[entry]) for entry in self.assumed)))
         return tuple(lines)
 
     def _site(self, site: Site) -> str:
-        told = f"{site.name}: {_(IN_WORDS[site.kind])}"
+        told = labelled(site.name, _(IN_WORDS[site.kind]))
         if site.e_lambda is not None:
-            told += f", λ = {site.e_lambda:g}"
+            told += f"{comma()}λ = {site.e_lambda:g}"
         around = [name for name in self.layers.names if site.name == name or site.name.startswith(f"{name}.")]
-        return told + (", " + _("heat map of {layer}", layer=max(around, key=len)) if around else "")
+        return told + (comma() + _("heat map of {layer}", layer=max(around, key=len)) if around else "")
 
 
 def _some(names: Sequence[str]) -> str:
     rest = len(names) - _MOST_NAMED
-    return comma().join(names[:_MOST_NAMED]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")
+    return enumeration(names[:_MOST_NAMED]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")

@@ -18,7 +18,7 @@ from ..networks.answers import CLASSES, Output, both_names
 from ..networks.shared import shared_copy
 from ..networks.sites import Layers
 from ..photos.transforms import Transforms
-from ..wording import _
+from ..wording import _, comma, labelled
 from .card import Card
 from .found import Found
 from .recognition import Match
@@ -67,7 +67,7 @@ class LoadedCheckpoint:
         if self.found is not None:
             return "\n".join([self.name, *(f"  {line}" for line in self.found.lines)])
         parts = [str(self.card.arch), _("{classes} classes", classes=len(self.categories))]
-        return f"{self.name}: {', '.join(parts)}"
+        return labelled(self.name, comma().join(parts))
 
     @cached_property
     def identity(self) -> str:

@@ -19,7 +19,7 @@ from ..networks.named import is_named
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
 from ..networks.shared import own_buffers, shared_copy
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
-from ..wording import _, comma, later, spoken
+from ..wording import _, enumeration, later, spoken
 from . import torchvision_weights
 from .building import described_network
 from .card import Card
@@ -108,8 +108,8 @@ def find_checkpoint(source: str | os.PathLike[str], progress: Progress | None = 
         _(
             "There is no checkpoint {name!r}; those that are here are: {here}. torchvision's are: {published}.",
             name=str(source),
-            here=comma().join(known),
-            published=comma().join(published),
+            here=enumeration(known),
+            published=enumeration(published),
         )
     )
 
@@ -277,7 +277,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         and card.attention != "none"
         and {*card.simam_at} != {*facts.get("simam_at", card.simam_at)}
     ):
-        found = comma().join(facts["simam_at"])
+        found = enumeration(facts["simam_at"])
         if not card.simam_at:
             raise CheckpointError(
                 _(
@@ -288,7 +288,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         raise CheckpointError(
             _(
                 "The card says that SimAM stands behind {stated}, but the names of the tensors say {found}.",
-                stated=comma().join(card.simam_at),
+                stated=enumeration(card.simam_at),
                 found=found,
             )
         )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..networks.named import Named
-from ..wording import _, comma, counted, later, later_counted, together
+from ..wording import _, counted, enumeration, later, later_counted, together
 from .fitting import COUNTER, Problem, problem, useless_values
 from .recognition import MOST_PREFIXES, TOP_LEVEL, Match, Part, Told, chosen, common_prefix, left_over, part_below
 from .weights_file import CheckpointError, Tensors, shape_text, shown, usable
@@ -322,7 +322,7 @@ def _error(
             ),
         ),
     ):
-        first, rest = comma().join(names[:_MOST_NAMES]), len(names) - _MOST_NAMES
+        first, rest = enumeration(names[:_MOST_NAMES]), len(names) - _MOST_NAMES
         if rest > 0:
             told.append(counted(one_more, many_more, rest, names=first))
         elif names:

@@ -11,7 +11,7 @@ import torch
 
 from ..modules.gates import GATES
 from ..networks.architectures import ARCHITECTURES, Attention
-from ..wording import _, comma, later
+from ..wording import _, enumeration, later
 from .fitting import COUNTER, Problem, expected, fits, head, layers, no_fit_sentence, no_place, problems
 from .weights_file import CheckpointError, Tensors, shown, usable
 
@@ -121,7 +121,7 @@ def recognise(tables: Mapping[str, Tensors], arch: str | None = None, part: str 
             _(
                 "There is no architecture {arch}; choose one of {known}.",
                 arch=shown(str(arch)),
-                known=comma().join(ARCHITECTURES),
+                known=enumeration(ARCHITECTURES),
             )
         )
     taken = _chosen_part(tables, arch, part)
@@ -201,7 +201,7 @@ def chosen(found: Iterable[Part], part: str | None) -> Part | None:
                 _(
                     "There is no network {network} in this file; it holds {known}.",
                     network=shown(part),
-                    known=comma().join(map(shown, parts)),
+                    known=enumeration(map(shown, parts)),
                 )
             )
         return parts[part]
@@ -215,7 +215,7 @@ def chosen(found: Iterable[Part], part: str | None) -> Part | None:
             _(
                 "This file holds {networks} networks: {names}. Say which of them is meant.",
                 networks=len(parts),
-                names=comma().join(map(shown, parts)),
+                names=enumeration(map(shown, parts)),
             ),
             parts=tuple(parts),
         )
@@ -316,7 +316,7 @@ def _named(arch: str, attention: Attention, part: Part) -> _Named:
     if renamed:
         order = [name.rpartition(".")[0] for name in wanted]
         places = dict.fromkeys(sorted(places, key=order.index))
-        some = comma().join([*places][:3]) + (" …" if len(places) > 3 else "")
+        some = enumeration([*places][:3]) + (" …" if len(places) > 3 else "")
         sentence = later(
             "SimAM behind {layers}, by the names: a Sequential holds that layer and something without weights behind it, as the "
             "authors' networks hold SimAM ({places} places, {tensors} tensors renamed)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..wording import _, comma, counted, later, semicolon, together
+from ..wording import _, counted, enumeration, later, semicolon, together
 from .card import Card, TwinDifference
 from .loading import class_said
 
@@ -237,7 +237,7 @@ def confused_rows(card: Card, most: int = 10) -> list[Row]:
 
 def _places(card: Card) -> str:
     places = card.simam_at or ()
-    return comma().join(places) if card.attention == "simam" else ""
+    return enumeration(places) if card.attention == "simam" else ""
 
 
 def _count(value: int | None) -> str:

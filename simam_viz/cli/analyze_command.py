@@ -15,7 +15,7 @@ from ..export import folder
 from ..export.files import write
 from ..photos.bombs import ImageError
 from ..photos.images import SUFFIXES, check_input_size, read_file
-from ..wording import _, comma, semicolon, together
+from ..wording import _, enumeration, labelled, semicolon, together
 from .arguments import Commands, add_square, add_workers, chosen_network, chosen_workers, parsed_lambda
 
 _NAMED = 10
@@ -87,7 +87,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doin
             _(
                 "There is no photo in {folder}; photos are known by {endings}.",
                 folder=photos_folder,
-                endings=comma().join(SUFFIXES),
+                endings=enumeration(SUFFIXES),
             )
         ]
         raise ValueError(together(*told, *([_told_of(left_out)] if left_out else [])))
@@ -95,7 +95,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doin
 
         def tell(outcome: folder.Outcome) -> None:
             if outcome.error:
-                bar.write(f"{outcome.photo}: {outcome.error}", file=sys.stderr)
+                bar.write(labelled(outcome.photo, outcome.error), file=sys.stderr)
             bar.update()
 
         outcomes = folder.run(job, photos, photos_folder, out, tell, doing)
@@ -116,7 +116,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doin
 
 
 def _told_of(left_out: list[str]) -> str:
-    names = comma().join(left_out[:_NAMED])
+    names = enumeration(left_out[:_NAMED])
     if len(left_out) <= _NAMED:
         return _("Left out, since their endings are not those of photos: {names}.", names=names)
     return _(

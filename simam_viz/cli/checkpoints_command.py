@@ -7,7 +7,7 @@ import argparse
 from ..checkpoints.store import CheckpointInfo, list_checkpoints
 from ..checkpoints.torchvision_weights import published
 from ..explain.blocks import lambda_text
-from ..wording import _
+from ..wording import _, comma, enumeration
 from .arguments import Commands
 
 
@@ -25,7 +25,7 @@ def _run(arguments: argparse.Namespace) -> None:
         if info.trained_with_simam is False:
             print("    " + _("never trained with SimAM: read its weights as hypothetical"))
     print(_("torchvision's, downloaded on first use; none was trained with SimAM:"))
-    print(f"    {', '.join(published())}")
+    print(f"    {enumeration(published())}")
 
 
 def _described(info: CheckpointInfo) -> str:
@@ -35,5 +35,5 @@ def _described(info: CheckpointInfo) -> str:
     if own is not None and info.trained_with_simam is not False:
         told += f"; {lambda_text(None if isinstance(own, dict) else own)}"
     if accuracy:
-        told += ", " + _("top-1 {top1} %, top-5 {top5} %", top1=accuracy.top1, top5=accuracy.top5)
+        told += comma() + _("top-1 {top1} %, top-5 {top5} %", top1=accuracy.top1, top5=accuracy.top5)
     return told

@@ -17,7 +17,7 @@ from ..evaluation.data_sets import data_folder
 from ..paths import INSTALLED, ROOT
 from ..photos.samples import list_samples
 from ..version import VERSION
-from ..wording import _, comma, counted, later
+from ..wording import _, comma, counted, labelled, later
 from .arguments import Commands, default_cache
 
 _DISTRIBUTION = "simam-viz"
@@ -84,7 +84,7 @@ def _devices() -> list[str]:
     lines = [_("cpu: {cores}, PyTorch computes with {threads}", cores=cores, threads=torch.get_num_threads())]
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
-        lines.append(f"cuda:{index}: {facts.name}, {facts.total_memory / 2**30:.1f} GiB")
+        lines.append(labelled(f"cuda:{index}", f"{facts.name}{comma()}{facts.total_memory / 2**30:.1f} GiB"))
     if torch.backends.mps.is_available():
         lines.append("mps")
     return lines
@@ -110,7 +110,7 @@ def _told(title: str, path: Path) -> str:
 
 def _shipped() -> list[str]:
     infos = list_checkpoints()
-    lines = [f"{info.name}: {info.path}" for info in infos]
+    lines = [labelled(info.name, info.path) for info in infos]
     return [*lines, counted("{count} sample photo", "{count} sample photos", len(list_samples()))]
 
 

@@ -28,7 +28,7 @@ from ..photos.bombs import ImageError
 from ..photos.images import check_input_size
 from ..training.allocator import keep_freed_memory
 from ..version import VERSION
-from ..wording import _, comma, counted, later, together
+from ..wording import _, comma, counted, enumeration, labelled, later, together
 from .arguments import Commands, add_checkpoint, add_data_set, add_workers, chosen_workers, default_cache
 
 
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 "There is no block {block!r} in {network}; its blocks are {blocks}.",
                 block=block,
                 network=loaded.name,
-                blocks=comma().join(blocks),
+                blocks=enumeration(blocks),
             )
         )
     if arguments.photos < 1:
@@ -129,7 +129,8 @@ def _print_table(found: list[survey.Finding]) -> None:
         of = _("{measured} of {asked}", measured=row.mean.photos if row.mean else 0, asked=row.asked)
         if row.mean is None:
             reasons = dict.fromkeys(_(f.trouble) for f in found if f.network == row.network and f.trouble)
-            print(f"{of:>10}  {row.network}, {row.map_name}: {', '.join(reasons) or _('not measured')}")
+            what = enumeration((row.network, row.map_name))
+            print(f"{of:>10}  {labelled(what, comma().join(reasons) or _('not measured'))}")
             continue
         print(
             f"{of:>10}  {row.mean.probability:11.2%}  {row.mean.deletion:8.4f}  {row.mean.insertion:9.4f}  {row.gain:+11.4f}  "

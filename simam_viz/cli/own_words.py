@@ -16,6 +16,7 @@ _SENTENCES = (
     later("usage: "),
     later("positional arguments"),
     later("options"),
+    later("%(heading)s:"),
     later("show this help message and exit"),
     later("%(prog)s: error: %(message)s\n"),
     later("argument %(argument_name)s: %(message)s"),
@@ -35,7 +36,7 @@ _SENTENCES = (
     later("unknown parser %(parser_name)r (choices: %(choices)s)"),
     later("can't open '%(filename)s': %(error)s"),
 )
-"""Of Python 3.11 to 3.14; for the catalogues."""
+"""Of Python 3.11 to 3.14, of which the first two put a colon of their own behind a heading; for the catalogues."""
 
 
 @contextmanager

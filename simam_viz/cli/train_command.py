@@ -23,7 +23,7 @@ from ..training.recipe import Recipe, checked, checked_stage, format_stages, par
 from ..training.run import Run
 from ..training.session import train
 from ..training.setups import SETUPS, Setup, read_setup
-from ..wording import _, comma, later
+from ..wording import _, enumeration, later
 from .arguments import Commands, add_tiny_imagenet
 
 _DATA = later(
@@ -60,7 +60,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=_(
             "{known}, or authors:NAME, timm:NAME, torchvision:NAME (default: resnet18)",
-            known=comma().join(ARCHITECTURES),
+            known=enumeration(ARCHITECTURES),
         ),
     )
     group.add_argument("--attention", choices=get_args(Attention), help=_("(default: simam)"))
@@ -85,7 +85,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--recipe",
         metavar="NAME",
-        help=_("a YAML file, or settings that were published: {known}", known=comma().join(SETUPS)),
+        help=_("a YAML file, or settings that were published: {known}", known=enumeration(SETUPS)),
     )
     group.add_argument(
         "--stages",
@@ -166,7 +166,7 @@ def _train(arguments: argparse.Namespace, setup: Setup, processes: Processes) ->
         told = _(
             "{name} tells other classes apart: {tensors} begin anew.",
             name=arguments.init,
-            tensors=comma().join(run.begun_anew),
+            tensors=enumeration(run.begun_anew),
         )
         print(told, file=sys.stderr)
     train(run, arguments.out, report=_Printer(seconds=15), tensorboard=arguments.tensorboard)

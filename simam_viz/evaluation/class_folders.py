@@ -9,7 +9,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from ..checkpoints.loading import LoadedCheckpoint
 from ..photos.images import SUFFIXES
-from ..wording import _, comma
+from ..wording import _, enumeration
 from .image_sets import LabelledPhotos
 
 
@@ -39,7 +39,7 @@ def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPho
                 folder=root,
                 classes=len(loaded.categories),
                 network=loaded.name,
-                first=comma().join(folder.classes[:3]),
+                first=enumeration(folder.classes[:3]),
             )
         )
     files = [(Path(path), classes[index]) for path, index in folder.samples]
@@ -49,7 +49,7 @@ def photos_in_class_folders(root: Path, loaded: LoadedCheckpoint) -> LabelledPho
             _(
                 "There is no photo in the folders of {folder}; photos are known by {endings}.",
                 folder=root,
-                endings=comma().join(SUFFIXES),
+                endings=enumeration(SUFFIXES),
             )
         )
     return LabelledPhotos(photos, tuple(str(path.relative_to(root)) for path, _label in files if not is_photo(path)))

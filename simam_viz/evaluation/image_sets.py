@@ -16,6 +16,7 @@ from torch import Tensor
 from ..photos import squares
 from ..photos.bombs import ImageError
 from ..photos.images import open_image, read_file
+from ..wording import labelled
 
 LabelledPhoto = tuple[Path, int]
 """A photo's file and the number of its class."""
@@ -37,7 +38,7 @@ class Unopened:
         try:
             return open_image(self.data)
         except ImageError as error:
-            raise ImageError(f"{self.name}: {error}") from None
+            raise ImageError(labelled(self.name, error)) from None
 
 
 class LabelledImages(Protocol):
@@ -185,7 +186,7 @@ def unopened(path: Path) -> Unopened:
     try:
         return Unopened(name, read_file(path))
     except ImageError as error:
-        raise ImageError(f"{name}: {error}") from None
+        raise ImageError(labelled(name, error)) from None
 
 
 def open_photo(path: Path) -> Image.Image:

@@ -15,7 +15,7 @@ from ..modules.weighing import Kind, Weighing
 from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
 from ..networks.lambdas import Times
 from ..photos.squares import Square
-from ..wording import _, comma, counted, later
+from ..wording import _, comma, counted, labelled, later
 from . import thumbnails
 from .cam import METHODS, HeatMap, over_maximum
 
@@ -83,7 +83,7 @@ class Block:
         told += [] if self.e_lambda is None else [lambda_text(self.e_lambda)]
         told.append(" × ".join(map(str, self.features.shape)))
         told.append(_("mean weight {weight:.3f}", weight=float(self.attention.mean())))
-        return f"{self.name}: {', '.join(told)}"
+        return labelled(self.name, comma().join(told))
 
     @property
     def kind(self) -> Kind:

@@ -13,7 +13,7 @@ from ..checkpoints.loading import LoadedCheckpoint
 from ..explain.blocks import Analysis
 from ..photos import squares
 from ..version import VERSION
-from ..wording import _, comma, semicolon, together
+from ..wording import _, enumeration, labelled, semicolon, together
 
 
 def every_tensor(analysis: Analysis, loaded: LoadedCheckpoint) -> dict[str, NDArray[Any]]:
@@ -68,7 +68,7 @@ def _explanation(
     if analysis.e_lambda is not None:
         settings = _("λ = {e_lambda:g}; target class: {target}.", e_lambda=analysis.e_lambda, target=target)
     else:
-        lambdas = comma().join(
+        lambdas = enumeration(
             f"{block.name} {block.e_lambda:g}" for block in analysis.blocks if block.e_lambda is not None
         )
         settings = _("each block's own λ: {lambdas}; target class: {target}.", lambdas=lambdas, target=target)
@@ -80,7 +80,9 @@ def _explanation(
         head.append(_("This network has no SimAM: its energies and weights are hypothetical."))
     elif remark:
         head.append(_("Of this network: {remark}; read its attention as hypothetical.", remark=remark))
-    lines = [f"{name} {arrays[name].shape} {arrays[name].dtype}: {meaning}" for name, meaning in meanings.items()]
+    lines = [
+        labelled(f"{name} {arrays[name].shape} {arrays[name].dtype}", meaning) for name, meaning in meanings.items()
+    ]
     return "\n".join([*head, "", *lines])
 
 

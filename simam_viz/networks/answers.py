@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..wording import _, comma
+from ..wording import _, enumeration
 from . import boxes
 from .boxes import Boxes, unsquashed
 
@@ -171,7 +171,7 @@ def main_part(answer: Any) -> Any:
             _(
                 "The network returns {names}, of which none is known to be its answer: give score=…, a function that takes "
                 "what the network returns to scores (N, K).",
-                names=comma().join(filled) or "{}",
+                names=enumeration(filled) or "{}",
             )
         )
     if isinstance(answer, (tuple, list)):
@@ -203,7 +203,7 @@ def understood(
         ValueError: the answer cannot be understood; one sentence says why, and what helps.
     """
     if kind not in ("auto", *KINDS):
-        raise ValueError(_("output must be one of auto, {kinds}, not {kind!r}.", kinds=comma().join(KINDS), kind=kind))
+        raise ValueError(_("output must be one of auto, {kinds}, not {kind!r}.", kinds=enumeration(KINDS), kind=kind))
     if score is not None:
         output = Output("classes" if kind == "auto" else kind, score)
     elif kind == "boxes" or (kind == "auto" and (boxes.looks_like(answer) or detects)):

@@ -16,7 +16,7 @@ from torchvision.ops.misc import Conv2dNormActivation
 from ..modules.gates import GATES
 from ..modules.simam import FixedMeanSimAM, SimAM, UniformSimAM
 from ..modules.weighing import Each, Removed
-from ..wording import _, comma, later
+from ..wording import _, enumeration, later
 from .lambdas import set_e_lambda
 
 Attention = Literal["simam", "none", "se", "cbam", "eca"]
@@ -170,13 +170,13 @@ def create_model(
     """
     if arch not in ARCHITECTURES:
         raise ValueError(
-            _("There is no architecture {arch!r}; choose one of {known}.", arch=arch, known=comma().join(ARCHITECTURES))
+            _("There is no architecture {arch!r}; choose one of {known}.", arch=arch, known=enumeration(ARCHITECTURES))
         )
     if attention not in get_args(Attention):
         raise ValueError(
             _(
                 "attention must be one of {known}, not {attention!r}.",
-                known=comma().join(get_args(Attention)),
+                known=enumeration(get_args(Attention)),
                 attention=attention,
             )
         )

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from torch import nn
 
-from ..wording import _, comma, counted
+from ..wording import _, counted, enumeration
 
 _MOST_NAMES = 8
 """So many of a file's names stand in a sentence."""
@@ -114,7 +114,7 @@ def _maker(source: str, module: ModuleType, name: str, folder: Path) -> Callable
             _(
                 "{source} needs the arguments {arguments}; name a function that needs none.",
                 source=source,
-                arguments=comma().join(required),
+                arguments=enumeration(required),
             )
         )
 
@@ -152,7 +152,7 @@ def _no_name_sentence(source: str, module: ModuleType, name: str) -> str:
     there = [known for known, value in vars(module).items() if not known.startswith("_") and _may_make(value, module)]
     if not there:
         return _("There is no {name} in {place}, nor anything else that makes a network.", name=name, place=place)
-    shown, rest = comma().join(there[:_MOST_NAMES]), len(there) - _MOST_NAMES
+    shown, rest = enumeration(there[:_MOST_NAMES]), len(there) - _MOST_NAMES
     if rest <= 0:
         return _("There is no {name} in {place}; there are {names}.", name=name, place=place, names=shown)
     return counted(

@@ -13,7 +13,7 @@ import torchvision
 from torch import nn
 from torchvision.models import ResNet18_Weights, get_model_weights, list_models
 
-from ..wording import _, comma, counted, later, together
+from ..wording import _, counted, enumeration, later, together
 from .authors import catalogue
 
 SOURCES = ("timm", "torchvision", "authors")
@@ -312,7 +312,7 @@ def _unknown(source: str, name: str) -> ValueError:
             "{source} has no network {name!r}; the closest names are {closest}.",
             source=source,
             name=name,
-            closest=comma().join(closest),
+            closest=enumeration(closest),
         )
     )
 

@@ -17,7 +17,7 @@ from torchvision.models.resnet import ResNet
 from ..modules.formulas import check_e_lambda
 from ..modules.simam import SimAM
 from ..modules.weighing import Removed, Weighing
-from ..wording import _, comma
+from ..wording import _, enumeration
 from .architectures import BLOCK_KINDS, BLOCKS, attended_convolution, create_model, last_norm, residual_blocks
 from .copies import copied
 from .shared import detached
@@ -202,7 +202,7 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
     if not meant:
         if not convolutions:
             raise ValueError(_("No convolution of this network is meant; it has none."))
-        some = comma().join(list(convolutions)[:4])
+        some = enumeration(list(convolutions)[:4])
         raise ValueError(
             _("No convolution of this network is meant; its convolutions are called {names} and so on.", names=some)
         )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..modules.recognising import Recognised, gives_zero_for_zero, recognise
 from ..modules.simam import SimAM
 from ..modules.weighing import Gate, Kind, Weighing
-from ..wording import _, comma
+from ..wording import _, enumeration
 from .copies import copied
 from .probing import Pass
 from .shared import put_in_place
@@ -102,7 +102,7 @@ def _enclosing(modules: Mapping[str, nn.Module], names: Iterable[str]) -> set[st
 
 def _named(modules: Mapping[str, nn.Module], name: str, kind: Kind, candidates: Mapping[str, torch.Size]) -> nn.Module:
     if kind not in get_args(Kind):
-        raise ValueError(_("sites: {kind!r} is none of {known}.", kind=kind, known=comma().join(get_args(Kind))))
+        raise ValueError(_("sites: {kind!r} is none of {known}.", kind=kind, known=enumeration(get_args(Kind))))
     if name not in modules or not name:
         raise ValueError(_("sites: this network has no module called {name!r}.", name=name))
     module = modules[name]

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
 
-from ..wording import _, comma, why
+from ..wording import _, enumeration, why
 from . import bombs, colours, depths, kinds, squares
 from .bombs import ImageError
 from .squares import Square
@@ -50,7 +50,7 @@ def formats_in_words() -> str:
     names = ["PNG", "JPEG", "WebP", "BMP", "GIF", "TIFF"]
     names += ["AVIF"] if features.check("avif") else []
     names += ["HEIC"] if _reads_heic() else []
-    return _("{formats} or {last_format}", formats=comma().join(names[:-1]), last_format=names[-1])
+    return _("{formats} or {last_format}", formats=enumeration(names[:-1]), last_format=names[-1])
 
 
 def open_image(source: ImageSource) -> Image.Image:

@@ -16,7 +16,7 @@ from ..networks.architectures import create_model
 from ..networks.lambdas import set_e_lambda
 from ..networks.named import is_named, named
 from ..networks.places import insert_simam
-from ..wording import _, comma
+from ..wording import _, enumeration
 
 SIMAM_AT = r".*\.conv2"
 """Where SimAM is put into a network of timm or torchvision: the second convolution of every block, if they are called so."""
@@ -101,7 +101,7 @@ def _maker(design: Design, e_lambda: float) -> Callable[[int], nn.Module]:
             _(
                 "{arch} can have the attention {known}, not {attention}.",
                 arch=arch,
-                known=comma().join(known),
+                known=enumeration(known),
                 attention=attention,
             )
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..wording import _, comma
+from ..wording import _
 from .batches import MEAN, STD, Channels
 
 SMALLEST, LARGEST = 32, 512
@@ -119,7 +119,7 @@ def checked(recipe: Recipe) -> Recipe:
 
 def settings_in_words(recipe: Recipe) -> str:
     """The recipe as a card tells it."""
-    stages = comma().join(f"{epochs} at {px} px" for px, epochs in recipe.stages)
+    stages = ", ".join(f"{epochs} at {px} px" for px, epochs in recipe.stages)
     nesterov = "Nesterov momentum" if recipe.nesterov else "momentum"
     warm = f" over the first {100 * recipe.warm_up:g} % of the steps" if recipe.warm_up else ""
     fall = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..wording import _, comma
+from ..wording import _, enumeration
 from .network import Design
 from .recipe import Recipe, checked, checked_stage, format_stages, parse_stages
 
@@ -92,7 +92,7 @@ def read_setup(source: str) -> Setup:
             _(
                 "There is no recipe {name!r}; name a YAML file, or one of {known}.",
                 name=source,
-                known=comma().join(SETUPS),
+                known=enumeration(SETUPS),
             )
         )
     try:
@@ -125,6 +125,6 @@ def _check_names(entries: dict[str, Any]) -> None:
                 _(
                     "A recipe has no entry {name!r}; the closest are {closest}.",
                     name=name,
-                    closest=comma().join(closest),
+                    closest=enumeration(closest),
                 )
             )

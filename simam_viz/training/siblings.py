@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..evaluation.assessment import paired_difference
-from ..wording import _, comma
+from ..wording import _, enumeration
 from .description import Card
 
 NamedCard = tuple[str, Card]
@@ -57,7 +57,7 @@ def _with_relations(name: str, family: dict[str, Card]) -> Card:
         raise ValueError(
             _(
                 "{first} and {second} could both be the twin of this run: keep one of them in the folder.",
-                first=comma().join(twins[:-1]),
+                first=enumeration(twins[:-1]),
                 second=twins[-1],
             )
         )

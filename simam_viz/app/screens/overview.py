@@ -13,7 +13,7 @@ from ...draw import charts, render
 from ...explain.blocks import Analysis, Block, Box
 from ...explain.film import Film
 from ...modules.weighing import IN_WORDS
-from ...wording import _, comma, semicolon, together
+from ...wording import _, comma, labelled, semicolon, together
 from .. import choose_photo, films, live, pages, seen_square, state, zoo
 from ..scene import Part, Scene, Subject
 from ..widgets import choose, pictures
@@ -313,4 +313,4 @@ def _smallest(boxes: Sequence[Box], x: float, y: float, reach_x: float, reach_y:
 
 def _box_in_words(analysis: Analysis, index: int) -> str:
     box = analysis.boxes[index]
-    return f"{index + 1}: {class_said(analysis.categories[box.label])} {pictures.percent(box.score)}"
+    return labelled(index + 1, f"{class_said(analysis.categories[box.label])} {pictures.percent(box.score)}")

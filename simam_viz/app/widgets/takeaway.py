@@ -12,7 +12,7 @@ import streamlit as st
 from ...draw.paper.description import listed
 from ...explain.blocks import Analysis
 from ...export.tables import TABLES
-from ...wording import _, comma, in_this_language
+from ...wording import _, enumeration, in_this_language
 from .. import pages, state
 from ..server import forgetting, turns
 from .shown import Shown
@@ -66,7 +66,7 @@ class _Takeaway:
         self.shown, self.analyse = shown, analyse
         page = shown.page.lower()
         pictures, tables = len(shown.pictures), len(TABLES | shown.tables.keys())
-        listed = comma().join(sorted(TABLES | shown.tables.keys()))
+        listed = enumeration(sorted(TABLES | shown.tables.keys()))
         offers = {
             _("Report (HTML)"): ("report", ".html", "text/html",
                 _("One file that opens offline: the photo, the answer, weights and Grad-CAM of every block, numbers, and the settings "

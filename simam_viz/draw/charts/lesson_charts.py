@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...lesson.derivation import Derivation, Line
 from ...modules.formulas import IMPORTANCE_FLOOR, energy_landscape
-from ...wording import _
+from ...wording import _, labelled
 from . import specification as spec
 from .specification import ChartSpec
 
@@ -40,7 +40,9 @@ def number_line(derivation: Derivation) -> ChartSpec:
     across = spec.axis(
         _("value of the neuron, x"), 28, round(low - margin, 3), round(high + margin, 3), **spec.WITHOUT_GRID
     )
-    return spec.chart(series, across, spec.axis("w·x + b", 32, -2, 2, interval=1), 56, {"formatter": "{a}: {c}"})
+    return spec.chart(
+        series, across, spec.axis("w·x + b", 32, -2, 2, interval=1), 56, {"formatter": labelled("{a}", "{c}")}
+    )
 
 
 def importance_curves(
@@ -135,7 +137,7 @@ def energy_contours(derivation: Derivation) -> ChartSpec:
     marked = []
     for mark in _marks(derivation):
         (symbol, size), colour = mark.symbol, mark.colour
-        place = spec.points(f"{mark.name}: {mark.line.energy:.4g}", [[mark.line.w, mark.line.b]], colour, size)
+        place = spec.points(labelled(mark.name, f"{mark.line.energy:.4g}"), [[mark.line.w, mark.line.b]], colour, size)
         ring = {"color": "transparent", "borderWidth": 3} if symbol == "circle" else {}
         marked.append(place | {"symbol": symbol, "itemStyle": {"color": colour, "borderColor": colour} | ring})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...version import VERSION
-from ...wording import _, comma, counted, later, semicolon, together
+from ...wording import _, comma, counted, enumeration, later, semicolon, together
 from . import panels
 from .description import Description
 from .grid import Cell
@@ -129,7 +129,7 @@ def _quantities(asked: Description, networks: Sequence[str], looks: Looks) -> li
             what = "channel" if quantity.channel is not None else "mean"
         found.setdefault((what, name), []).append(blocks.get(quantity.word, ""))
     return [
-        _(_WHAT[what], name=name, block=comma().join(dict.fromkeys(places)), first=networks[0], count=len(STOPS))
+        _(_WHAT[what], name=name, block=enumeration(dict.fromkeys(places)), first=networks[0], count=len(STOPS))
         for (what, name), places in found.items()
     ]
 
@@ -184,7 +184,7 @@ def _colours(asked: Description, cells: Sequence[Cell], networks: Sequence[str],
         said = {"low": _number(scale.low), "high": _number(scale.high), "colours": scale.colours}
         if labels.count(scale.label) > 1:
             of = dict.fromkeys(networks[cell.network] for cell, own in scales.items() if own == scale)
-            said["network"] = comma().join(of)
+            said["network"] = enumeration(of)
             ranges.append(_("{quantity} of {network} from {low} to {high} ({colours})", quantity=scale.label, **said))
         else:
             ranges.append(_("{quantity} from {low} to {high} ({colours})", quantity=scale.label, **said))
@@ -225,9 +225,9 @@ def _crops(photos: Sequence[Picture], networks: Sequence[str], looks: Looks) -> 
         of = dict.fromkeys(photos[p].name for p, _n in places)
         by = dict.fromkeys(networks[n] for _p, n in places)
         if len(by) == len(networks):
-            told.append(_("{photos}: {sentence}", photos=comma().join(of), sentence=sentence))
+            told.append(_("{photos}: {sentence}", photos=enumeration(of), sentence=sentence))
         else:
-            said = {"photos": comma().join(of), "networks": comma().join(by)}
+            said = {"photos": enumeration(of), "networks": enumeration(by)}
             told.append(_("{photos} in {networks}: {sentence}", **said, sentence=sentence))
     return told
 

@@ -18,7 +18,7 @@ from ...networks.lambdas import Times
 from ...networks.named import is_named
 from ...photos import squares
 from ...photos.squares import Square
-from ...wording import _, comma, later
+from ...wording import _, enumeration, later
 from .quantities import Quantity, parse
 
 COLOURS = {
@@ -297,7 +297,7 @@ def _cannot(reason: str) -> str:
 
 
 def _not_one_of(name: str, value: object, allowed: tuple[object, ...]) -> str:
-    said = comma().join(str(one) or '""' for one in allowed)
+    said = enumeration(str(one) or '""' for one in allowed)
     return _("The figure's {name} can be {choices}, and not {value!r}.", name=name, choices=said, value=value)
 
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ...version import VERSION
-from ...wording import _, comma
+from ...wording import _, enumeration
 from ...writing import write_whole
 from . import fonts
 from .description import Description
@@ -67,7 +67,7 @@ def check_format(path: Path) -> str:
         raise ValueError(
             _(
                 "A figure is written as {endings}; {name} ends otherwise.",
-                endings=comma().join(f".{s}" for s in SUFFIXES),
+                endings=enumeration(f".{s}" for s in SUFFIXES),
                 name=path.name,
             )
         )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...explain.blocks import Analysis, Block
 from ...explain.cam import METHODS
-from ...wording import _, comma, later
+from ...wording import _, enumeration, later
 
 Kind = Literal[
     "photo", "weight", "importance", "energy", "feature", "refined", "cam", "difference", "histogram", "sweep"
@@ -163,7 +163,7 @@ class Quantity:
         try:
             return analysis.block(name)
         except KeyError:
-            blocks = comma().join(found.name for found in analysis.blocks)
+            blocks = enumeration(found.name for found in analysis.blocks)
             raise ValueError(
                 _(
                     "There is no block {block!r} in {network}; its blocks are {blocks}.",

@@ -8,7 +8,7 @@ from typing import get_args
 
 from torch import nn
 
-from ...wording import _, comma
+from ...wording import _, enumeration
 from . import cifar, imagenet
 from .attending import REDUCTION, Attending, Kind
 
@@ -61,7 +61,7 @@ def parsed(name: str) -> tuple[str, Kind, int]:
         _(
             "SimAM's authors have no network {name!r}; the closest names are {closest}.",
             name=name,
-            closest=comma().join(difflib.get_close_matches(name, names(), 3, 0)),
+            closest=enumeration(difflib.get_close_matches(name, names(), 3, 0)),
         )
     )
 

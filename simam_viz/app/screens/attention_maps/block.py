@@ -11,7 +11,7 @@ from ....explain import inspection
 from ....explain.blocks import Block
 from ....export.tables import Row
 from ....modules import rivals
-from ....wording import _, comma, gap, later, semicolon, together
+from ....wording import _, enumeration, gap, labelled, later, semicolon, together
 from ...scene import Scene
 from ...widgets import choose, pictures
 from ...widgets.glossary import TERMS, explain
@@ -63,7 +63,7 @@ def one_block(view: Scene, block: Block) -> None:
             "would keep nearly nothing of SimAM's weights, and that is by construction: every channel is compared with itself, so its "
             "mean weight lies between 0.622 and 0.679 whatever it holds.",
             block=block.name,
-            channels=comma().join(map(str, order)),
+            channels=enumeration(map(str, order)),
         )
         + view.hypothetical
     )
@@ -186,8 +186,8 @@ def _other_kind(view: Scene, block: Block) -> None:
                         "From {low:.4f} to {high:.4f}. Favoured most: channels {most}; least: channels {least}.",
                         low=means.min(),
                         high=means.max(),
-                        most=comma().join(map(str, most)),
-                        least=comma().join(map(str, least)),
+                        most=enumeration(map(str, most)),
+                        least=enumeration(map(str, least)),
                     )
                 )
     side_by_side(view, block)
@@ -219,7 +219,7 @@ def _rivals(view: Scene, block: Block) -> None:
             "Multiply–adds and time: of one forward pass on one photo. Time: the median of 15 rounds in turn, on the server's "
             "processor; it depends on the machine and on what else it does. Published top-1: of a ResNet-50 on ImageNet as each "
             "module's own authors publish it, each with its own recipe, so these do not rank the modules. Sources: {sources}.",
-            sources=semicolon().join(f"{name}: {_(rival.source)}" for name, rival in rivals.RIVALS.items()),
+            sources=semicolon().join(labelled(name, _(rival.source)) for name, rival in rivals.RIVALS.items()),
         )
     ]
     if alike:

@@ -14,7 +14,7 @@ from ....checkpoints.torchvision_weights import Published
 from ....checkpoints.weights_file import CheckpointError
 from ....networks.authors import catalogue
 from ....paths import folder_in_words
-from ....wording import _, again, comma, later
+from ....wording import _, again, enumeration, later
 from ... import dropping, given, own, pages, state, zoo
 from ...own import Errand
 from ...zoo import Choice
@@ -64,7 +64,7 @@ def own_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
             "`streamlit run app.py -- FILE`. ResNet-18, -34, -50, -101, -152, ResNeXt-50 32x4d and MobileNetV2 are recognised by "
             "their tensors.",
             folder=folder_in_words("weights"),
-            endings=comma().join(f"`{suffix}`" for suffix in SUFFIXES),
+            endings=enumeration(f"`{suffix}`" for suffix in SUFFIXES),
         )
     )
 

@@ -12,7 +12,7 @@ from ....checkpoints.loading import LoadedCheckpoint
 from ....checkpoints.store import list_checkpoints
 from ....checkpoints.weights_file import CheckpointError
 from ....networks.places import usual_places
-from ....wording import _, comma, later
+from ....wording import _, enumeration, later
 from ... import own, state, zoo
 from ...lambdas import EACH_ITS_OWN
 from ...zoo import Choice
@@ -44,7 +44,7 @@ def description(choice: Choice, loaded: LoadedCheckpoint) -> None:
         "normalisation": _("the normalisation"),
         "categories": _("the class names"),
     }
-    assumed = comma().join(words[entry] for entry in loaded.assumed)
+    assumed = enumeration(words[entry] for entry in loaded.assumed)
     if st.session_state.pop(_SAVED, None) == loaded.name:
         st.success(
             _("The card is saved.")

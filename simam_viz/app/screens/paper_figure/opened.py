@@ -14,7 +14,7 @@ from ....checkpoints.weights_file import CheckpointError
 from ....draw.paper import description
 from ....draw.paper.description import Description
 from ....photos.samples import list_samples
-from ....wording import _, again, comma, counted, kept, remembered
+from ....wording import _, again, counted, enumeration, kept, remembered
 from ... import choose_photo, dropping, sidebar, state, zoo
 from ...zoo import Choice
 
@@ -55,7 +55,7 @@ def _accept() -> None:
         told = counted(
             "{count} photo of the description is not here, and left out: {names}. Drop it as your own photo first.",
             "{count} photos of the description are not here, and left out: {names}. Drop them as your own photos first.",
-            len(missing), names=comma().join(missing[:5]),
+            len(missing), names=enumeration(missing[:5]),
         )  # fmt: skip
         st.session_state[_TOLD] = "info", kept(told)
 
