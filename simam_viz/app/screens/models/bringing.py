@@ -171,7 +171,7 @@ def torchvisions() -> None:
         )
     )
     name = st.selectbox(
-        _("Weights"),
+        _("Published weights"),
         list(published),
         format_func=lambda name: _published_title(published[name]),
         key="torchvision-name",
