@@ -114,8 +114,9 @@ def run() -> bool:
                     workers = Workers(("--ray", address), head)
                     held += [_told(f"ray at {name}", fault, own, workers) for fault in (worker_killed, run_killed)]
                 for name, address in head.addresses.items():
-                    held.append(_told(f"ray at {name}", head_killed, own, Workers(("--ray", address), head)))
+                    head.kill()  # it still runs where the last fault did not hold
                     head.begin()
+                    held.append(_told(f"ray at {name}", head_killed, own, Workers(("--ray", address), head)))
     return all(held)
 
 
@@ -156,7 +157,7 @@ def run_killed(place: Place, workers: Workers) -> str:
     """Killed with everything that it started, as by a machine that stops; the same command goes on."""
     out = place.out()
     with _started(place, out, workers) as process:
-        _wait(lambda: _answers(out) >= 3)
+        _until(process, out, 3)
         children = {pid for leader in _leaders(process.pid) for pid in in_session(leader)}
         for pid in (process.pid, *children):
             with contextlib.suppress(ProcessLookupError):
@@ -169,7 +170,7 @@ def run_killed(place: Place, workers: Workers) -> str:
 def two_runs(place: Place, workers: Workers) -> str:
     out = place.out()
     with _started(place, out, workers) as process:
-        _wait(lambda: _answers(out) >= 1)
+        _until(process, out, 1)
         process.send_signal(signal.SIGSTOP)  # or it might be done before the second has begun
         second = subprocess.run(place.command(out), cwd=ROOT, capture_output=True, text=True, check=False)
         process.send_signal(signal.SIGCONT)
@@ -260,7 +261,7 @@ def _disturbed(place: Place, workers: Workers, disturb: Callable[[int], None]) -
     """What a run says that is disturbed in the middle, and ends as if it had not been."""
     out = place.out()
     with _started(place, out, workers) as process:
-        _wait(lambda: _answers(out) >= 3)
+        _until(process, out, 3)
         disturb(process.pid)
         said = _ended_well(process)
     _same(place, out)
@@ -278,7 +279,12 @@ def _goes_on(place: Place, out: Path, workers: Workers) -> None:
 
 @contextlib.contextmanager
 def _started(place: Place, out: Path, workers: Workers, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    own = {"OMP_NUM_THREADS": "1", "SIMAM_VIZ_RAY_WORKERS": "2", "RAY_gcs_rpc_server_reconnect_timeout_s": "3"}
+    own = {
+        "PYTHONFAULTHANDLER": "1",
+        "OMP_NUM_THREADS": "1",
+        "SIMAM_VIZ_RAY_WORKERS": "2",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "3",
+    }
     if workers.head is not None:
         own |= workers.head.environment
     process = subprocess.Popen(
@@ -339,8 +345,12 @@ def _same(place: Place, out: Path) -> None:
     assert len(names) == len(set(names)) == COPIES * len(list_samples()) + 1
 
 
-def _wait(holds: Callable[[], bool], seconds: float = 180) -> None:
+def _until(run: subprocess.Popen[str], out: Path, answers: int, seconds: float = 180) -> None:
+    """Wait until so many photos are done."""
     end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it took too long"
+    while _answers(out) < answers:
+        if run.poll() is None and time.monotonic() > end:
+            run.send_signal(signal.SIGABRT)  # then it says where it was, see _started
+        if run.poll() is not None or time.monotonic() > end:
+            raise AssertionError(f"after {_answers(out)} photos it came no further: {run.communicate()[0]}")
         time.sleep(0.02)
