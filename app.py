@@ -1,5 +1,54 @@
-"""Starts the app; this file stands for the page Overview. What it shows is in ``simam_viz/app/screens``."""
+"""Starts the app; this file stands for the page Overview. What it shows is in ``simam_viz/app/screens``.
 
-from simam_viz.app import frame
+What stands here besides makes a first visit shorter: it has to come before anything of ``simam_viz`` is imported.
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+# No strings by themselves below: Streamlit would write them on the page.
+
+# Modules of Streamlit's own that draw the first page, and those that other pages draw with besides.
+SOON = (
+    "BidiComponent",
+    "Button",
+    "ButtonGroup",
+    "Checkbox",
+    "EChartsChart",
+    "FileUploader",
+    "ImageList",
+    "PageLink",
+    "Selectbox",
+    "Slider",
+)
+LATER = ("DataFrame", "DownloadButton", "Metric", "Multiselect", "NumberInput", "TextInput")
+AHEAD = """<span hidden></span><script>
+(() => {{
+    const here = document.querySelector('script[type="module"][src*="/static/js/"]')?.src;
+    const fetch = (name) => import(new URL(name, here)).catch(() => {{}});
+    if (here) Promise.all({soon}.map(fetch)).then(() => {later}.forEach(fetch));
+}})();
+</script>"""
+
+
+# A browser fetches a module only when it is to draw with it. Now it does so while Python is at work: on a fresh server, importing.
+there = {name.partition(".")[0]: name for name in os.listdir(Path(st.__file__).with_name("static") / "static" / "js")}
+soon, later = (json.dumps([there[name] for name in names if name in there]) for names in (SOON, LATER))
+with st.container(key="hidden-ahead"):
+    st.html(AHEAD.format(soon=soon, later=later), unsafe_allow_javascript=True)
+
+first = "simam_viz" not in sys.modules
+if first:
+    gc.disable()  # what is imported is no garbage, and looking for some takes a sixth of the time
+frame = importlib.import_module("simam_viz.app.frame")
+if first:
+    gc.freeze()
+    gc.enable()
 
 frame.run("app.py")

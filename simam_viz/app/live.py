@@ -15,6 +15,7 @@ from ..explain import film as filming
 from ..modules.weighing import IN_WORDS
 from ..wording import _, comma, tag
 from . import films, lambdas, pages, state
+from .components import packed
 from .components.browser_code import library, stub
 from .films import Compared, Reel
 from .lambdas import Stops
@@ -43,7 +44,7 @@ def code() -> None:
     tables = {"weights": render.WEIGHT_COLOURS, "cams": render.CAM_COLOURS, "differences": render.FEATURE_COLOURS}
     colours = {look: render.colour_table(name).tobytes().hex() for look, name in tables.items()}
     with st.container(key="film-code"):
-        _CODE(key="film-library", data={"words": _words(), "colours": colours})
+        _CODE(key="film-library", data=packed({"words": _words(), "colours": colours}))
 
 
 def drawn_there() -> bool:
@@ -66,7 +67,7 @@ def network_map(view: Scene, reel: Reel, own_range: bool) -> None:
         **_row(stops, view),
     }
     with st.container(key="film"):
-        _MAP(key="film-map", data=data, on_moved_change=_moved("film-map", stops), on_neuron_change=_clicked)
+        _MAP(key="film-map", data=packed(data), on_moved_change=_moved("film-map", stops), on_neuron_change=_clicked)
         _STORE(key="film-store", data=_bytes(reel, stops, called, view))
         _wait(reel)
     if (neuron := st.session_state.pop(_ASKED, None)) is not None:
@@ -79,7 +80,7 @@ def slider(view: Scene) -> None:
     with st.container(key="film-row"):
         _MAP(
             key="film-lambda",
-            data={"only": "lambda", **_row(stops, view)},
+            data=packed({"only": "lambda", **_row(stops, view)}),
             on_moved_change=_moved("film-lambda", stops),
         )
 
@@ -170,7 +171,7 @@ def _stand(view: Scene, stops: Stops | None, pictures: Sequence[tuple[Followed, 
         for picture, film in pictures
     ]
     at = "own" if stops is None else stops.key(view.e_lambda)
-    _STANDS(key="film-stands", data={"at": at, "pictures": standing})
+    _STANDS(key="film-stands", data=packed({"at": at, "pictures": standing}))
 
 
 def _called(reel: Reel) -> str:

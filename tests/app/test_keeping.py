@@ -22,7 +22,8 @@ PHOTO = encoded(NOISE, "PNG")
 
 def asked(app: AppTest) -> dict[str, Any]:
     (component,) = [one for one in app.get("bidi_component") if one.proto.component_name == "simam_viz.keeper"]
-    data: dict[str, Any] = json.loads(component.proto.json)
+    data: dict[str, Any]
+    [data] = json.loads(component.proto.json)
     return data
 
 

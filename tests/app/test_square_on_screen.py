@@ -28,7 +28,8 @@ FIRST = next(sample for sample in list_samples() if sample.name == "espresso-cup
 def shown(app: AppTest) -> dict[str, Any]:
     """What Python says to the component."""
     (component,) = [one for one in app.get("bidi_component") if one.proto.component_name == "simam_viz.square"]
-    data: dict[str, Any] = json.loads(component.proto.json)
+    data: dict[str, Any]
+    [data] = json.loads(component.proto.json)
     return data
 
 

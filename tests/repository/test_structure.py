@@ -59,7 +59,8 @@ def test_only_journeys_need_a_browser() -> None:
 def test_pages_are_thin() -> None:
     for path in PAGES:
         assert not {name for name in imports(path) if name.split(".")[0] in ("torch", "torchvision")}, path
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 10, path
+        most = 60 if path == ROOT / "app.py" else 10  # which has more to do before there is anything to import
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= most, path
 
 
 def test_no_file_is_too_long_to_read() -> None:

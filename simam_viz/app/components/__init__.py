@@ -8,6 +8,12 @@ pictures and the slider of the sidebar stay: ``style.css`` hides them only when 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+
+def packed(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a component's JavaScript gets as ``data``, in a list: in a mapping Streamlit looks for tables, and imports pandas for it."""
+    return [data]
 
 
 def source(name: str) -> str:

@@ -47,7 +47,7 @@ export function forgotten(storage) {
   ours(storage).forEach((name) => storage.removeItem(name));
 }
 
-export default function ({ data, setTriggerValue }) {
+export default function ({ data: [data], setTriggerValue }) {
   try {
     const asked = checked(data);
     if (!asked) return;

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from . import source
+from . import packed, source
 
 KEY = "keeper"
 _component = st.components.v2.component("simam_viz.keeper", js=source("keeper.js"))
@@ -45,7 +45,7 @@ def ask(keep: File | None, name: str | None, forget: bool) -> None:
     entry = None
     if keep is not None:
         entry = {"name": keep.name, "title": keep.title, "data": base64.b64encode(keep.data).decode()}
-    _component(key=KEY, on_said_change=lambda: None, data={"keep": entry, "ask": name, "forget": forget})
+    _component(key=KEY, on_said_change=lambda: None, data=packed({"keep": entry, "ask": name, "forget": forget}))
 
 
 def heard() -> Said:

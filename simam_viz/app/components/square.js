@@ -253,7 +253,7 @@ class Stage {
   }
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   try {
     const right = checked(data);
     if (!stages.has(parentElement)) stages.set(parentElement, new Stage(parentElement));

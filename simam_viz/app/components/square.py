@@ -15,7 +15,7 @@ from ...photos import squares
 from ...photos.squares import Placed, Size
 from ...wording import _
 from ..server import forgetting
-from . import source
+from . import packed, source
 
 KEY = "square"
 _SIDE, _QUALITY = 640, 80
@@ -49,25 +49,27 @@ def square(
     _component(
         key=KEY,
         on_moved_change=moved,
-        data={
-            "photo": _photo(name, image),
-            "colour": "rgb({}, {}, {})".format(*squares.mean_colour(image)),
-            "width": size[0],
-            "height": size[1],
-            "square": squares.clamped(now, size),
-            "whole": squares.whole(size),
-            "usual": squares.clamped(usual, size),
-            "smallest": squares.SMALLEST,
-            "revision": st.session_state.get(_REVISION, 0),
-            "words": {
-                "alt": alt,
-                "name": _("The square that the network sees"),
-                "keys": _("Arrow keys move it, + and − enlarge it and make it smaller."),
-                "whole": _("Whole photo"),
-                "usual": _("Its middle"),
-                "told": _("A square of {side} pixels from column {left} and row {top} on"),
-            },
-        },
+        data=packed(
+            {
+                "photo": _photo(name, image),
+                "colour": "rgb({}, {}, {})".format(*squares.mean_colour(image)),
+                "width": size[0],
+                "height": size[1],
+                "square": squares.clamped(now, size),
+                "whole": squares.whole(size),
+                "usual": squares.clamped(usual, size),
+                "smallest": squares.SMALLEST,
+                "revision": st.session_state.get(_REVISION, 0),
+                "words": {
+                    "alt": alt,
+                    "name": _("The square that the network sees"),
+                    "keys": _("Arrow keys move it, + and − enlarge it and make it smaller."),
+                    "whole": _("Whole photo"),
+                    "usual": _("Its middle"),
+                    "told": _("A square of {side} pixels from column {left} and row {top} on"),
+                },
+            }
+        ),
     )
 
 

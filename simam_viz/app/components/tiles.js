@@ -164,7 +164,7 @@ class Grid {
   }
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   try {
     const right = checked(data);
     if (!right) return;

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from . import source
+from . import packed, source
 
 _component = st.components.v2.component(
     "simam_viz.tiles", css=source("tiles.css"), js=source("tiles.js"), isolate_styles=False
@@ -36,5 +36,5 @@ def tiles(
     _component(
         key=key,
         on_picked_change=picked,
-        data={"labels": labels, "columns": columns, "gap": gap, "chosen": chosen, "name": name},
+        data=packed({"labels": labels, "columns": columns, "gap": gap, "chosen": chosen, "name": name}),
     )

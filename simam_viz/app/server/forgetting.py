@@ -169,8 +169,7 @@ def begin() -> bool:
     server = _server()
     if server is None:
         return False
-    # Looking through it for garbage again and again would halt a move of λ now and then.
-    gc.collect()
+    # Looking through it for garbage again and again would halt a move of λ now and then, and doing so once halts the first page.
     gc.freeze()
     threading.Thread(target=_again_and_again, args=(server,), name="forget-sessions", daemon=True).start()
     return True

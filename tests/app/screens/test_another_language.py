@@ -55,7 +55,7 @@ def test_what_was_measured_is_found_again_whatever_it_is_called() -> None:
 
 def test_every_word_of_the_lesson_is_said() -> None:
     app = open_page("pages/energy_function.py", size="96", scene="channel")
-    given = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.json]
+    given = [json.loads(part.proto.json)[0] for part in app.get("bidi_component") if part.proto.json]
     stage = next(data for data in given if "scenes" in data)
     told = [
         text for scene in stage["scenes"] for text in (scene["title"], scene["words"], scene["label"], scene["aside"])

@@ -170,7 +170,7 @@ def with_steps(**view: str) -> AppTest:
 
 def told(app: AppTest, what: str = "said") -> dict[str, Any]:
     """What the scenes were told."""
-    found = [json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.json]
+    found = [json.loads(part.proto.json)[0] for part in app.get("bidi_component") if part.proto.json]
     return next(data[what] for data in found if what in data)
 
 

@@ -43,21 +43,24 @@ class Page {
 
   /** An element is there, or has new data. */
   draw(component) {
-    const place = component.parentElement;
+    const {
+      parentElement: place,
+      data: [told],
+    } = component;
     if (!place.isConnected) return; // the page was left before the library came
     let part = this.parts.get(place);
     if (!part) {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(CSS);
       place.adoptedStyleSheets = [...place.adoptedStyleSheets, sheet];
-      const Part = component.data.only === "lambda" ? LivePictures : NetworkMap;
+      const Part = told.only === "lambda" ? LivePictures : NetworkMap;
       part = new Part(place, null, this.words, this.tables);
       this.parts.set(place, part);
     } else part.named(this.words);
     this.drawn.add(place);
     document.documentElement.dataset.film = "here";
     part.say = (name, value) => component[name === "moved" ? "setStateValue" : "setTriggerValue"](name, value);
-    part.told(component.data);
+    part.told(told);
     for (const film of this.films.values()) part.shows(film);
     part.stands?.(this.standing);
   }
@@ -73,7 +76,7 @@ class Page {
 export default function (component) {
   try {
     globalThis.simamViz ??= new Page();
-    globalThis.simamViz.told(component.data);
+    globalThis.simamViz.told(component.data[0]);
     globalThis.dispatchEvent(new Event("simam-viz"));
   } catch (error) {
     // What is thrown here would stand on the page for good; without it, what is plain stays.

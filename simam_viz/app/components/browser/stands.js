@@ -1,5 +1,5 @@
 // Tells which pictures of Python's stand on the page: the last element of it, so that they are there.
-export default function ({ data }) {
+export default function ({ data: [data] }) {
   const say = () => {
     try {
       globalThis.simamViz.stands(data);

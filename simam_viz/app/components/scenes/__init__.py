@@ -14,6 +14,8 @@ from typing import Any
 
 import streamlit as st
 
+from .. import packed
+
 _FOLDER = Path(__file__).parent
 _MODULES = ("saying", "closed_form", "drawing", "maps", "whole_channels", "pictures", "exercises", "lesson", "stage")
 """In the order in which one needs the other."""
@@ -35,7 +37,7 @@ _link = st.components.v2.component("simam_viz.link", js=script("link"))
 def stage(given: dict[str, Any]) -> None:
     """The scenes; ``given`` changes with its ``"language"`` alone: their words, the small channels, sentences and colours."""
     with st.container(key="lesson-stage"):
-        _stage(key="stage", data=given)
+        _stage(key="stage", data=packed(given))
 
 
 def link(key: str, data: dict[str, Any], moved: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -47,4 +49,4 @@ def link(key: str, data: dict[str, Any], moved: Callable[[dict[str, Any]], None]
             moved(value)
 
     with st.container(key=f"hidden-{key}"):
-        _link(key=key, data=data, on_moved_change=heard)
+        _link(key=key, data=packed(data), on_moved_change=heard)

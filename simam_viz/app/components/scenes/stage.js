@@ -339,7 +339,7 @@ function stage(root, given, link) {
 
 const stages = new WeakMap(); // by their places on the page
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data: [data] }) {
   const before = stages.get(parentElement);
   if (before?.language === data.language) return;
   try {
