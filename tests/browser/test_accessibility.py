@@ -70,7 +70,7 @@ def overflow(page: Page) -> int:
     )
 
 
-def until(answer: Callable[[], T], right: T, seconds: float = 5) -> T:
+def until(answer: Callable[[], T], right: T, seconds: float = 20) -> T:
     """The answer, once it is right or after so many seconds."""
     end = time.monotonic() + seconds
     while (found := answer()) != right and time.monotonic() < end:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from simam_viz.wording import comma
+from simam_viz.wording import enumeration
 from tests.helpers.browser import visiting
 from tests.helpers.installed import install_wheel
 from tests.helpers.reading import _
@@ -35,7 +35,7 @@ def test_the_app_runs_from_the_wheel_and_says_what_did_not_come_along(context: B
             visitor.film()
             visitor.go("Grad-CAM comparison")
             siblings = (f"{kind}_resnet18-tinyimagenet" for kind in ("se", "cbam", "eca"))
-            said = _(NOT_HERE, names=comma().join(siblings))
+            said = _(NOT_HERE, names=enumeration(siblings))
             expect(visitor.page.get_by_text(said)).to_be_visible()
             visitor.go("Models")
             expect(visitor.page.get_by_text(said)).to_be_visible()

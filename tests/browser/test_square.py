@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import simam_viz
 from simam_viz.app.components import source
+from simam_viz.app.state import ECHO_SECONDS
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.draw import render
 from simam_viz.photos import squares
@@ -122,6 +123,7 @@ def test_by_keys_and_wheel(app: App) -> None:
     app.page.mouse.wheel(0, -200)
     app.until(lambda: where(frame)[2] < side, "the wheel does not make it smaller")
     told(app, where(frame))
+    app.page.wait_for_timeout(1000 * ECHO_SECONDS)
     app.page.go_back()
     app.until(lambda: where(frame) == (left, top, side), "the way back does not move the square")
 

@@ -253,6 +253,8 @@ def alike(first: Pixels | Image.Image, second: Pixels | Image.Image) -> bool:
 
 def visiting(browser: Browser | BrowserContext, address: str, folder: Path) -> Iterator[App]:
     page = browser.new_page()
+    # The browser of the tests before: a sidebar that was shut on a phone would be shut here, too.
+    page.add_init_script("if (!window.name) { window.name = 'a new visitor'; try { localStorage.clear(); } catch {} }")
     page.set_viewport_size({"width": 1400, "height": 1000})
     visitor = App(page, address, folder / "failure.png")
     yield visitor
