@@ -162,9 +162,9 @@ class Visitor:
 
 
 def headline(texts: list[str]) -> str:
-    """What the network says, as the page words it."""
+    """What the network says, as the page words it, without what keeps its signs from being Markdown."""
     found = [match[1] for text in texts if (match := re.search(r"The network says: (.*)", text))]
-    return found[-1] if found else "no answer"
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", found[-1]) if found else "no answer"
 
 
 async def visit(
