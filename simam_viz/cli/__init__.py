@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def _main(arguments: list[str] | None) -> int:
     quiet.quieten()
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as “head”, has enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else Python complains when it flushes at its end
+        return 141  # what shells give a command that ended so
     except (ImageError, CheckpointError, ValueError, OSError) as error:
         print(f"simam_viz: {_sentence(error)}", file=sys.stderr)
         return 2

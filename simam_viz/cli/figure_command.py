@@ -22,6 +22,7 @@ from ..draw.paper.looks import Column, Piece, count, pieces
 from ..draw.paper.making import columns_of, composed, named_network
 from ..draw.paper.sources import Picture, photos_of
 from ..explain import variants
+from ..networks.shared import bytes_of
 from ..version import VERSION
 from ..wording import _, counted, later
 from ..writing import write_whole
@@ -207,7 +208,7 @@ def _kept_pieces(asked: Description, photos: list[Picture], loaded: LoadedCheckp
     for photo in photos:
         told.update(photo.image.tobytes())
     for name, tensor in loaded.model.state_dict().items() if loaded else ():
-        told.update(name.encode() + tensor.cpu().flatten().view(torch.uint8).numpy().tobytes())
+        told.update(name.encode() + bytes_of(tensor))
     named = [
         find_checkpoint(name) for name in (asked.checkpoint, *asked.networks) if name and name not in variants.NAMES
     ]

@@ -124,17 +124,28 @@ def started_together() -> Iterator[Processes]:
             raise
         if not processes.first:
             raise SystemExit(_STOPPED) from None
-        raise ValueError(
-            _(
-                "Another process of this run has ended, and this one cannot go on alone. What was saved is whole: the same "
-                "command goes on from there."
-            )
-        ) from error
+        raise ValueError(_broken_off(error)) from error
     # Not where something went wrong: it would wait for those that are gone. The threads that carry the messages must not
     # outlive Python, and they end when nothing holds on to the group.
     processes.summed(torch.zeros(()))
     gc.collect()
     dist.destroy_process_group()
+
+
+def _broken_off(error: RuntimeError) -> str:
+    lines = str(error).strip().splitlines()
+    if (
+        isinstance(error, dist.DistBackendError) and lines
+    ):  # nccl's: also what has nothing to do with another process's end
+        return _(
+            "The processes of this run could not go on together ({reason}). What was saved is whole: the same command goes on "
+            "from there.",
+            reason=lines[-1].rstrip("."),
+        )
+    return _(
+        "Another process of this run has ended, and this one cannot go on alone. What was saved is whole: the same command "
+        "goes on from there."
+    )
 
 
 def _own_meeting(count: int) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Run:
     """Processes that decode photos ahead of their turn."""
     step: int = 0
     seconds: float = 0.0
+    """For how long it was trained and measured; the time of a step is added by whoever waits for it."""
     loss_sum: float | Tensor = 0.0
     """Sum of the losses of the steps taken in this epoch; a tensor while it is on a device that need not be waited for."""
     epochs: list[Epoch] = field(default_factory=list)
@@ -113,8 +114,7 @@ class Run:
         return next(self._batches([step]))
 
     def take_step(self) -> Tensor:
-        """Train on the next batch and return the loss, (), on the device."""
-        begun = time.monotonic()
+        """Train on the next batch and return the loss, (), on the device, which may not have come to its end."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate(self.step, self.steps)
         self.model.train()
@@ -128,7 +128,6 @@ class Run:
         move([*self.average.parameters()], [*self.model.parameters()], 0)
         self.step += 1
         self.loss_sum = self.loss_sum + loss.double()
-        self.seconds += time.monotonic() - begun
         return loss
 
     def finish_epoch(self) -> Epoch:

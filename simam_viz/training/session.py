@@ -27,16 +27,19 @@ from .setups import Setup, as_yaml
 
 Report = Callable[[Progress], None]
 
+_DRAWN_EVERY = 10.0
+"""Seconds between two drawings of the curves, each of which takes a fifth of one: a short epoch would wait for it."""
+
 
 def train(
     run: Run, out: Path, save_every: float = 240.0, report: Report = lambda progress: None, tensorboard: bool = False
 ) -> None:
     """Train ``run`` to its end, going on from the state in ``out`` if there is one.
 
-    Leaves in ``out``: ``recipe.yaml``; ``state.pt``, written at least every ``save_every`` seconds; ``curves.csv`` and ``curves.png``
-    after every epoch; at the end ``final.safetensors``, the averaged weights, ``final.json``, with which the app opens them, and
-    ``run.json``, how they came about. Of
-    several processes the first writes and reports.
+    Leaves in ``out``: ``recipe.yaml``; ``state.pt``, written at least every ``save_every`` seconds; ``curves.csv`` after every
+    epoch, and ``curves.png`` with it, but not more often than every ten seconds; at the end ``final.safetensors``, the averaged
+    weights, ``final.json``, with which the app opens them, and ``run.json``, how they came about. Of several processes the first
+    writes and reports.
 
     Raises:
         ValueError: the state there is another run's, or another run is writing there now.
@@ -49,12 +52,14 @@ def train(
             run.processes.in_turn(lambda: _go_on(run, out))
         first = run.processes.first
         events = stack.enter_context(Events(out / "tensorboard", run.step)) if tensorboard and first else None
-        saved, pace = time.monotonic(), Pace()
+        saved, drawn, pace = time.monotonic(), float("-inf"), Pace()
         while run.step < run.steps:
-            before = run.seconds
-            loss = run.take_step().item()
+            begun = time.monotonic()
+            loss = run.take_step().item()  # a GPU is still at work when a step returns: this waits for it
+            took = time.monotonic() - begun
+            run.seconds += took
             if first:
-                report(pace.progress(run, loss, run.seconds - before))
+                report(pace.progress(run, loss, took))
             if events is not None:
                 with _told(out / "tensorboard"):
                     events.tell_step(run, loss)
@@ -70,7 +75,10 @@ def train(
                 _save(run, out)
                 saved = time.monotonic()
             if at_end:
-                _write_curves(run, out)
+                _write_numbers(run, out)
+            if at_end and (time.monotonic() - drawn >= _DRAWN_EVERY or run.step == run.steps):
+                _draw_curves(run, out)
+                drawn = time.monotonic()
         if first:
             _write_result(run, out)
 
@@ -84,7 +92,8 @@ def _opened(stack: ExitStack, run: Run, out: Path) -> None:
     _go_on(run, out)
     with _told(out / "recipe.yaml"):
         write_whole(out / "recipe.yaml", as_yaml(Setup(run.design, run.recipe)).encode())
-    _write_curves(run, out)
+    _write_numbers(run, out)
+    _draw_curves(run, out)
 
 
 def _go_on(run: Run, out: Path) -> None:
@@ -125,9 +134,12 @@ def _save(run: Run, out: Path) -> None:
         torch.save(run.state(), stream)
 
 
-def _write_curves(run: Run, out: Path) -> None:
+def _write_numbers(run: Run, out: Path) -> None:
     with _told(out / "curves.csv"):
         write_csv(run.epochs, out / "curves.csv")
+
+
+def _draw_curves(run: Run, out: Path) -> None:
     title = _("{arch}, attention: {attention}", arch=run.design.arch, attention=run.design.attention)
     with _told(out / "curves.png"):
         write_png(run.epochs, title, out / "curves.png")

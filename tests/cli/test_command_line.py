@@ -321,3 +321,14 @@ def test_a_figure_that_was_stopped_goes_on(
     assert "1 part is kept in" in capsys.readouterr().err and not (tmp_path / "a.pdf").exists()
     assert main(command) == 0 and len(analysed) == 3, "the first photo was not looked at again"
     assert (tmp_path / "a.pdf").exists() and not list((tmp_path / "cache" / "simam_viz" / "figures").iterdir())
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    result = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m simam_viz checkpoints | true",
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (0, "")

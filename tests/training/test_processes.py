@@ -19,7 +19,7 @@ import torch
 from simam_viz.cli import main
 from simam_viz.evaluation.tiny_imagenet import TrainingData, load_training_data
 from simam_viz.training.network import Design
-from simam_viz.training.processes import Processes, own_device
+from simam_viz.training.processes import Processes, own_device, started_together
 from simam_viz.training.recipe import Recipe
 from simam_viz.training.run import Run
 from simam_viz.training.session import train
@@ -163,6 +163,28 @@ def test_two_processes_train_as_one(root: Path, data: TrainingData, tmp_path: Pa
 
 
 # What happens to a run.
+
+
+def test_what_keeps_processes_apart_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """nccl's own last words; where another process has gone, that."""
+    for name in ("init_process_group", "get_rank"):
+        monkeypatch.setattr(f"torch.distributed.{name}", lambda *_a, **_k: 0)
+    monkeypatch.setattr("torch.distributed.is_torchelastic_launched", lambda: True)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    handler = signal.getsignal(signal.SIGTERM)
+    told = (
+        "NCCL error: invalid usage\nLast error:\nDuplicate GPU detected : rank 1 and rank 0 both on CUDA device 1a0\n"
+    )
+    for error, sentence in (
+        (
+            torch.distributed.DistBackendError(told),
+            r"together \(Duplicate GPU detected : .* device 1a0\)\. What was saved",
+        ),
+        (torch.distributed.DistNetworkError("gone"), "Another process of this run has ended"),
+    ):
+        with pytest.raises(ValueError, match=sentence), started_together():
+            raise error
+    signal.signal(signal.SIGTERM, handler)
 
 
 def test_one_folder_is_one_runs_alone(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -369,6 +369,30 @@ def test_averaged_weights_follow_the_trained_ones(data: TrainingData) -> None:
     assert not torch.allclose(run.average.fc.weight, run.model.fc.weight, atol=1e-6)
 
 
+def test_seconds_are_those_until_a_step_has_come_to_its_end(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU is still at work when a step returns; and the picture of the curves is not drawn anew for every short epoch."""
+
+    class Late:
+        def item(self) -> float:
+            time.sleep(0.05)
+            return 1.0
+
+    def step(run: Run) -> Late:
+        run.step += 1
+        return Late()
+
+    drawn: list[int] = []
+    monkeypatch.setattr(Run, "take_step", step)
+    monkeypatch.setattr("simam_viz.training.session.write_png", lambda epochs, *_rest: drawn.append(len(epochs)))
+    run = Run(data, replace(RECIPE, stages=((32, 3),)), Design("resnet18", "none"), "float32")
+    told: list[float] = []
+    train(run, tmp_path, report=lambda progress: told.append(progress.images_per_second))
+    assert run.seconds > 0.05 * run.steps and max(told) < RECIPE.batch_size / 0.05
+    assert drawn == [0, 1, 3]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("attention", get_args(Attention))
 def test_captured_steps_train_as_others_do(data: TrainingData, attention: Attention) -> None:
