@@ -16,7 +16,9 @@ from streamlit.delta_generator import DeltaGenerator
 from ...wording import counted
 
 _LOOK_SECONDS = 0.3
-"""How often someone who waits is told their place, and noticed to have gone."""
+_LOOK_SECONDS_EACH = 0.03
+"""How often someone who waits is told their place, and noticed to have gone: at least the first, and the second for each who
+waits. What tells them takes the time of those who compute."""
 _REMEMBERED = 20
 _WORTH_SAYING = 2.0
 """Seconds from which on it is said how long it will take."""
@@ -28,7 +30,8 @@ class Turns:
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[threading.Event] = deque()
+        """Each is set when it may be that person's turn."""
         self._running = 0
         self._beside = 0
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
@@ -53,7 +56,7 @@ class Turns:
         """From now on, so many at the same time."""
         with self._changed:
             self.at_once = at_once
-            self._changed.notify_all()
+            self._call()
 
     @contextlib.contextmanager
     def after_waiting(self, tell: Callable[[int], None]) -> Iterator[None]:
@@ -61,24 +64,24 @@ class Turns:
 
         What ``tell`` raises ends the waiting and leaves nothing behind.
         """
-        ticket = object()
+        called = threading.Event()
         with self._changed:
-            self._waiting.append(ticket)
+            self._waiting.append(called)
         try:
             while True:
                 with self._changed:
-                    if self._waiting[0] is ticket and self._running < self.at_once:
+                    called.clear()
+                    if self._waiting[0] is called and self._running < self.at_once:
                         self._running += 1
                         break
-                    ahead = self._running + self._waiting.index(ticket)
+                    ahead = self._running + self._waiting.index(called)
+                    pause = max(_LOOK_SECONDS, _LOOK_SECONDS_EACH * len(self._waiting))
                 tell(ahead)  # not under the lock: it goes to a browser
-                with self._changed:
-                    if self._waiting[0] is not ticket or self._running >= self.at_once:
-                        self._changed.wait(_LOOK_SECONDS)
+                called.wait(pause)
         finally:
             with self._changed:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
+                self._waiting.remove(called)
+                self._call()
         begun = time.monotonic()
         try:
             yield
@@ -86,7 +89,7 @@ class Turns:
             with self._changed:
                 self._took.append(time.monotonic() - begun)
                 self._running -= 1
-                self._changed.notify_all()
+                self._call()
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[None]:
@@ -102,7 +105,13 @@ class Turns:
         finally:
             with self._changed:
                 self._beside -= 1
-                self._changed.notify_all()
+                self._call()
+
+    def _call(self) -> None:
+        """Wake whom a change concerns, under the lock: the first who waits, not all of them, and what goes on beside."""
+        if self._waiting and self._running < self.at_once:
+            self._waiting[0].set()
+        self._changed.notify_all()
 
 
 def _at_once() -> int:
