@@ -177,7 +177,7 @@ class Hand(Session):
         if element.WhichOneof("type") == "bidi_component" and element.bidi_component.component_name == "simam_viz.map":
             told = element.bidi_component
             self.map, self.part = told.id, delta.fragment_id
-            data = json.loads(told.json or told.mixed.json)
+            (data,) = json.loads(told.json or told.mixed.json)
             self.stops, self.at = tuple(stop["key"] for stop in data["stops"]), data["at"]
         elif element.WhichOneof("type") == "bidi_component" and element.bidi_component.bytes:
             self.film = element.bidi_component.bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import measure
+from benchmarks import measure, scale_people
 from benchmarks.measure import Budget, Row, durations, missing, ratio
+from benchmarks.server import Server
 from tests.helpers.project import ROOT
 
 
@@ -82,3 +84,9 @@ def test_a_round_on_a_slowed_machine_is_taken_again(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pace, "patience", 0.0)
     monkeypatch.setattr(pace, "_seconds", lambda: pytest.fail("nobody waits, so nobody asks"))
     measure.interleaved({"a": lambda: None}, 1)
+
+
+def test_whoever_plays_the_people_understands_what_pages_send(server: str) -> None:
+    """Each answer is checked against what ``analyze`` gives."""
+    row = asyncio.run(scale_people._throughput(Server(server, 0, 0.0), 1, shared=False, releases=1))
+    assert row.median > 0 and "2 answers" in row.note

@@ -48,6 +48,31 @@ def test_first_come_first_served() -> None:
     assert queue.waiting == queue.taken == 0
 
 
+def test_only_the_next_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes for one is no work for all others, and nobody is forgotten who looks no more by themselves."""
+    monkeypatch.setattr(turns, "_LOOK_SECONDS", 60.0)
+    queue, log = Turns(2), []
+    with queue.after_waiting(nobody), queue.after_waiting(nobody):
+        threads = [waiter(queue, number, log) for number in range(30)]
+        until(lambda: len(log) == 30)
+    for thread in threads:
+        thread.join(20)
+    assert [what for _, what in log].count("turn") == 30 and len(log) == 60, "told once each"
+
+
+def test_the_more_wait_the_less_often_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(turns, "_LOOK_SECONDS_EACH", 20.0)
+    queue, log = Turns(1), []
+    with queue.after_waiting(nobody):
+        threads = [waiter(queue, number, log) for number in range(3)]
+        until(lambda: len(log) == 3)
+        time.sleep(0.2)
+        assert len(log) == 3
+    for thread in threads:
+        thread.join(20)
+
+
 def test_never_more_at_once_than_the_cap() -> None:
     queue, log = Turns(3), []
     most, lock, now = 0, threading.Lock(), 0
