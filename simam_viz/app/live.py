@@ -208,7 +208,7 @@ def _wait(reel: Reel) -> None:
     @st.fragment
     def wait() -> None:
         # Other data at every answer: only then does the browser hear that there was one.
-        _WAIT(key="film-wait", data={"at": time.monotonic()}, on_asked_change=asked)
+        _WAIT(key="film-wait", data=packed({"at": time.monotonic()}), on_asked_change=asked)
 
     wait()
 

@@ -47,7 +47,7 @@ def _warm() -> None:
             screen_of(page)
         first = list_checkpoints()[0]
         loaded = load_checkpoint(first.path)
-        seat = Seat(STUDIO)
+        seat = Seat(STUDIO, watches=False)
         scenes = [scene_of(loaded, sample) for sample in list_samples()]
         for scene in scenes:
             warm(scene)

@@ -58,6 +58,11 @@ class Making:
         return self.make is not None
 
     @property
+    def after(self) -> tuple[bool, float]:
+        """Films with less of this are made before it: those that people watch, then those that took less time by now."""
+        return not any(seat.watches for seat in self.wanted_by), self.spent // _FAIR_SECONDS
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory."""
         return self.film.nbytes + (len(self._sent[1]) if self._sent else 0)
@@ -148,7 +153,7 @@ class Studio:
     def _take(self) -> tuple[Making, Make, list[Stop]]:
         with self._changed:
             while True:
-                for making in sorted(self._queue, key=lambda one: one.spent // _FAIR_SECONDS):
+                for making in sorted(self._queue, key=lambda one: one.after):
                     if making.make is not None and (batch := making.next()) is not None:
                         self._busy_with[threading.get_ident()] = making
                         return making, making.make, batch
@@ -190,10 +195,14 @@ class Studio:
 
 
 class Seat:
-    """What films one session watches, one of each kind, and those that are its own."""
+    """What films one session watches, one of each kind, and those that are its own.
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    Args:
+        watches: whether there is a person; else what is wanted is made when nothing is that people watch.
+    """
+
+    def __init__(self, studio: Studio, watches: bool = True) -> None:
+        self._studio, self.watches = studio, watches
         self._own: Kept[Making] = Kept(_OWN_FILMS, _OWN_BYTES)
         self._now: dict[str, tuple[Hashable, Making]] = {}
 

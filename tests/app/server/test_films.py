@@ -106,6 +106,22 @@ def test_two_who_want_it_keep_it_going(studio: Studio) -> None:
     until(lambda: one.complete)
 
 
+def test_what_people_watch_goes_before_what_is_made_beforehand(studio: Studio) -> None:
+    beforehand, camera, watched, person = Camera(free=False), Camera(), making(), Seat(studio)
+    one = Seat(studio, watches=False).watch("warming", "sample", True, making(size=1), beforehand)
+    until(lambda: beforehand.asked)
+    person.watch("network", "photo", False, watched, camera)
+    beforehand.free.set()
+    until(lambda: watched.complete)
+    assert len(beforehand.asked) <= 2, "the batch that was running, and maybe the next after the film was whole"
+    until(lambda: one.complete)
+    # What is made beforehand is watched as soon as somebody comes for it.
+    slow = Seat(studio, watches=False).watch("warming", "other", True, making(size=1), Camera())
+    assert slow.after[0]
+    person.watch("network", "other", True, making(), Camera())
+    assert not slow.after[0] or slow.complete
+
+
 def test_an_analysis_goes_first() -> None:
     turns = Turns(1)
     studio, camera = Studio(1, turns), Camera()
