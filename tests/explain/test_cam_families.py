@@ -30,6 +30,13 @@ def se_resnet() -> nn.Module:
     return model
 
 
+def small_vgg() -> nn.Module:
+    layers = models.vgg.make_layers([16, "M", 16, 16, "M", 512], batch_norm=True)
+    model = models.VGG(layers, num_classes=6, init_weights=False)
+    model.classifier = nn.Linear(512 * 7 * 7, 6)  # its own has 120 million weights
+    return model
+
+
 def timms(name: str) -> nn.Module:
     timm = pytest.importorskip("timm", reason="timm is not installed")
     made: nn.Module = timm.create_model(name, num_classes=6)
@@ -47,7 +54,7 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     ),
     "SE-ResNet": (se_resnet, ["layer1.0", "layer2.1.bn2.1", "layer3.0.conv1", "layer4"]),
     "VGG": (
-        lambda: models.VGG(models.vgg.make_layers([16, "M", 16, 16, "M", 512], batch_norm=True), num_classes=6),
+        small_vgg,
         ["features.0", "features.3", "features.9", "features.13"],
     ),
 }  # fmt: skip
