@@ -43,10 +43,10 @@ def begin() -> None:
 def _warm() -> None:
     time.sleep(_LATER)
     try:
-        for page in PAGES:
-            screen_of(page)
-        first = list_checkpoints()[0]
-        loaded = load_checkpoint(first.path)
+        with TURNS.beside():
+            for page in PAGES:
+                screen_of(page)
+            loaded = load_checkpoint(list_checkpoints()[0].path)
         seat = Seat(STUDIO, watches=False)
         scenes = [scene_of(loaded, sample) for sample in list_samples()]
         for scene in scenes:

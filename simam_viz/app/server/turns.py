@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
@@ -20,6 +21,7 @@ _LOOK_SECONDS_EACH = 0.03
 """How often someone who waits is told their place, and noticed to have gone: at least the first, and the second for each who
 waits. What tells them takes the time of those who compute."""
 _REMEMBERED = 20
+_FAREWELL_SECONDS = 10.0
 _WORTH_SAYING = 2.0
 """Seconds from which on it is said how long it will take."""
 
@@ -34,6 +36,7 @@ class Turns:
         """Each is set when it may be that person's turn."""
         self._running = 0
         self._beside = 0
+        self._closed = False
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
         """Seconds, of the last turns."""
 
@@ -96,9 +99,16 @@ class Turns:
         """Work of a moment that nobody waits for: begun when nobody waits for a turn and one is free, and taking none itself.
 
         So whoever comes meanwhile gets their turn at once.
+
+        Raises:
+            SystemExit: Python is about to end, so nothing more is begun: the thread ends.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._waiting and self._running + self._beside < self.at_once)
+            self._changed.wait_for(
+                lambda: self._closed or (not self._waiting and self._running + self._beside < self.at_once)
+            )
+            if self._closed:
+                raise SystemExit
             self._beside += 1
         try:
             yield
@@ -106,6 +116,13 @@ class Turns:
             with self._changed:
                 self._beside -= 1
                 self._call()
+
+    def close(self) -> None:
+        """Begin nothing more beside, and wait for what is going on: a thread that Python's end tears out of PyTorch aborts it."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._beside, _FAREWELL_SECONDS)
 
     def _call(self) -> None:
         """Wake whom a change concerns, under the lock: the first who waits, not all of them, and what goes on beside."""
@@ -122,6 +139,7 @@ def _at_once() -> int:
 
 
 TURNS = Turns(_at_once())
+atexit.register(TURNS.close)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -171,3 +173,48 @@ def test_what_a_session_has_cached_needs_no_turn(one_turn: Turns) -> None:
     with one_turn.after_waiting(nobody):
         app.run()  # would wait for ever
     assert not app.exception
+
+
+COMPUTING = """
+import threading, time, torch
+from simam_viz.app.server.turns import TURNS
+x, convolution, begun = torch.rand(8, 16, 48, 48), torch.nn.Conv2d(16, 16, 3), threading.Event()
+def work():
+    while True:
+        with TURNS.beside():
+            begun.set()
+            for _ in range(9):
+                convolution(x).sum().backward()
+threading.Thread(target=work, daemon=True).start()
+assert begun.wait(20)
+time.sleep(0.1)
+"""
+
+
+def test_python_ends_while_something_is_computed_beside() -> None:
+    """As when the app is stopped by Ctrl-C while films are made."""
+    for _ in range(3):
+        ended = subprocess.run([sys.executable, "-c", COMPUTING], cwd=ROOT, capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_nothing_more_is_begun_beside_at_the_end() -> None:
+    queue, release, log = Turns(2), threading.Event(), []
+
+    def work() -> None:
+        with queue.beside():
+            log.append("begun")
+            release.wait(20)
+        log.append("done")
+        with queue.beside():
+            log.append("again")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: bool(log))
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    release.set()
+    for each in (closing, thread):
+        each.join(20)
+    assert log == ["begun", "done"] and not thread.is_alive() and not closing.is_alive()
