@@ -58,9 +58,8 @@ def _main(arguments: list[str] | None) -> int:
         options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads, such as “head”, has enough
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else Python complains when it flushes at its end
+        # Else Python complains when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # what shells give a command that ended so
     except (ImageError, CheckpointError, ValueError, OSError) as error:
         print(f"simam_viz: {_sentence(error)}", file=sys.stderr)

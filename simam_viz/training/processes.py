@@ -134,9 +134,8 @@ def started_together() -> Iterator[Processes]:
 
 def _broken_off(error: RuntimeError) -> str:
     lines = str(error).strip().splitlines()
-    if (
-        isinstance(error, dist.DistBackendError) and lines
-    ):  # nccl's: also what has nothing to do with another process's end
+    # nccl's: also what has nothing to do with another process's end.
+    if isinstance(error, dist.DistBackendError) and lines:
         return _(
             "The processes of this run could not go on together ({reason}). What was saved is whole: the same command goes on "
             "from there.",
