@@ -15,12 +15,12 @@ from ..modules.weighing import Each, Removed, Weighing
 from ..networks.answers import Question
 from ..networks.architectures import SIMAM_BLOCKS, is_ours
 from ..networks.boxes import nearest
-from ..networks.lambdas import Times, check_asked, common_e_lambda, set_e_lambda
+from ..networks.lambdas import Times, check_asked, set_e_lambda
 from ..networks.places import weighing_modules
 from ..networks.shared import out_of_memory, own_buffers, put_in_place, shared_copy, weights_memory
 from ..photos.squares import Square
 from ..wording import _, later
-from .blocks import Analysis, Block, Box
+from .blocks import Analysis, Block, Box, told_lambda
 from .inputs import Given, Input, prepared
 from .recording import Recording, Run, Use, distinct_uses
 
@@ -168,6 +168,9 @@ class _Asked:
 
 def _analyse(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
     """A batch in one pass each way; where memory runs out, in two halves, and those say so."""
+    if _lambda_only_told(networks):
+        first = _one_batch([(networks[0][0], None)], given, asked)[0]
+        return [first.told_at(e_lambda) for _network, e_lambda in networks]
     try:
         return _one_batch(networks, given, asked)
     except RuntimeError as error:
@@ -180,6 +183,12 @@ def _analyse(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analy
     found += _analyse(networks[half:], given, rest)
     notice = later("There was not enough memory for all at once, so they were computed in smaller batches.")
     return [replace(analysis, notices=(notice,)) for analysis in found]
+
+
+def _lambda_only_told(networks: Sequence[Run]) -> bool:
+    """Whether λ changes no pass of these: one network without SimAM, of which is told what SimAM would do."""
+    alone = networks[0][0]
+    return len(networks) > 1 and not alone.has_simam and all(network is alone for network, _e_lambda in networks)
 
 
 def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
@@ -221,14 +230,13 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
             )
             for name, use, gradient in zip(names, uses, gradients, strict=True)
         )
-        at = float(e_lambda) if isinstance(e_lambda, (int, float)) else common_e_lambda(b.e_lambda for b in blocks)
         boxes, box = _boxes(network, answer, i, targets[i], asked.question)
         analyses.append(
             Analysis(
                 given.view,
                 logits[i].detach().cpu(),
                 targets[i],
-                at,
+                told_lambda(e_lambda, blocks),
                 not all(block.hypothetical for block in blocks),
                 network.categories,
                 blocks,

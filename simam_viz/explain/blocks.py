@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,7 @@ from ..modules import formulas
 from ..modules.simam import SimAM
 from ..modules.weighing import Kind, Weighing
 from ..networks.answers import CLASSES, NOTHING_ELSE, Output, Question
-from ..networks.lambdas import Times
+from ..networks.lambdas import Times, at_lambda, common_e_lambda
 from ..photos.squares import Square
 from ..wording import _, comma, counted, labelled, later
 from . import thumbnails
@@ -157,6 +158,15 @@ class Block:
         maps = (value for value in vars(self).values() if isinstance(value, Tensor))
         return sum(tensor.nbytes for tensor in (*maps, *(heat.values for heat in self._heat_maps.values())))
 
+    def told_at(self, e_lambda: float | Times | None) -> Block:
+        """The same as SimAM would weigh it at another λ, where it only would; heat maps do not follow that."""
+        if not (self.hypothetical and isinstance(self.module, SimAM)):
+            return self
+        simam = SimAM(at_lambda(self.module.e_lambda, e_lambda), self.module.correction)
+        block = dataclasses.replace(self, module=simam)
+        vars(block)["_heat_maps"] = self._heat_maps
+        return block
+
     @property
     def cam(self) -> Tensor:
         """Grad-CAM (Selvaraju et al., 2017) of the target at the block's output, (H, W) in [0, 1]."""
@@ -202,6 +212,11 @@ class Block:
         attributes = ("attention", "importance", "energy", "features", "refined")
         values: Tensor = getattr(self, attributes[QUANTITIES.index(name)])
         return values
+
+
+def told_lambda(asked: float | Times | None, blocks: Sequence[Block]) -> float | None:
+    """The λ of an analysis: that of all its blocks, or the one that was asked for; ``None`` where they keep different ones."""
+    return float(asked) if isinstance(asked, (int, float)) else common_e_lambda(block.e_lambda for block in blocks)
 
 
 @dataclass(frozen=True)
@@ -365,6 +380,11 @@ class Analysis:
                 block.picture(None if share is None else int(share * block.features.shape[1])) for block in self.blocks
             ),
         )
+
+    def told_at(self, e_lambda: float | Times | None) -> Analysis:
+        """The same at another λ, where the network itself knows none: see :meth:`Block.told_at`."""
+        blocks = tuple(block.told_at(e_lambda) for block in self.blocks)
+        return dataclasses.replace(self, blocks=blocks, e_lambda=told_lambda(e_lambda, blocks), asked=e_lambda)
 
     def compacted(self) -> Analysis:
         """The same in a third of the memory, to be kept: see :meth:`Block.compacted`."""

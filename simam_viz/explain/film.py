@@ -13,7 +13,6 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -82,6 +81,12 @@ class Stack:
     def __getitem__(self, index: int) -> Levels:
         """One of them."""
         return Levels(self.levels[index], float(self.low[index]), float(self.high[index]))
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The maps (C, h, w), each off by at most half of its levels."""
+        span = (self.high - self.low)[:, None, None]
+        return (self.low[:, None, None] + self.levels.astype(np.float32) * (span / 255)).astype(np.float32)
 
     @property
     def nbytes(self) -> int:
@@ -258,12 +263,6 @@ def nearest_first(stops: Sequence[Stop], at: Stop, order: Sequence[Stop]) -> lis
     place = {stop: index for index, stop in enumerate(order)}
     here = place.get(at, len(order) // 2)
     return sorted(stops, key=lambda stop: (abs(place[stop] - here), place[stop]))
-
-
-def chunks(stops: Sequence[Stop], size: int) -> list[list[Stop]]:
-    """In pieces of ``size`` stops, or fewer in the last; no piece has a single stop where another could take it."""
-    edges = [*range(0, len(stops), size), len(stops)]
-    return [list(stops[start:end]) for start, end in pairwise(edges)]
 
 
 def stages(places: Sequence[Station]) -> list[int]:

@@ -13,7 +13,7 @@ from ..checkpoints.loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint
 from ..modules.simam import SimAM
 from ..modules.weighing import Each, Removed, Weighing
 from ..networks.architectures import is_ours, residual_blocks
-from ..networks.lambdas import Times
+from ..networks.lambdas import Times, at_lambda
 from ..networks.places import attending_modules
 from ..wording import _
 
@@ -164,5 +164,4 @@ def _weighing(module: nn.Module, run: Run) -> tuple[Weighing, bool]:
     network, asked = run
     own = module.e_lambda if isinstance(module, Removed) else network.e_lambda
     own = DEFAULT_E_LAMBDA if own is None else own
-    e_lambda = own if asked is None else own * asked.factor if isinstance(asked, Times) else asked
-    return SimAM(e_lambda, module.correction if isinstance(module, Removed) else 1), True
+    return SimAM(at_lambda(own, asked), module.correction if isinstance(module, Removed) else 1), True

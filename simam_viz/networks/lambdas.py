@@ -27,6 +27,11 @@ def check_asked(e_lambda: float | Times | None) -> None:
         check_e_lambda(e_lambda)
 
 
+def at_lambda(own: float, asked: float | Times | None) -> float:
+    """The λ of a module whose own is ``own``, where this is asked of all."""
+    return own if asked is None else own * asked.factor if isinstance(asked, Times) else asked
+
+
 def set_e_lambda(model: nn.Module, e_lambda: float | Times | None) -> None:
     """Give every SimAM module of ``model`` this λ, or its own multiplied; ``None`` leaves each its own.
 
@@ -38,8 +43,7 @@ def set_e_lambda(model: nn.Module, e_lambda: float | Times | None) -> None:
         return
     for module in model.modules():
         if isinstance(module, SimAM):
-            own = module.e_lambda
-            module.e_lambda = check_e_lambda(own * e_lambda.factor if isinstance(e_lambda, Times) else e_lambda)
+            module.e_lambda = check_e_lambda(at_lambda(module.e_lambda, e_lambda))
 
 
 def common_e_lambda(e_lambdas: Iterable[float | None]) -> float | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from ...explain.film import Film, Frame, Stop, chunks
+from ...explain.alike import between, coarse_first
+from ...explain.film import Film, Frame, Stop
 from .kept import Kept
 from .turns import TURNS, Turns
 
@@ -32,15 +32,15 @@ class Making:
 
     Args:
         begun: the film as far as it is there: a stop or more.
-        wanted: the stops to make, those that are wanted first first.
+        wanted: the stops to make, those that are wanted first first; coarse steps go before fine ones all the same.
         order: of the slider.
         size: how many stops make one batch.
     """
 
     def __init__(self, begun: Film, wanted: Sequence[Stop], order: Sequence[Stop], size: int) -> None:
-        self.film, self._order = begun, tuple(order)
-        self._left = deque(chunks([stop for stop in wanted if stop not in begun.frames], size))
-        self._unfinished = len(self._left)
+        self.film, self._order, self._size = begun, tuple(order), size
+        self._row = [stop for stop in order if stop in wanted or stop in begun.frames]
+        self._left = coarse_first([stop for stop in wanted if stop not in begun.frames], self._row)
         self.make: Make | None = None
         """There while it is being made: it holds a photo and a network."""
         self.wanted_by: set[Seat] = set()
@@ -50,7 +50,7 @@ class Making:
     @property
     def complete(self) -> bool:
         """Whether every stop is there."""
-        return not self._unfinished
+        return all(stop in self.film.frames for stop in self._row)
 
     @property
     def going(self) -> bool:
@@ -75,18 +75,21 @@ class Making:
 
     def next(self) -> list[Stop] | None:
         """A batch to make; ``None`` where all are made or being made."""
-        return self._left.popleft() if self._left else None
+        batch, self._left = self._left[: self._size], self._left[self._size :]
+        return batch or None
 
     def made(self, frames: dict[Stop, Frame]) -> None:
-        """A batch is there."""
-        self._unfinished -= 1
-        self.film = self.film.with_frames(frames, self._order)
+        """A batch is there, and with it what lies between stops that look alike."""
+        there = {**self.film.frames, **frames}
+        known = between(there, self._row, self._left)
+        self._left = [stop for stop in self._left if stop not in known]
+        self.film = self.film.with_frames({**frames, **known}, self._order)
         if self.complete:
             self.make = None
 
     def put_back(self, batch: list[Stop]) -> None:
         """A batch was not made after all."""
-        self._left.appendleft(batch)
+        self._left = [*batch, *self._left]
 
 
 class Studio:

@@ -53,8 +53,21 @@ def test_a_film_is_made_from_what_is_there(studio: Studio) -> None:
     camera, one = Camera(), making()
     Seat(studio).watch("network", "key", True, one, camera)
     until(lambda: one.complete)
-    assert camera.asked == [[2.0, 3.0], [4.0, 5.0]] and list(one.film.frames) == STOPS and not one.going
+    assert camera.asked == [[5.0, 3.0], [2.0, 4.0]] and list(one.film.frames) == STOPS and not one.going
     assert one.film.frames[5.0].said == 5
+
+
+def test_what_lies_between_stops_that_look_alike_is_not_made(studio: Studio) -> None:
+    class Still(Camera):
+        def __call__(self, stops: Sequence[Stop]) -> list[Frame]:
+            super().__call__(stops)
+            return [frame(1.0 if float(stop) < 4 else 9.0) for stop in stops]
+
+    camera, one = Still(), making(size=1)
+    Seat(studio).watch("network", "key", True, one, camera)
+    until(lambda: one.complete)
+    assert camera.asked == [[5.0], [3.0], [4.0]] and list(one.film.frames) == STOPS
+    assert one.film.frames[2.0] is one.film.frames[1.0]
 
 
 def test_what_is_shared_is_made_once(studio: Studio) -> None:
@@ -89,11 +102,11 @@ def test_what_nobody_wants_any_more_is_stopped_and_goes_on_when_asked_again(
     assert not one.going
     camera.free.set()
     until(lambda: len(one.film.frames) == 3)  # the batch that was running
-    assert not one.complete and camera.asked == [[2.0, 3.0]]
+    assert not one.complete and camera.asked == [[5.0, 3.0]]
     again = Seat(studio).watch("network", "key", True, making(), camera)
     assert again is one
     until(lambda: one.complete)
-    assert list(one.film.frames) == STOPS and camera.asked[-1] == [4.0, 5.0]
+    assert list(one.film.frames) == STOPS and camera.asked[-1] == [2.0, 4.0]
 
 
 def test_two_who_want_it_keep_it_going(studio: Studio) -> None:
