@@ -49,7 +49,9 @@ REST = """() => { const before = location.search, start = performance.now();
   globalThis.rested = new Promise((done) => { const look = () =>
     location.search !== before && document.querySelector('[data-test-script-state=notRunning]')
       ? done((performance.now() - start) / 1000) : setTimeout(look, 4); look(); }); }"""
-FILM = "() => document.querySelector('.st-key-film-map [data-testid=film]')"
+WHOLE = """(before) => { const roots = [...document.querySelectorAll('.st-key-film-map *')].map((one) => one.shadowRoot);
+  const film = roots.map((root) => root?.querySelector('[data-testid=film]')).find(Boolean);
+  return film?.dataset.ready === 'true' && film.dataset.film !== before; }"""
 
 
 def rows(quick: bool) -> list[Row]:
@@ -99,6 +101,7 @@ def _in_a_browser(browser: Browser, server: Server, drags: int, photos: int) -> 
         for side, seconds in READY.items():
             page.goto(f"{server.address}/?size={side}")
             _ready(page)
+            _until_idle(server)  # what is made beforehand for everybody is made once in a server's life
             times = [_new_photo(page, side * 100 + number) for number in range(photos)]
             found.append(
                 durations(GROUP, f"a photo of one's own → its film, at {side} px", times, Budget("≤", 0.9 * seconds))
@@ -148,7 +151,8 @@ def _new_photo(page: Page, seed: int) -> float:
     start = time.perf_counter()
     file = {"name": f"{seed}.jpg", "mimeType": "image/jpeg", "buffer": own_photo(seed)}
     page.get_by_test_id("stSidebar").get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(file)
-    page.locator(f"[data-testid=film][data-ready=true]:not([data-film='{before}'])").wait_for(timeout=120_000)
+    # At every frame: a locator waits for up to half a second between two looks.
+    page.wait_for_function(WHOLE, arg=before, timeout=120_000)
     seconds = time.perf_counter() - start
     page.wait_for_timeout(1500)
     return seconds
