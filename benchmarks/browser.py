@@ -199,6 +199,8 @@ def _imports() -> list[Row]:
     costs: dict[str, int] = {}
     total = 0
     for line in result.stderr.splitlines():
+        if not line.startswith("import time:"):
+            continue  # a warning of what is imported
         own, _, name = (part.strip() for part in line.removeprefix("import time:").split("|"))
         if own.isdigit():
             total += int(own)

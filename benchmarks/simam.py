@@ -29,6 +29,14 @@ def published(x: Tensor, e_lambda: float) -> Tensor:
     return x * torch.sigmoid(inverse_energy)
 
 
+class Published(torch.nn.Module):
+    """The same as a module, as the authors' code has it: a network calls no bare function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` (N, C, H, W), refined."""
+        return published(x, LAMBDA)
+
+
 def map_sizes(arch: str, size: int = 224) -> list[tuple[int, int, int]]:
     """The different shapes (C, H, W) that enter SimAM in a network."""
     model = simam_viz.create_model(arch).eval()
@@ -44,7 +52,7 @@ def rows(quick: bool) -> list[Row]:
     rounds = 7 if quick else 41
     found = []
     sizes = {shape: None for arch in ("resnet18", "resnet50") for shape in map_sizes(arch)}
-    module = SimAM(LAMBDA)
+    module, theirs = SimAM(LAMBDA), Published()
     for label, (dtype, memory_format) in FORMATS.items():
         for batch in (1, 8):
             for shape in sizes:
@@ -53,9 +61,7 @@ def rows(quick: bool) -> list[Row]:
                 tolerance = {"rtol": 2e-2, "atol": 1e-2} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-6}
                 torch.testing.assert_close(module(x).double(), exact, **tolerance)
                 with torch.inference_mode():
-                    times = interleaved(
-                        {"ours": lambda x=x: module(x), "published": lambda x=x: published(x, LAMBDA)}, rounds
-                    )
+                    times = interleaved({"ours": lambda x=x: module(x), "published": lambda x=x: theirs(x)}, rounds)
                 name = f"forward : published formula, {batch} × {' × '.join(map(str, shape))}, {label}"
                 found.append(ratio("simam", name, times, "ours", "published", Budget("≤", 1.05)))
     for arch in ("resnet18",) if quick else ("resnet18", "resnet50"):

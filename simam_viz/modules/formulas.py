@@ -63,9 +63,10 @@ def overflowed(squares: Tensor) -> bool:
 
 def spatial(x: Tensor) -> tuple[int, ...]:
     """The dimensions of ``x`` that range over positions: all from the third on; ``ValueError`` where there is none."""
-    if x.dim() < 3:
+    dims = x.dim()
+    if dims < 3:
         raise ValueError(f"SimAM works on feature maps of shape (N, C, H, W), not on shape {tuple(x.shape)}.")
-    return tuple(range(2, x.dim()))
+    return (2, 3) if dims == 4 else tuple(range(2, dims))
 
 
 def positions(x: Tensor) -> int:

@@ -13,6 +13,8 @@ from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed, position
 _PART = 2**20
 """Neurons that are worked on at once in training: with a whole batch, every operation would go through main memory."""
 
+_FLOORS = {dtype: torch.full((), IMPORTANCE_FLOOR, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)}
+
 
 def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """``x · sigmoid(1/e*)``, every channel's mean μ, and q = 1/((M − 1)(σ² + λ)): 1/e* = (M − 1)/4 · d²·q + ½.
@@ -20,11 +22,12 @@ def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) 
     One new map, which holds d², 1/e*, the weights and the result by turns. With ``followed``, in operations alone that
     forward-mode differentiation and ``torch.func.vmap`` can follow.
     """
-    wide, dims = _wide(x), spatial(x)
-    # Two plain sums: torch.var_mean is several times slower on the small maps of deep layers, and on channels_last ones.
-    mean = wide.mean(dim=dims, keepdim=True)
+    # On the small maps of deep layers PyTorch's calls take longer than its arithmetic, so there is none that can be spared: sums
+    # and not torch.var_mean or mean, no ``to`` without need.
+    wide, dims, neurons = _wide(x), spatial(x), positions(x)
+    mean = wide.sum(dim=dims, keepdim=True).mul_(1 / max(neurons, 1))
     work = (wide - mean).pow_(2)
-    others = max(positions(x) - 1, 1)
+    others = max(neurons - 1, 1)
     squares = work.sum(dim=dims, keepdim=True)
     if wide.dtype is torch.float32 and overflowed(squares):
         refined, mean, inverse = refined_with_statistics(wide.double(), e_lambda, followed)
@@ -33,10 +36,9 @@ def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) 
     if followed or work.is_contiguous() or not work.is_cpu:
         work.mul_(inverse * (others / 4)).add_(IMPORTANCE_FLOOR)
     else:  # one pass is quicker where channels lie side by side, and slower where each has a stretch of memory
-        floor = torch.full((), IMPORTANCE_FLOOR, dtype=work.dtype)
-        torch.addcmul(floor, work, inverse, value=others / 4, out=work)
+        torch.addcmul(_FLOORS[work.dtype], work, inverse, value=others / 4, out=work)
     refined = work.sigmoid_().mul_(wide)
-    return refined.to(x.dtype), mean, inverse
+    return refined if wide is x else refined.to(x.dtype), mean, inverse
 
 
 class _Refinement(torch.autograd.Function):

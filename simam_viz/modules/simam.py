@@ -50,7 +50,6 @@ class SimAM(Weighing):
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (N, C, H, W), refined."""
-        spatial(x)  # raises where there is none
         e_lambda = check_e_lambda(self.e_lambda)
         if self.correction != 1:
             return x * self.weights(x)
