@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -166,6 +167,11 @@ def _watched(kind: str, name: Hashable, shared: bool, begin: Callable[[], Making
     if making is None:
         making = here.watch(kind, name, shared, here.find(name, shared) or begin(), make)
     return making
+
+
+def after_drawing() -> AbstractContextManager[None]:
+    """Films that a page asks for within are begun when this ends: first the page is drawn."""
+    return _seat().drawing()
 
 
 def begun(analysis: Analysis, e_lambda: Stop, stops: Stops, block: str | None = None) -> Making:

@@ -22,6 +22,7 @@ from . import (
     choose_photo,
     devices,
     dropping,
+    films,
     given,
     keeping,
     lambdas,
@@ -123,7 +124,8 @@ def run(file: str) -> None:
             notices = st.container()  # in every run: no fragment may begin to write outside itself
         shown = Shown(title, subject.photo, subject.loaded, subject.photo_notices, state.settings(), subject.box)
         view = subject.at(e_lambda, shown)
-        part(view)
+        with films.after_drawing():
+            part(view)
         for sentence in state.ignored():
             notices.caption(f":material/link_off: {sentence}")
         # In a container of the fragment's own: within another's, Streamlit takes all download buttons for one.

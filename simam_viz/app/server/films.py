@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ...explain.alike import between, coarse_first
@@ -56,6 +57,11 @@ class Making:
     def going(self) -> bool:
         """Whether it is being made."""
         return self.make is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether all who want it are having their page drawn first."""
+        return all(seat.draws for seat in self.wanted_by)
 
     @property
     def after(self) -> tuple[bool, float]:
@@ -130,6 +136,11 @@ class Studio:
             if not making.wanted_by:
                 self._drop(making)
 
+    def look_again(self) -> None:
+        """A film may be made now that was held."""
+        with self._changed:
+            self._changed.notify_all()
+
     def let_go(self, seconds: float) -> None:
         """Wait, at most so long, until nothing is computed any more of films that nobody wants."""
         with self._changed:
@@ -157,7 +168,7 @@ class Studio:
         with self._changed:
             while True:
                 for making in sorted(self._queue, key=lambda one: one.after):
-                    if making.make is not None and (batch := making.next()) is not None:
+                    if making.make is not None and not making.held and (batch := making.next()) is not None:
                         self._busy_with[threading.get_ident()] = making
                         return making, making.make, batch
                 self._changed.wait()
@@ -206,8 +217,20 @@ class Seat:
 
     def __init__(self, studio: Studio, watches: bool = True) -> None:
         self._studio, self.watches = studio, watches
+        self.draws = False
+        """Whether a page is being drawn for this session: it has the cores until it stands."""
         self._own: Kept[Making] = Kept(_OWN_FILMS, _OWN_BYTES)
         self._now: dict[str, tuple[Hashable, Making]] = {}
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """No batch of films that this session alone wants begins within."""
+        self.draws = True
+        try:
+            yield
+        finally:
+            self.draws = False
+            self._studio.look_again()
 
     def now(self, kind: str, key: Hashable) -> Making | None:
         """The film of this kind that is watched, if it is the one of this key, or was made already."""

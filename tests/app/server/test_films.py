@@ -109,6 +109,26 @@ def test_what_nobody_wants_any_more_is_stopped_and_goes_on_when_asked_again(
     assert list(one.film.frames) == STOPS and camera.asked[-1] == [2.0, 4.0]
 
 
+def test_a_page_is_drawn_before_its_film_is_begun(studio: Studio) -> None:
+    camera, seat, one = Camera(), Seat(studio), making()
+    with pytest.raises(KeyError), seat.drawing():
+        seat.watch("network", "key", True, one, camera)
+        other = making()
+        Seat(studio).watch("network", "other", True, other, Camera())
+        until(lambda: other.complete)
+        assert one.going and not camera.asked
+        raise KeyError
+    until(lambda: one.complete)
+
+
+def test_who_has_their_page_already_does_not_wait_for_who_has_not(studio: Studio) -> None:
+    first, second = Seat(studio), Seat(studio)
+    with first.drawing():
+        one = first.watch("network", "key", True, making(), Camera())
+        assert second.watch("network", "key", True, one, Camera()) is one
+        until(lambda: one.complete)
+
+
 def test_two_who_want_it_keep_it_going(studio: Studio) -> None:
     camera, first, second = Camera(free=False), Seat(studio), Seat(studio)
     one = first.watch("network", "key", True, making(), camera)
