@@ -3,11 +3,13 @@
 What stands here besides makes a first visit shorter: it has to come before anything of ``simam_viz`` is imported.
 """
 
+import contextlib
 import gc
 import importlib
 import json
 import os
 import sys
+import types
 from pathlib import Path
 
 import streamlit as st
@@ -16,17 +18,9 @@ import streamlit as st
 
 # Modules of Streamlit's own that draw the first page, and those that other pages draw with besides.
 SOON = (
-    "BidiComponent",
-    "Button",
-    "ButtonGroup",
-    "Checkbox",
-    "EChartsChart",
-    "FileUploader",
-    "ImageList",
-    "PageLink",
-    "Selectbox",
-    "Slider",
-)
+    "BidiComponent", "Button", "ButtonGroup", "Checkbox", "EChartsChart", "FileUploader", "ImageList", "PageLink", "Selectbox", "Slider",
+)  # fmt: skip
+COMPILER, ASKED = "torch._dynamo.utils", "is_compile_supported"
 LATER = ("DataFrame", "DownloadButton", "Metric", "Multiselect", "NumberInput", "TextInput")
 AHEAD = """<span hidden></span><script>
 (() => {{
@@ -46,6 +40,13 @@ with st.container(key="hidden-ahead"):
 first = "simam_viz" not in sys.modules
 if first:
     gc.disable()  # what is imported is no garbage, and looking for some takes a sixth of the time
+    # Of PyTorch's compiler, whose import takes a second and a half, torchvision wants one function, to call it where regions are pooled.
+    stand_in = types.ModuleType(COMPILER)
+    vars(stand_in)[ASKED] = lambda device: getattr(importlib.import_module(COMPILER), ASKED)(device)
+    if sys.modules.setdefault(COMPILER, stand_in) is stand_in:
+        with contextlib.suppress(ImportError):  # where it wants more, it is imported below, as always
+            importlib.import_module("torchvision")
+        del sys.modules[COMPILER]
 frame = importlib.import_module("simam_viz.app.frame")
 if first:
     gc.freeze()

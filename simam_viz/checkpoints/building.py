@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import cast, get_args
 
-import torch
 from torch import nn
 
 from ..networks.architectures import Attention, create_model
+from ..networks.outlines import outlined
 from ..networks.places import create_simam_model
 from ..wording import _
 from .card import Card
@@ -25,7 +25,7 @@ def described_network(card: Card) -> nn.Module:
     _check_attention(card)
     model: nn.Module
     try:
-        with torch.device("meta"):
+        with outlined():
             if card.attention != "simam":
                 model = create_model(card.arch, cast(Attention, card.attention), card.num_classes)
             else:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..networks.architectures import ARCHITECTURES, Attention, create_model
+from ..networks.outlines import outlined
 from ..wording import _, counted, enumeration, later
 from .weights_file import Tensors, shape_text, shown
 
@@ -48,7 +49,7 @@ def layers(arch: str) -> frozenset[str]:
 
 @functools.cache
 def _empty(arch: str, attention: Attention) -> nn.Module:
-    with torch.device("meta"):
+    with outlined():
         model: nn.Module = create_model(arch, attention)
         return model
 

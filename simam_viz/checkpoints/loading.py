@@ -16,6 +16,7 @@ from ..modules.gates import GATES
 from ..networks.answers import Output, both_names
 from ..networks.architectures import Attention, create_model
 from ..networks.named import is_named
+from ..networks.outlines import outlined
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
 from ..networks.shared import own_buffers, shared_copy
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
@@ -305,7 +306,7 @@ def _assembled(name: str, weights: dict[str, Tensor], facts: dict[str, Any], car
         "forward_pass": later("assumed to be torchvision's"),
     }
     if known.get("attention", "simam") == "simam":
-        with torch.device("meta"):
+        with outlined():
             defaults["simam_at"] = list(authors_places(create_model(facts["arch"], "none")))
     assumed = [entry for entry in defaults if entry not in known]
     if known.get("trained_with_simam") is False and "simam_at" in assumed:

@@ -24,7 +24,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
+from torchvision.transforms.functional import gaussian_blur
 
 from ..checkpoints.loaded import LoadedCheckpoint
 from ..networks.lambdas import set_e_lambda

@@ -13,7 +13,9 @@ from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed, position
 _PART = 2**20
 """Neurons that are worked on at once in training: with a whole batch, every operation would go through main memory."""
 
-_FLOORS = {dtype: torch.full((), IMPORTANCE_FLOOR, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)}
+_FLOORS = {
+    dtype: torch.full((), IMPORTANCE_FLOOR, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)
+}
 
 
 def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) -> tuple[Tensor, Tensor, Tensor]:

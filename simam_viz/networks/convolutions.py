@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from torchvision.models import get_model_weights
 
 from ..wording import _
 from .architectures import attended_convolution, residual_blocks
 from .named import Named, named
+from .outlines import outlined
 from .places import insert_simam
 
 _SECOND = re.compile(r".+\.(conv2(\.conv)?|f\.b\.0)")
@@ -108,7 +108,7 @@ def _sketched(known: Named, most_bytes: int) -> nn.Module:
     if source == "torchvision":
         _check(known, get_model_weights(name).DEFAULT.meta["num_params"], most_bytes)
     try:
-        with torch.device("meta"):
+        with outlined():
             model = known.make()
     except NotImplementedError:  # a RegNet computes its widths with tensors
         model = known.make()

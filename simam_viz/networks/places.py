@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 from torchvision.models.resnet import ResNet
@@ -20,6 +19,7 @@ from ..modules.weighing import Removed, Weighing
 from ..wording import _, enumeration
 from .architectures import BLOCK_KINDS, BLOCKS, attended_convolution, create_model, last_norm, residual_blocks
 from .copies import copied
+from .outlines import outlined
 from .shared import detached
 
 
@@ -67,7 +67,7 @@ def usual_places(arch: str) -> dict[Literal["convolution", "norm", "block"], tup
 
     Behind the convolution that its authors chose, behind the last batch norm before the sum, or at the block's end.
     """
-    with torch.device("meta"):
+    with outlined():
         model = create_model(arch, "none")
     blocks = residual_blocks(model)
     norms = tuple(f"{name}.{last_norm(block)}" for name, block in blocks.items())
