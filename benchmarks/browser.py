@@ -69,7 +69,7 @@ def rows(quick: bool) -> list[Row]:
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=FLAGS)
         colds = [_cold_start(browser) for _ in range(starts)]
-        found.append(durations("browser", "streamlit run → first analysed sample", colds, Budget("≤", 10)))
+        found.append(durations("browser", "streamlit run → first analysed sample", colds, Budget("≤", 7.2)))
         with running() as server, _visitor(browser) as page:
             page.goto(server.address)
             _ready(page, "Overview")
