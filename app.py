@@ -20,7 +20,6 @@ import streamlit as st
 SOON = (
     "BidiComponent", "Button", "ButtonGroup", "Checkbox", "EChartsChart", "FileUploader", "ImageList", "PageLink", "Selectbox", "Slider",
 )  # fmt: skip
-COMPILER, ASKED = "torch._dynamo.utils", "is_compile_supported"
 LATER = ("DataFrame", "DownloadButton", "Metric", "Multiselect", "NumberInput", "TextInput")
 AHEAD = """<span hidden></span><script>
 (() => {{
@@ -29,6 +28,8 @@ AHEAD = """<span hidden></span><script>
     if (here) Promise.all({soon}.map(fetch)).then(() => {later}.forEach(fetch));
 }})();
 </script>"""
+COMPILER = "torch._dynamo.utils"
+ASKED = "is_compile_supported"
 
 
 # A browser fetches a module only when it is to draw with it. Now it does so while Python is at work: on a fresh server, importing.
