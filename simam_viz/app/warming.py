@@ -14,6 +14,7 @@ import time
 from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint
 from ..checkpoints.store import list_checkpoints
 from ..explain.variants import MODES, variants
+from ..networks.counting import multiply_adds
 from ..photos.samples import Sample, list_samples
 from . import films, lambdas
 from .lambdas import Stops
@@ -51,6 +52,8 @@ def _warm() -> None:
         scenes = [scene_of(loaded, sample) for sample in list_samples()]
         for scene in scenes:
             warm(scene)
+        with TURNS.beside():
+            multiply_adds(loaded.model, loaded.transforms.input_size)  # who counts first imports PyTorch's compiler
         for scene in scenes:
             film(scene, seat)
     except Exception:
