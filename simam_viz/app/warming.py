@@ -48,12 +48,11 @@ def _warm() -> None:
             for page in PAGES:
                 screen_of(page)
             loaded = load_checkpoint(list_checkpoints()[0].path)
+            multiply_adds(loaded.model, loaded.transforms.input_size)  # who counts first imports PyTorch's compiler
         seat = Seat(STUDIO, watches=False)
         scenes = [scene_of(loaded, sample) for sample in list_samples()]
         for scene in scenes:
             warm(scene)
-        with TURNS.beside():
-            multiply_adds(loaded.model, loaded.transforms.input_size)  # who counts first imports PyTorch's compiler
         for scene in scenes:
             film(scene, seat)
     except Exception:
