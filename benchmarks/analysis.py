@@ -60,11 +60,13 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
     candidates: dict[str, Callable[[], object]] = {"ours": ours, "floor": lambda: floor(model, x, target)}
     makers = {"torchcam": torchcam_all, "pytorch-grad-cam": grad_cam_each, "captum": captum_each}
     notes = {}
-    # As their users call them: on a model as it comes, whose parameters ask for gradients. And once more without.
-    usual = copy.deepcopy(model).requires_grad_(True)
+    # As their users call them: on a model as torchvision makes it, whose weights lie channel after channel and ask for
+    # gradients. And once more without.
+    frozen = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    usual = copy.deepcopy(frozen).requires_grad_(True)
     for name, maker in makers.items():
-        for title, given in ((name, usual), (name + FROZEN, model)):
-            call = maker(given, partial(prepared, given is model), target)
+        for title, given in ((name, usual), (name + FROZEN, frozen)):
+            call = maker(given, partial(prepared, given is frozen), target)
             if call is not None:
                 candidates[title] = call
                 notes[title] = agreement(call(), reference)
@@ -100,7 +102,7 @@ def against_all(label: str, loaded: LoadedCheckpoint, size: int, rounds: int) ->
 
 
 def floor(model: nn.Module, x: Tensor, target: int) -> tuple[Tensor, ...]:
-    """One forward, and one backward from a logit to every block's output; nothing else, not even a hook."""
+    """One forward, and one backward from a logit to every block's output, in our memory format; nothing else, not even a hook."""
     outputs = []
     out = model.maxpool(model.relu(model.bn1(model.conv1(x))))
     for block in residual_blocks(model).values():

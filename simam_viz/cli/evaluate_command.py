@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from ..checkpoints import opening
@@ -63,7 +62,6 @@ def _run(arguments: argparse.Namespace) -> None:
     for px in sizes:
         check_input_size(px)
     images = _images(arguments, loaded)
-    loaded.model.to(memory_format=torch.channels_last)
     no_photos = images.no_photos if isinstance(images, LabelledPhotos) else ()
     entries: dict[int, dict[str, Any]] = {}
     for px in sizes:

@@ -227,5 +227,4 @@ def left_out_sentences(unread: Sequence[ImageError], no_photos: Sequence[str]) -
 
 
 def _stacked(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
-    inputs = torch.stack([image for image, _label in batch]).contiguous(memory_format=torch.channels_last)
-    return inputs, torch.tensor([label for _, label in batch])
+    return torch.stack([image for image, _label in batch]), torch.tensor([label for _, label in batch])

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints.loaded import LoadedCheckpoint
+from ..modules.simam import SimAM, each_its_own, is_plain
 from ..modules.weighing import Each, Removed, Weighing
 from ..networks.answers import Question
 from ..networks.architectures import SIMAM_BLOCKS, is_ours
 from ..networks.boxes import nearest
-from ..networks.lambdas import Times, check_asked, set_e_lambda
+from ..networks.lambdas import Times, at_lambda, check_asked, set_e_lambda
 from ..networks.places import weighing_modules
 from ..networks.shared import out_of_memory, own_buffers, put_in_place, shared_copy, weights_memory
 from ..photos.squares import Square
@@ -379,12 +380,14 @@ def _one_model(networks: Sequence[Run]) -> nn.Module:
         there = tuple(model.get_submodule(place) for model in models)
         if there not in made:
             each = [_at(module, e_lambda) for module, e_lambda in zip(there, e_lambdas, strict=True)]
-            made[there] = Each(each)
+            made[there] = each_its_own(each)
         put_in_place(whole, place, made[there])
     return whole
 
 
 def _at(module: nn.Module, e_lambda: float | Times | None) -> Weighing:
+    if is_plain(module):
+        return SimAM(at_lambda(module.e_lambda, e_lambda))
     own = shared_copy(module)
     assert isinstance(own, Weighing)
     set_e_lambda(own, e_lambda)

@@ -41,11 +41,11 @@ MOST_CHANNELS = 5 * 2**20
 MOST_TILES = 400 * 2**10
 MOST_VIEW = 224
 """The longer side of the grey picture that maps are laid over, in pixels."""
-_WHILE_MADE = 96 * 2**20
+_WHILE_MADE = 144 * 2**20
 """Bytes that all batches that run at the same time may take."""
 _FOR_EACH_FEATURE = 8
 """A pass, its graph and its gradients take about so many times what enters its attention."""
-_MOST_AT_ONCE = 8
+_MOST_AT_ONCE = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +223,7 @@ def filmed(
     square: Square | None = None,
     block: str | None = None,
 ) -> list[Frame]:
-    """Some stops of a film (of one ``block``'s channels, if it is named), as one batch: at most as many as :func:`at_once` says.
+    """Some stops of a film (of one ``block``'s channels, if it is named), as one batch.
 
     Without a target, Grad-CAM of each stop is of the class that it predicts. Arguments and errors as of
     :func:`simam_viz.explain.analysis.analyze_lambdas`, and ``share`` as :meth:`simam_viz.explain.blocks.Analysis.pictures` takes it.
@@ -239,7 +239,7 @@ def bytes_each(film: Film) -> int:
 
 
 def at_once(analysis: Analysis) -> int:
-    """How many stops may run as one batch: fewer where one of them, such as this, takes much memory."""
+    """How many stops may run at the same time, in all batches: fewer where one of them, such as this, takes much memory."""
     entered = sum(block.features.nbytes for block in analysis.blocks)
     return max(1, min(_MOST_AT_ONCE, _WHILE_MADE // (_FOR_EACH_FEATURE * max(entered, 1))))
 

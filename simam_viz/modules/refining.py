@@ -18,11 +18,13 @@ _FLOORS = {
 }
 
 
-def refined_with_statistics(x: Tensor, e_lambda: float, followed: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+def refined_with_statistics(
+    x: Tensor, e_lambda: float | Tensor, followed: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """``x · sigmoid(1/e*)``, every channel's mean μ, and q = 1/((M − 1)(σ² + λ)): 1/e* = (M − 1)/4 · d²·q + ½.
 
     One new map, which holds d², 1/e*, the weights and the result by turns. With ``followed``, in operations alone that
-    forward-mode differentiation and ``torch.func.vmap`` can follow.
+    forward-mode differentiation and ``torch.func.vmap`` can follow. λ is one number, or one for each image, (N, 1, 1, 1).
     """
     # On the small maps of deep layers PyTorch's calls take longer than its arithmetic, so there is none that can be spared: sums
     # and not torch.var_mean or mean, no ``to`` without need.
@@ -58,9 +60,12 @@ class Refine(_Refinement):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, e_lambda: float) -> Tensor:
-        """The refined maps, of the shape of ``x`` (N, C, H, W)."""
-        refined, mean, inverse = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
+    def forward(ctx: Any, x: Tensor, e_lambda: float | Tensor) -> Tensor:
+        """The refined maps, of the shape of ``x`` (N, C, H, W), at one λ or at one for each image, (N, 1, 1, 1)."""
+        if isinstance(e_lambda, Tensor):
+            refined, mean, inverse = in_parts(refined_with_statistics, x, e_lambda)
+        else:
+            refined, mean, inverse = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
         ctx.e_lambda, ctx.statistics = e_lambda, (mean, inverse)
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
@@ -124,7 +129,7 @@ def _gradient(grad: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[T
     return (direct.add_(through).to(x.dtype),)
 
 
-def _differentiable_gradient(grad: Tensor, x: Tensor, e_lambda: float) -> Tensor:
+def _differentiable_gradient(grad: Tensor, x: Tensor, e_lambda: float | Tensor) -> Tensor:
     """:func:`_gradient` without its short ways: a function of ``grad`` and ``x`` that can be differentiated again."""
     deviation, curvature, weights, slope = _derivatives(x, e_lambda)
     grad = _wide(grad)
@@ -133,7 +138,7 @@ def _differentiable_gradient(grad: Tensor, x: Tensor, e_lambda: float) -> Tensor
     return (grad * weights + through - through.mean(dim=spatial(x), keepdim=True) - deviation * pull).to(x.dtype)
 
 
-def _differential(tangent: Tensor, x: Tensor, e_lambda: float) -> Tensor:
+def _differential(tangent: Tensor, x: Tensor, e_lambda: float | Tensor) -> Tensor:
     """How the refined x moves if x moves along ``tangent``: the transpose of :func:`_differentiable_gradient`."""
     deviation, curvature, weights, slope = _derivatives(x, e_lambda)
     tangent = _wide(tangent)
@@ -142,7 +147,7 @@ def _differential(tangent: Tensor, x: Tensor, e_lambda: float) -> Tensor:
     return (tangent * weights + slope * (moved - deviation * pull)).to(x.dtype)
 
 
-def _derivatives(x: Tensor, e_lambda: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _derivatives(x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """d, c, the weights s = sigmoid(d²·c + ½), and x · s(1 − s) · 2c·d: the slope of x·s by d where c stays as it is."""
     mean, variance = channel_statistics(x)
     wide = _wide(x)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import formulas
 from .formulas import attention, check_e_lambda, spatial
-from .refining import Refine, RefineUnderTransforms, refined_with_statistics
-from .weighing import Kind, Weighing
+from .refining import Refine, RefineUnderTransforms, in_parts, refined_with_statistics
+from .weighing import Each, Kind, Weighing
 
 
 class SimAM(Weighing):
@@ -103,3 +104,35 @@ class FixedMeanSimAM(SimAM):
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (N, C, H, W), times its weights."""
         return x * self.weights(x)
+
+
+class EachSimAM(Each):
+    """A batch of which every image has a λ of its own, refined as one: quicker than image by image, to the same result.
+
+    Args:
+        each: a SimAM for each image, for which :func:`is_plain` holds.
+    """
+
+    each: tuple[SimAM, ...]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each image of ``x`` (N, C, H, W), or its only one, refined at the λ that is its own: (N, C, H, W)."""
+        x = x.expand(len(self.each), *x.shape[1:])
+        own = [check_e_lambda(one.e_lambda) for one in self.each]
+        wide = torch.promote_types(x.dtype, torch.float32)  # half of one holds no small λ
+        e_lambda = torch.tensor(own, dtype=wide, device=x.device).view(-1, *[1] * (x.dim() - 1))
+        if torch.is_grad_enabled() and x.requires_grad:
+            refined: Tensor = Refine.apply(x, e_lambda)
+            return refined
+        return in_parts(refined_with_statistics, x, e_lambda)[0]
+
+
+def is_plain(module: nn.Module) -> TypeGuard[SimAM]:
+    """Whether a module is SimAM as the authors have it, and what it gives depends on nothing but its input and its λ."""
+    hooks = (*module._forward_hooks, *module._forward_pre_hooks)  # noqa: SLF001  (there is no other way to know)
+    return type(module) is SimAM and module.correction == 1 and not hooks
+
+
+def each_its_own(each: Sequence[Weighing]) -> Each:
+    """What takes a batch through one module for each image, as one where that can be."""
+    return EachSimAM(each) if all(map(is_plain, each)) else Each(each)

@@ -14,7 +14,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.ops.misc import Conv2dNormActivation
 
 from ..modules.gates import GATES
-from ..modules.simam import FixedMeanSimAM, SimAM, UniformSimAM
+from ..modules.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
 from ..modules.weighing import Each, Removed
 from ..wording import _, enumeration, later
 from .lambdas import set_e_lambda
@@ -213,7 +213,7 @@ def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
 
 _OURS = {
     ResNet, MobileNetV2, *BLOCKS.values(), nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AdaptiveAvgPool2d,
-    nn.Linear, nn.Dropout, nn.Sequential, Conv2dNormActivation, SimAM, UniformSimAM, FixedMeanSimAM, Each, Removed,
+    nn.Linear, nn.Dropout, nn.Sequential, Conv2dNormActivation, SimAM, UniformSimAM, FixedMeanSimAM, Each, EachSimAM, Removed,
     nn.Identity,
 }  # fmt: skip
 

@@ -64,9 +64,7 @@ class _Candidate:
             copy = Path(folder) / self.file
             copy.write_bytes(self.weights)
             copy.with_suffix(".json").write_text(json.dumps(self.facts), encoding="utf-8")
-            loaded = load_checkpoint(copy)
-        loaded.model.to(memory_format=torch.channels_last)
-        return loaded
+            return load_checkpoint(copy)
 
 
 def make_cards(

@@ -132,7 +132,7 @@ def test_each_bundled_sibling_differs_from_the_plain_network_in_its_module_alone
     names = {name for name in sibling.model.state_dict() if ".attention." not in name}
     assert names == set(plain.model.state_dict())
     # Without the module, its weights are those of a plain network.
-    bare = create_model("resnet18", "none", 200).eval()
+    bare = create_model("resnet18", "none", 200).eval().to(memory_format=torch.channels_last)
     bare.load_state_dict({name: sibling.model.state_dict()[name] for name in names})
     gated = load_checkpoint(store.BUNDLED_FOLDER / f"{sibling.name}.safetensors").model
     for block in residual_blocks(gated).values():

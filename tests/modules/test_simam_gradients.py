@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 
 from simam_viz import SimAM, attention, energy, importance
 from simam_viz.modules.formulas import GREATEST_E_LAMBDA, LEAST_E_LAMBDA
-from simam_viz.modules.simam import FixedMeanSimAM, UniformSimAM
+from simam_viz.modules.simam import EachSimAM, FixedMeanSimAM, UniformSimAM, each_its_own
 
 SHAPES = [(1, 1, 1, 1), (1, 2, 1, 3), (2, 3, 4, 5)]
 LAMBDAS = [1e-4, 0.1, 10.0]
@@ -92,6 +93,46 @@ def test_a_channel_of_a_batch_in_parts_has_the_same_gradients(monkeypatch: pytes
     whole = torch.autograd.grad(SimAM(0.1)(x), x, given)[0]
     monkeypatch.setattr("simam_viz.modules.refining._PART", 40)
     torch.testing.assert_close(torch.autograd.grad(SimAM(0.1)(x), x, given)[0], whole)
+
+
+EACH = (1e-6, 0.1, 3.0)
+"""λ of each image of a batch."""
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("at_once", [2**20, 40])
+def test_a_lambda_for_each_image_is_image_by_image_at_its_own(
+    memory_format: torch.memory_format, dtype: torch.dtype, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simam_viz.modules.refining._PART", at_once)
+    x, given = (maps((3, 2, 9, 7), dtype, seed=i).contiguous(memory_format=memory_format) for i in range(2))
+    together = each_its_own([SimAM(e_lambda) for e_lambda in EACH])
+    assert isinstance(together, EachSimAM)
+
+    def results(refine: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool) -> tuple[Tensor, Tensor]:
+        x = x.clone().requires_grad_()
+        refined = refine(x)
+        return refined.detach(), torch.autograd.grad(refined, x, given[: len(x)], create_graph=create_graph)[0].detach()
+
+    def one_by_one(x: Tensor) -> Tensor:
+        return torch.cat([SimAM(e_lambda)(x[i : i + 1]) for i, e_lambda in enumerate(EACH)])
+
+    for create_graph in (False, True):
+        for ours, expected in zip(*(results(way, x, create_graph) for way in (together, one_by_one)), strict=True):
+            assert ours.dtype == dtype
+            torch.testing.assert_close(ours, expected)
+    torch.testing.assert_close(together(x), one_by_one(x))
+    torch.testing.assert_close(together(x[:1]), one_by_one(x[:1].expand_as(x)))
+
+
+def test_what_is_more_than_the_authors_simam_goes_image_by_image() -> None:
+    watched = SimAM(0.5)
+    watched.register_forward_hook(lambda module, inputs, output: 2 * output)
+    x = maps((2, 3, 5, 5))
+    for other in (watched, SimAM(0.5, correction=0), FixedMeanSimAM(0.5, 0.1)):
+        each = each_its_own([SimAM(0.1), other])
+        torch.testing.assert_close(each(x), torch.cat([SimAM(0.1)(x[:1]), other(x[1:])]))
 
 
 @pytest.mark.parametrize("e_lambda", [0.0, -1.0, math.nan, math.inf, 1e-45, 1e-42, 9e37, 1e31, 9e-31])

@@ -497,6 +497,22 @@ def test_train_command(
     assert "epoch 1/1 · 32 px · step 5/5" in printed and "min left" in printed and "top-1" in printed
 
 
+VIEWS = """import torch
+from torch import nn
+from simam_viz import SimAM
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.simam, self.pool, self.last = nn.Conv2d(3, 4, 3, padding=1), SimAM(), nn.AvgPool2d(8), nn.Linear(64, 2)
+        nn.init.constant_(self.first.weight, 1)
+        self.last.weight.data = torch.stack([-torch.ones(64), torch.ones(64)])
+    def forward(self, x):
+        x = self.pool(self.simam(self.first(x)))
+        return self.last(x.view(x.size(0), -1))
+"""
+
+
 def test_evaluate_command(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -525,6 +541,21 @@ def test_evaluate_command(
     (tmp_path / "constant.json").write_text(json.dumps({**card, "wnids": CLASSES[::-1]}))
     with pytest.raises(ValueError, match="classes"):
         evaluate()
+
+
+def test_evaluate_takes_a_network_that_views_its_maps_as_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As older code has it, which no other memory format than the usual one bears."""
+    monkeypatch.setattr("simam_viz.cli.evaluate_command.keep_freed_memory", lambda: None)
+    (tmp_path / "mine.py").write_text(VIEWS)
+    for name, colour in (("dark", (10, 10, 10)), ("light", (240, 240, 240))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 40), colour).save(tmp_path / "photos" / name / "0.png")
+    words = ["evaluate", "--network", f"{tmp_path}/mine.py:Net", "--categories", "dark,light", "--input-size", "32"]
+    arguments = command_parser().parse_args([*words, "--data", str(tmp_path / "photos")])
+    arguments.run(arguments)
+    assert "top-1 100.00 %" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ Make = Callable[[Sequence[Stop]], list[Frame]]
 
 _FAIR_SECONDS = 3.0
 """After so long a film lets others go first."""
+_MOST_IN_A_BATCH = 8
 _SHARED_FILMS, _SHARED_BYTES = 64, 48 * 2**20
 _OWN_FILMS, _OWN_BYTES = 6, 8 * 2**20
 _log = logging.getLogger(__name__)
@@ -275,7 +276,7 @@ STUDIO = Studio(min(2, TURNS.at_once), TURNS)
 
 def sizes(at_once: int, studio: Studio = STUDIO) -> int:
     """How many stops make one batch, where ``at_once`` may be in memory."""
-    return max(1, at_once // studio.workers)
+    return max(1, min(_MOST_IN_A_BATCH, at_once // studio.workers))
 
 
 def seat(session: Any) -> Seat:
