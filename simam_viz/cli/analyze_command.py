@@ -95,6 +95,7 @@ def _analyze_folder(job: folder.Job, photos_folder: Path, out: Path, doing: Doin
 
         def tell(outcome: folder.Outcome) -> None:
             if outcome.error:
+                bar.delay = 0  # a line draws the bar, which would else not be ended where all is done before its time
                 bar.write(labelled(outcome.photo, outcome.error), file=sys.stderr)
             bar.update()
 

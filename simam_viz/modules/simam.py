@@ -120,7 +120,7 @@ class EachSimAM(Each):
         x = x.expand(len(self.each), *x.shape[1:])
         own = [check_e_lambda(one.e_lambda) for one in self.each]
         wide = torch.promote_types(x.dtype, torch.float32)  # half of one holds no small λ
-        e_lambda = torch.tensor(own, dtype=wide, device=x.device).view(-1, *[1] * (x.dim() - 1))
+        e_lambda = torch.tensor(own, dtype=wide).to(x.device).view(-1, *[1] * (x.dim() - 1))
         if torch.is_grad_enabled() and x.requires_grad:
             refined: Tensor = Refine.apply(x, e_lambda)
             return refined
