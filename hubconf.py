@@ -5,6 +5,7 @@
 
 from collections.abc import Callable as _Callable
 
+import torch as _torch
 from torch import nn as _nn
 
 from simam_viz import create_model as _create_model
@@ -25,7 +26,8 @@ def _entry(arch: str) -> _Callable[..., _nn.Module]:
             return _create_model(arch, attention, num_classes, e_lambda)  # type: ignore[arg-type]
         for info in _list_checkpoints():
             if info.bundled and (info.card.arch, info.card.attention) == (arch, attention):
-                return _load_checkpoint(info.name).model
+                # In the usual format, as whoever saves it in safetensors needs it.
+                return _load_checkpoint(info.name).model.to(memory_format=_torch.contiguous_format)
         raise ValueError(
             f"No trained weights of {arch} with attention {attention!r} come with the repository; leave pretrained out."
         )

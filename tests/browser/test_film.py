@@ -304,6 +304,12 @@ def test_a_held_key_is_said_once_and_leaving_says_it_at_once(code: Page) -> None
     assert code.evaluate("sent") == []
     code.evaluate("input.dispatchEvent(new Event('blur'))")
     assert code.evaluate("sent.map(([at]) => at)") == [6]
+    code.evaluate("input.dispatchEvent(new Event('keydown')); move(7, 'input', 'change');")
+    code.wait_for_timeout(400)  # as long as a system waits before it repeats the key
+    code.evaluate("move(8, 'input', 'change')")
+    assert code.evaluate("sent.map(([at]) => at)") == [6]
+    code.evaluate("input.dispatchEvent(new Event('keyup'))")
+    code.wait_for_function("sent.length === 2 && sent[1][0] === 8", timeout=900)
 
 
 def test_a_channel_and_the_tiles_follow_a_drag_until_python_draws_them(app: App, loaded: LoadedCheckpoint) -> None:

@@ -1,6 +1,7 @@
 // λ under the finger: what is dragged is drawn at once, and said to the server when it comes to rest.
 
-const PAUSE = 250; // milliseconds after the last key
+const PAUSE = 120; // milliseconds after the last key was let go
+const HELD = 1000; // and after it moved the slider, while it is held: longer than any system waits before it repeats a key
 
 /**
  * Follows an <input type=range>.
@@ -12,9 +13,13 @@ const PAUSE = 250; // milliseconds after the last key
 export class Hand {
   constructor(input, drawn, sent) {
     Object.assign(this, { input, drawn, sent, parked: null, told: 0, timer: 0, before: 0 });
-    Object.assign(this, { holds: false, keys: false, moved: false });
+    Object.assign(this, { holds: false, keys: false, down: false, moved: false });
     this.last = Number(input.value);
-    input.addEventListener("keydown", () => (this.keys = true));
+    input.addEventListener("keydown", () => (this.keys = this.down = true));
+    input.addEventListener("keyup", () => {
+      this.down = false;
+      if (this.moved) this.rest();
+    });
     input.addEventListener("pointerdown", () => {
       Object.assign(this, { holds: true, keys: false, before: this.last });
     });
@@ -32,6 +37,7 @@ export class Hand {
       else this.flush();
     });
     input.addEventListener("blur", () => {
+      this.down = false;
       this.release();
       this.flush();
     });
@@ -45,10 +51,10 @@ export class Hand {
     this.drawn(index);
   }
 
-  /** Say where it is after a pause: a key that is held moves it again and again. */
+  /** Say where it is after a pause: a key that is held, or pressed again at once, moves it again and again. */
   rest() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), PAUSE);
+    this.timer = setTimeout(() => this.flush(), this.down ? HELD : PAUSE);
   }
 
   /** Say now what has not been said. */
