@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from functools import partial
 
@@ -304,12 +305,27 @@ def test_a_held_key_is_said_once_and_leaving_says_it_at_once(code: Page) -> None
     assert code.evaluate("sent") == []
     code.evaluate("input.dispatchEvent(new Event('blur'))")
     assert code.evaluate("sent.map(([at]) => at)") == [6]
+
+
+def test_a_key_is_said_a_moment_after_it_is_let_go(code: Page) -> None:
+    code.clock.install()
+    code.evaluate(HAND)
     code.evaluate("input.dispatchEvent(new Event('keydown')); move(7, 'input', 'change');")
-    code.wait_for_timeout(400)  # as long as a system waits before it repeats the key
+    code.clock.run_for(500)  # as long as a system waits before it repeats the key
     code.evaluate("move(8, 'input', 'change')")
-    assert code.evaluate("sent.map(([at]) => at)") == [6]
+    code.clock.run_for(500)
     code.evaluate("input.dispatchEvent(new Event('keyup'))")
-    code.wait_for_function("sent.length === 2 && sent[1][0] === 8", timeout=900)
+    assert code.evaluate("sent") == []
+    code.clock.run_for(150)
+    assert code.evaluate("sent.map(([at]) => at)") == [8]
+
+
+def between_tiles(page: Page) -> tuple[int, ...]:
+    """The colour where the first two of the large tiles meet."""
+    grid = page.locator(".st-key-channels-contrast [data-ready] .tiles-grid")
+    with Image.open(io.BytesIO(grid.screenshot())) as seen:
+        edge = grid.locator("button").nth(1).evaluate("button => button.offsetLeft")
+        return seen.convert("RGB").getpixel((round(edge), 20))  # type: ignore[return-value]
 
 
 def test_a_channel_and_the_tiles_follow_a_drag_until_python_draws_them(app: App, loaded: LoadedCheckpoint) -> None:
@@ -321,8 +337,11 @@ def test_a_channel_and_the_tiles_follow_a_drag_until_python_draws_them(app: App,
     cover = app.page.locator("canvas[data-live=channel-weights]")
     expect(cover).to_have_count(0)
     before = app.page.url
+    ground = between_tiles(app.page)
+    assert min(ground) > 250, "the page shows between two tiles"
     drag(app.page, app.slider, [0.7, 0.6, 0.5, 0.3])
     expect(cover).to_have_attribute("data-shown", re.compile(r"^(?!0\.1$)"))
+    assert between_tiles(app.page) == ground
     assert {c.get_attribute("data-live") for c in app.page.locator("canvas[data-live]").all()} >= {
         "channel-weights", "channel-overlay", "contrast", "mosaic",
     }  # fmt: skip

@@ -3,7 +3,6 @@
 
 const THUMB = 44; // px, the least side of a tile for fingers, as WCAG 2.5.5 has it
 const MOUSE = 24; // and for a mouse, as 2.5.8 has it
-const GAP = 2; // px between tiles, as in tiles.css
 const PATIENCE = 3000; // ms for which an answer to an earlier click does not move the frame
 const grids = new WeakMap();
 
@@ -25,16 +24,23 @@ export function checked(data) {
 
 /** How many tiles stand in a row: as many as in the picture, or as fit. */
 export function columnsIn(width, columns, least) {
-  return Math.max(1, Math.min(columns, Math.floor((width + GAP) / (least + GAP))));
+  return Math.max(1, Math.min(columns, Math.floor(width / least)));
 }
 
-/** Where a tile, without the gap around it, lies in a picture of this size: the size and the place of a background. */
+/**
+ * Where a tile, without the gap around it, lies in a picture of this size: the size and the place of a background, and how far it
+ * stays from the edges of its button, which touch each other, so that the gaps between tiles are those of the picture.
+ */
 export function sprite(index, columns, gap, [across, down]) {
   const step = (across - gap) / columns;
   const side = step - gap;
   const part = (offset, length) => (length === side ? 0 : (100 * offset) / (length - side));
   const [x, y] = [index % columns, Math.floor(index / columns)].map((place) => place * step + gap);
-  return { size: `${(100 * across) / side}% ${(100 * down) / side}%`, place: `${part(x, across)}% ${part(y, down)}%` };
+  return {
+    size: `${(100 * across) / side}% ${(100 * down) / side}%`,
+    place: `${part(x, across)}% ${part(y, down)}%`,
+    inset: `${(50 * gap) / step}%`,
+  };
 }
 
 class Grid {
@@ -127,8 +133,9 @@ class Grid {
     }
     const { columns, gap } = this.data;
     this.buttons.forEach((button, index) => {
-      const { size, place } = sprite(index, columns, gap, [image.naturalWidth, image.naturalHeight]);
-      button.style.background = `url("${address}") ${place} / ${size}`;
+      const { size, place, inset } = sprite(index, columns, gap, [image.naturalWidth, image.naturalHeight]);
+      button.style.padding = inset;
+      button.style.background = `url("${address}") ${place} / ${size} content-box`;
     });
     if (this.address) URL.revokeObjectURL(this.address);
     this.address = address;

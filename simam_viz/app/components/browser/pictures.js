@@ -173,10 +173,8 @@ function drawTiles(canvas, { tiles, parent }, small, maps, gap) {
   canvas.style.cssText = "position:absolute;inset:0;width:100%;pointer-events:none;z-index:-1";
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  context.fillStyle = "#fff";
   maps.forEach(({ rows, columns }, index) => {
     const [left, top] = [(index % across) * side, Math.floor(index / across) * side];
-    context.fillRect(left, top, side, side);
     context.drawImage(small, 0, index * rows, columns, rows, left + edge, top + edge, side - 2 * edge, side - 2 * edge);
   });
   tiles.dataset.live = "";
