@@ -20,9 +20,8 @@ def untrained(arch: str) -> LoadedCheckpoint:
     """A network with random weights, for speed alone; everything but the network is the bundled checkpoint's."""
     torch.manual_seed(0)
     first = bundled()
-    model = (
-        create_model(arch, num_classes=len(first.categories)).eval().to(memory_format=torch.channels_last)
-    )  # as loaded
+    model = create_model(arch, num_classes=len(first.categories)).eval()
+    model.to(memory_format=torch.channels_last)  # as a file is loaded
     return LoadedCheckpoint(arch, model, first.transforms, first.categories, 0.1, {})
 
 

@@ -55,7 +55,7 @@ def load_checkpoint(
     progress: Progress | None = None,
     part: str | None = None,
 ) -> LoadedCheckpoint:
-    """Load weights, in evaluation mode and float32, in the memory format ``torch.channels_last`` where they are of ResNets.
+    """Load weights, in evaluation mode and float32, networks of our own architectures in the memory format ``torch.channels_last``.
 
     Args:
         source: a name from :func:`list_checkpoints`, the name of one of torchvision's ImageNet weights

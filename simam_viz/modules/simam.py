@@ -129,8 +129,10 @@ class EachSimAM(Each):
 
 def is_plain(module: nn.Module) -> TypeGuard[SimAM]:
     """Whether a module is SimAM as the authors have it, and what it gives depends on nothing but its input and its λ."""
-    hooks = (*module._forward_hooks, *module._forward_pre_hooks)  # noqa: SLF001  (there is no other way to know)
-    return type(module) is SimAM and module.correction == 1 and not hooks
+    if type(module) is not SimAM or module.correction != 1:
+        return False
+    state = vars(module)  # there is no other way to know of hooks
+    return not any(state[f"_{way}_hooks"] for way in ("forward", "forward_pre", "backward", "backward_pre"))
 
 
 def each_its_own(each: Sequence[Weighing]) -> Each:

@@ -18,7 +18,7 @@ export class Hand {
     input.addEventListener("keydown", () => (this.keys = this.down = true));
     input.addEventListener("keyup", () => {
       this.down = false;
-      if (this.moved) this.rest();
+      if (this.moved && !this.holds) this.rest();
     });
     input.addEventListener("pointerdown", () => {
       Object.assign(this, { holds: true, keys: false, before: this.last });
