@@ -230,8 +230,10 @@ async def _processor(server: Server) -> list[Row]:
     one_by_one = _spent(server) - before
     found = []
     # The film of a sample is everybody's: who comes second takes that of who came first, whose film is made as one's own is.
-    for whose in ("a photo of one's own", "a sample that somebody has seen"):
-        person = await Hand.open(server, photos[1])
+    seen = ("a photo of one's own", {}), ("a sample that somebody has seen", {})
+    with_cams = ("a photo of one's own, Grad-CAM looked at", {"pictures": "gradcam"})
+    for whose, view in (*seen, with_cams):
+        person = await Hand.open(server, photos[1], **view)
         opened = _spent(server)
         _until_idle(server)
         film = _spent(server) - opened
@@ -241,7 +243,8 @@ async def _processor(server: Server) -> list[Row]:
         await person.close()
         note = f"film {film:.2f} s and release {release:.2f} s : {one_by_one:.2f} s for {STEPS} moves, each answered by the server"
         name = f"processor time of {STEPS} moves, film included, {whose} : answered one by one"
-        found.append(Row(GROUP, name, (film + release) / one_by_one, "×", budgets=(Budget("≤", 0.3),), note=note))
+        budgets = () if view else (Budget("≤", 0.3),)  # most look at attention, as the page first shows it
+        found.append(Row(GROUP, name, (film + release) / one_by_one, "×", budgets=budgets, note=note))
     await first.close()
     return found
 

@@ -45,8 +45,8 @@ class Session:
         self._cached: dict[str, object] = {}
 
     @classmethod
-    async def open(cls, server: Server, photo: str) -> Self:
-        """Come to the page of a sample."""
+    async def open(cls, server: Server, photo: str, **view: str) -> Self:
+        """Come to the page of a sample, and to what else the address asks for."""
         from websockets.asyncio.client import connect
 
         with urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=60) as answer:
@@ -60,7 +60,7 @@ class Session:
             max_size=None,
         )
         self = cls(socket, server, cookie)
-        await self.go(photo=photo)
+        await self.go(photo=photo, **view)
         return self
 
     async def go(self, **view: str) -> float:

@@ -69,19 +69,30 @@ def key(view: Scene, stops: Stops | None) -> tuple[Hashable, ...]:
     )
 
 
-def reel(view: Scene) -> Reel:
-    """What there is of the film of a scene; it is begun where it is not there, and goes on in the background."""
+def with_cams(name: Hashable) -> Hashable:
+    """The name of the film that has Grad-CAM as well, which takes twice as long to make."""
+    return name, "cams"
+
+
+def reel(view: Scene, cams: bool) -> Reel:
+    """What there is of the film of a scene; it is begun where it is not there, and goes on in the background.
+
+    Args:
+        view: the scene.
+        cams: whether Grad-CAM is looked at. Else its film has none, unless there is one that was begun for that.
+    """
     stops = lambdas.of(view.loaded)
     name = key(view, stops)
     if stops is None or view.ask.box is not None:
         # No λ; or a box, which is another one at every λ.
         return Reel(name, films.film_of(view.analysis(), view.e_lambda), stops, None)
+    cams = cams or _seat().find(with_cams(name), view.is_everybodys) is not None
     making = _watched(
         _NETWORK,
-        name,
+        with_cams(name) if cams else name,
         view.is_everybodys,
         lambda: begun(view.analysis(), view.e_lambda, stops),
-        maker(view, view.source),
+        maker(view, view.source, cams=cams),
     )
     found = making.film
     if view.e_lambda not in found.frames:
@@ -183,7 +194,7 @@ def begun(analysis: Analysis, e_lambda: Stop, stops: Stops, block: str | None = 
     return Making(still, first, stops.values, studio.sizes(films.at_once(analysis)))
 
 
-def maker(view: Scene, source: Image.Image | Tensor, block: str | None = None) -> studio.Make:
+def maker(view: Scene, source: Image.Image | Tensor, block: str | None = None, cams: bool = True) -> studio.Make:
     """What makes the stops of a film in another thread; there no session can be reached, and all that is asked of it is asked here."""
     return partial(
         elsewhere.do,
@@ -194,6 +205,7 @@ def maker(view: Scene, source: Image.Image | Tensor, block: str | None = None) -
         input_size=view.input_size,
         share=view.share,
         block=block,
+        cams=cams,
         **view.question,
     )
 

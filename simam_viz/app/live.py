@@ -52,6 +52,11 @@ def drawn_there() -> bool:
     return _HEARD in st.session_state
 
 
+def cams_looked_at() -> bool:
+    """Whether the pictures of the network show Grad-CAM, and not attention."""
+    return state.parsed("pictures", {"gradcam": True, "attention": False}.__getitem__, False)
+
+
 def network_map(view: Scene, reel: Reel, own_range: bool) -> None:
     """The slider of λ, and the network from the photo to the answer with a live picture of every block."""
     stops = reel.stops
@@ -60,6 +65,7 @@ def network_map(view: Scene, reel: Reel, own_range: bool) -> None:
     data = {
         "film": called,
         "ready": reel.ready or reel.making is None,
+        "look": "cams" if cams_looked_at() else "weights",
         "free": view.target is None,
         "own_range": own_range,
         "simam": {"low": scale.low, "high": scale.high},
@@ -67,7 +73,13 @@ def network_map(view: Scene, reel: Reel, own_range: bool) -> None:
         **_row(stops, view),
     }
     with st.container(key="film"):
-        _MAP(key="film-map", data=packed(data), on_moved_change=_moved("film-map", stops), on_neuron_change=_clicked)
+        _MAP(
+            key="film-map",
+            data=packed(data),
+            on_moved_change=_moved("film-map", stops),
+            on_look_change=_looked,
+            on_neuron_change=_clicked,
+        )
         _STORE(key="film-store", data=_bytes(reel, stops, called, view))
         _wait(reel)
     if (neuron := st.session_state.pop(_ASKED, None)) is not None:
@@ -249,6 +261,13 @@ def _heard(number: int) -> None:
         for stops in ("lambda", "times"):
             state.let_go(stops)  # the slider of the sidebar goes, and may say once more what it showed
     st.session_state[_HEARD] = number
+
+
+def _looked() -> None:
+    told = st.session_state["film-map"].get("look")
+    if told in ("weights", "cams"):
+        _heard(st.session_state.get(_HEARD, 0))
+        state.put("pictures", "gradcam" if told == "cams" else None)
 
 
 def _clicked() -> None:

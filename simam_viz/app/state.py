@@ -27,7 +27,7 @@ NAMES = (
     *("photo", "square", "checkpoint", "size", "lambda", "class"),
     *("lambda-by", "times"),
     *("box", "region", "reference", "slice", "example", "device"),
-    *("block", "channel", "row", "column", "show", "range", "of", "counts"),
+    *("pictures", "block", "channel", "row", "column", "show", "range", "of", "counts"),
     *("level", "sort", "least", "compare", "other"),
     *("neuron", "scene", "lecture", "toy", "at", "edits"),
     *("look", "columns", "method", "against", "fixed-mean", "first", "second", "over", "methods", "photos"),

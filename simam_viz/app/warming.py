@@ -86,7 +86,7 @@ def film(scene: Scene, seat: Seat) -> None:
     if analysis is None or not scene.loaded.has_simam:
         return
     stops = Stops("lambda", "", "", scene.loaded.e_lambda, lambdas.own_values(scene.loaded), {})
-    name = films.key(scene, stops)
+    name = films.with_cams(films.key(scene, stops))
     making = STUDIO.find(name) or films.begun(analysis, scene.e_lambda, stops)
     making = seat.watch(_KIND, name, True, making, films.maker(scene, scene.cut()))
     while making.going:

@@ -7,6 +7,7 @@ a third of the slider shows the same pictures. So a film is made as a coarse one
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -53,6 +54,9 @@ def between(frames: Mapping[Stop, Frame], row: Sequence[Stop], left: Collection[
     # Where λ itself is moved, each module's own lies beside the slider's values, and not between them.
     row = [stop for stop in row if multiplied or stop is not None]
     there = [place for place, stop in enumerate(row) if stop in frames]
+    if len({bool(frame.cams) for frame in frames.values()}) > 1:
+        # Grad-CAM is there of some alone: it is neither compared nor told of others.
+        frames = {stop: replace(frame, cams=(), cam_maxima=()) for stop, frame in frames.items()}
     found = {}
     for low, high in pairwise(there):
         inside = range(low + 1, high)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoints.loaded import LoadedCheckpoint
-from ..modules.simam import SimAM, each_its_own, is_plain
-from ..modules.weighing import Each, Removed, Weighing
 from ..networks.answers import Question
-from ..networks.architectures import SIMAM_BLOCKS, is_ours
 from ..networks.boxes import nearest
-from ..networks.lambdas import Times, at_lambda, check_asked, set_e_lambda
-from ..networks.places import weighing_modules
-from ..networks.shared import out_of_memory, own_buffers, put_in_place, shared_copy, weights_memory
+from ..networks.lambdas import Times, check_asked
+from ..networks.shared import out_of_memory, own_buffers, shared_copy
 from ..photos.squares import Square
 from ..wording import _, later
+from .batching import check_shared, one_model, parts_at_simam
 from .blocks import Analysis, Block, Box, told_lambda
 from .inputs import Given, Input, prepared
 from .recording import Recording, Run, Use, distinct_uses
@@ -106,15 +103,16 @@ def analyze_lambdas(
     box: Place | None = None,
     reference: Given | None = None,
     square: Square | None = None,
+    heat_maps: bool = True,
 ) -> list[Analysis]:
     """:func:`analyze` at several λ with one pass each way, as a batch: quicker than one by one, in as much more memory.
 
-    Arguments and errors as there. Without a target, each analysis explains the class predicted at its own λ.
+    Arguments and errors as there, ``heat_maps`` as of :func:`analyze_together`. Without a target, each analysis explains the
+    class predicted at its own λ.
     """
+    asked: dict[str, Any] = {"region": region, "box": box, "reference": reference, "square": square}
     runs = [(loaded, e_lambda) for e_lambda in e_lambdas]
-    return analyze_together(
-        runs, image, target, input_size, against, region=region, box=box, reference=reference, square=square
-    )
+    return analyze_together(runs, image, target, input_size, against, **asked, heat_maps=heat_maps)
 
 
 def analyze_together(
@@ -129,6 +127,7 @@ def analyze_together(
     box: Place | None = None,
     reference: Given | None = None,
     square: Square | None = None,
+    heat_maps: bool = True,
 ) -> list[Analysis]:
     """:func:`analyze` one image under several attentions with one pass each way, as a batch.
 
@@ -138,6 +137,8 @@ def analyze_together(
         networks: networks with the λ of each. They share all their weights, in the same memory, and may differ in what
             stands in the place of attention (see :func:`simam_viz.explain.variants.with_attention`).
         one_target: without a target, all explain the class that the first predicts, and not each its own.
+        heat_maps: ``False`` where only attention and answers are wanted: then there is no pass backward, which takes as long
+            as that forward, and whoever asks for a heat map of these analyses gets a ``ValueError``.
 
     Raises:
         ValueError: the networks do not share their weights; they must be analysed one by one.
@@ -146,15 +147,14 @@ def analyze_together(
         check_asked(asked)
     if not networks:
         return []
-    _check_shared([network.model for network, _e_lambda in networks])
+    check_shared([network.model for network, _e_lambda in networks])
     first = networks[0][0]
     given = prepared(first.transforms, image, input_size, square)
     target, against = (None if index is None else operator.index(index) for index in (target, against))
     if against is not None and not first.output.has_probabilities:
         raise ValueError(_("Only classes can be contrasted, and this network answers with none."))
     question = Question(region, box, _embedding(first, reference, input_size), (given.view.height, given.view.width))
-    asked_all = _Asked(target, against, one_target, question)
-    return _analyse(networks, given, asked_all)
+    return _analyse(networks, given, _Asked(target, against, one_target, question, heat_maps))
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,7 @@ class _Asked:
     against: int | None
     one_target: bool
     question: Question
+    heat_maps: bool
 
 
 def _analyse(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
@@ -195,27 +196,16 @@ def _lambda_only_told(networks: Sequence[Run]) -> bool:
 def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
     output, against = networks[0][0].output, asked.against
     # Plain tensors, with gradients, whatever mode whoever calls this is in.
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.set_grad_enabled(asked.heat_maps):
         answer, uses = _forward(networks, given.tensor)
         logits = output.logits(answer, asked.question)
         scores = output.explained(logits)
         targets = _targets(scores, asked)
         if against is not None and logits.shape[1] == 1:
             raise ValueError(_("With one output, yes is the opposite of no already: there is nothing to contrast."))
-        explained = torch.stack([scores[i, target] for i, target in enumerate(targets)])
-        if against is not None:
-            explained = explained - scores[:, against]
-        if not explained.requires_grad:
-            raise ValueError(
-                _(
-                    "No heat map can be made: this network's answer does not depend on what its attention gives, or its "
-                    "forward pass switches gradients off."
-                )
-            )
-        # No image of the batch has any part in another's logits: the sum's gradients are each image's own. What was found
-        # nowhere has no gradient.
-        there = explained[explained.detach().isfinite()].sum()
-        gradients = torch.autograd.grad(there, [use.output for use in uses], materialize_grads=True)
+        gradients = (
+            _gradients(scores, targets, against, uses) if asked.heat_maps else [use.output[:, :0] for use in uses]
+        )
     names = distinct_uses([use.name for use in uses])
     analyses = []
     for i, (network, e_lambda) in enumerate(networks):
@@ -253,6 +243,24 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
             )
         )
     return analyses
+
+
+def _gradients(scores: Tensor, targets: list[int], against: int | None, uses: Sequence[Use]) -> Sequence[Tensor]:
+    """Of what each image of a batch explains, by what heat maps are taken of."""
+    explained = torch.stack([scores[i, target] for i, target in enumerate(targets)])
+    if against is not None:
+        explained = explained - scores[:, against]
+    if not explained.requires_grad:
+        raise ValueError(
+            _(
+                "No heat map can be made: this network's answer does not depend on what its attention gives, or its "
+                "forward pass switches gradients off."
+            )
+        )
+    # No image of the batch has any part in another's logits: the sum's gradients are each image's own. What was found
+    # nowhere has no gradient.
+    there = explained[explained.detach().isfinite()].sum()
+    return torch.autograd.grad(there, [use.output for use in uses], materialize_grads=True)
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -299,27 +307,14 @@ def _boxes(
 
 def _forward(networks: Sequence[Run], x: Tensor) -> tuple[Any, list[Use]]:
     """What the network returns for one input (1, C, H, W) under N attentions, and every use of attention on the way."""
-    model = _one_model(networks)
+    model = one_model(networks)
     with Recording(model, networks) as record:
-        answer = model(x if _parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
+        answer = model(x if parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
     if not record.uses:
         raise ValueError(
             _("None of this network's attention modules took part in its answer, so there is nothing to show.")
         )
     return answer, record.uses
-
-
-def _parts_at_simam(model: nn.Module) -> bool:
-    """Whether the images of a batch may go as one until :class:`Each` parts them: what lies before is computed once.
-
-    Its output then meets a single image where the block ends, in a sum that must not be taken in place.
-    """
-    around = [
-        model.get_submodule(name.rpartition(".")[0])
-        for name, module in model.named_modules(remove_duplicate=False)
-        if isinstance(module, Each)
-    ]
-    return is_ours(model) and bool(around) and all(isinstance(block, SIMAM_BLOCKS) for block in around)
 
 
 def _targets(scores: Tensor, asked: _Asked) -> list[int]:
@@ -338,57 +333,3 @@ def _targets(scores: Tensor, asked: _Asked) -> list[int]:
             _("Class {index} cannot be contrasted with itself; choose another class.", index=asked.against)
         )
     return targets
-
-
-def _check_shared(models: Sequence[nn.Module]) -> None:
-    """``ValueError`` unless the models are one, but for what stands in the place of attention in any of them."""
-    first, *others = dict.fromkeys(models)
-    if not others:
-        return
-    places = _places([first, *others])
-    expected = weights_memory(first, places)
-    if any(weights_memory(other, places) != expected for other in others):
-        raise ValueError(
-            _(
-                "These networks do not share their weights, or differ in more than their attention: analyse them one by one."
-            )
-        )
-
-
-def _places(models: Iterable[nn.Module]) -> list[str]:
-    """The names of all places where any of the models has attention; one module may stand in several."""
-    return list(
-        dict.fromkeys(
-            name
-            for model in models
-            for name, module in weighing_modules(model).items()
-            if not isinstance(module, Removed)
-        )
-    )
-
-
-def _one_model(networks: Sequence[Run]) -> nn.Module:
-    """A private copy of what the networks share, with the attention of each, at its λ, for each image of a batch."""
-    models, e_lambdas = [network.model for network, _own in networks], [e_lambda for _network, e_lambda in networks]
-    whole = shared_copy(models[0])
-    own_buffers(whole)
-    if len(models) == 1:
-        set_e_lambda(whole, e_lambdas[0])
-        return whole
-    made: dict[tuple[nn.Module, ...], Each] = {}
-    for place in _places(dict.fromkeys(models)):
-        there = tuple(model.get_submodule(place) for model in models)
-        if there not in made:
-            each = [_at(module, e_lambda) for module, e_lambda in zip(there, e_lambdas, strict=True)]
-            made[there] = each_its_own(each)
-        put_in_place(whole, place, made[there])
-    return whole
-
-
-def _at(module: nn.Module, e_lambda: float | Times | None) -> Weighing:
-    if is_plain(module):
-        return SimAM(at_lambda(module.e_lambda, e_lambda))
-    own = shared_copy(module)
-    assert isinstance(own, Weighing)
-    set_e_lambda(own, e_lambda)
-    return own

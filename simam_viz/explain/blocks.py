@@ -65,7 +65,8 @@ class Block:
     activations: Tensor
     """What leaves the layer of the heat map, as a block after its residual sum and ReLU; it may have another shape."""
     gradients: Tensor
-    """Of what is explained (the target's logit, or its lead over another class's) by the activations."""
+    """Of what is explained (the target's logit, or its lead over another class's) by the activations; without channels where
+    no heat map was asked for."""
     module: Weighing
     """Computes these weights."""
     hypothetical: bool = False
@@ -107,9 +108,16 @@ class Block:
         return {}
 
     def heat_map(self, method: str) -> HeatMap:
-        """The heat map of the target at the block's output, (H, W), by one of :data:`simam_viz.explain.cam.METHODS`."""
+        """The heat map of the target at the block's output, (H, W), by one of :data:`simam_viz.explain.cam.METHODS`.
+
+        ``ValueError`` where the analysis was asked for none.
+        """
         if method not in self._heat_maps:
             activations, gradients = self.activations, self.gradients
+            if not self.has_heat_maps:
+                raise ValueError(
+                    _("This analysis was made with heat_maps=False: there is no heat map of {block}.", block=self.name)
+                )
             if activations.dim() == 3:
                 values = METHODS[method](activations, gradients)
             else:  # of a 1-D or 3-D convolution: no method asks how its positions lie
@@ -117,6 +125,11 @@ class Block:
                 values = flat.view(activations.shape[1:])
             self._heat_maps[method] = over_maximum(values)
         return self._heat_maps[method]
+
+    @property
+    def has_heat_maps(self) -> bool:
+        """Whether heat maps can be told: not where an analysis was asked for none."""
+        return bool(self._heat_maps) or len(self.gradients) > 0
 
     def compacted(self) -> Block:
         """The same with every heat map computed, and without the activations and gradients that they came from."""
@@ -126,8 +139,11 @@ class Block:
             activations=self.activations[:0].clone(),
             gradients=self.gradients[:0].clone(),
         )
-        block._heat_maps.update({method: self.heat_map(method) for method in METHODS})  # noqa: SLF001  (of its own kind)
+        block._heat_maps.update(self._all_heat_maps())  # noqa: SLF001  (of its own kind)
         return block
+
+    def _all_heat_maps(self) -> dict[str, HeatMap]:
+        return {method: self.heat_map(method) for method in METHODS} if self.has_heat_maps else {}
 
     def picture(self, index: int | None = None) -> Block:
         """The same as maps (C, H, W): of a 1-D convolution one row high, of a 3-D one the slice ``index``, by default the middle.
@@ -148,8 +164,8 @@ class Block:
         block = dataclasses.replace(self, features=flat(self.features, 1))
         named = ("attention", "refined", *(("energy", "importance") if self.kind == "simam" else ()))
         vars(block).update({name: flat(getattr(self, name), 1) for name in named} | {"variances": self.variances})
-        maps = {method: self.heat_map(method) for method in METHODS}
-        block._heat_maps.update({m: HeatMap(flat(map_.values, 0), map_.maximum) for m, map_ in maps.items()})  # noqa: SLF001
+        maps = {m: HeatMap(flat(map_.values, 0), map_.maximum) for m, map_ in self._all_heat_maps().items()}
+        block._heat_maps.update(maps)  # noqa: SLF001
         return block
 
     @property
@@ -300,21 +316,8 @@ class Analysis:
         pictures = self.pictures()
         rows = [[(thumbnails.photo(self.view), "")]]
         for block in pictures.blocks[-_MOST_PICTURED:]:
-            weights = block.attention.mean(dim=0)
-            low, high = float(weights.min()), float(weights.max())
-            rows.append(
-                [
-                    (
-                        thumbnails.map_over(self.view, weights, low, high),
-                        _("mean weight, {low:.3f} to {high:.3f}", low=low, high=high),
-                    ),
-                    (
-                        thumbnails.map_over(self.view, block.cam, 0.0, 1.0),
-                        _("Grad-CAM, up to {maximum:.3g}", maximum=block.cam_max),
-                    ),
-                    ("", repr(block)),
-                ]
-            )
+            heat = block.heat_map("Grad-CAM") if block.has_heat_maps else None
+            rows.append([*thumbnails.of_block(self.view, block.attention.mean(dim=0), heat), ("", repr(block))])
         return thumbnails.paragraph(self._told()) + thumbnails.table(rows)
 
     @cached_property

@@ -93,7 +93,9 @@ class Comparison:
         if asked.target is not None or (asked.against is None and not asked.variants[0].fixed_mean):
             return [asked.target] * len(stops)
         # The first network is another one then, or has something to be contrasted with: ask the network as it is.
-        found = analyze_lambdas(asked.loaded, asked.image, stops, None, asked.input_size, **asked.asked)
+        found = analyze_lambdas(
+            asked.loaded, asked.image, stops, None, asked.input_size, **asked.asked, heat_maps=False
+        )
         return [analysis.target for analysis in found]
 
     def _at(self, stop: Stop, target: int | None) -> Frame:

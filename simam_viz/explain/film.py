@@ -115,7 +115,7 @@ class Frame:
     weights: tuple[Levels, ...]
     """Of every block, the mean weight over channels."""
     cams: tuple[Levels, ...]
-    """Of every block, Grad-CAM over its own maximum."""
+    """Of every block, Grad-CAM over its own maximum; none where it was not asked for."""
     cam_maxima: tuple[float, ...]
     """That maximum, in logits; 0 where no position speaks for the class."""
     channels: Stack | None = None
@@ -127,13 +127,14 @@ class Frame:
 def frame(analysis: Analysis, block: str | None = None) -> Frame:
     """What a film keeps of one analysis, whose maps are pictures (:meth:`Analysis.pictures`): of all blocks, or one's channels."""
     blocks = analysis.blocks if block is None else ()
+    explained = [one.heat_map("Grad-CAM") for one in blocks if one.has_heat_maps]
     return Frame(
         analysis.target,
         float(analysis.said[analysis.target]),
         tuple((index, value) for index, _name, value in analysis.top(ANSWERS)),
         tuple(in_levels(block.attention.mean(dim=0)) for block in blocks),
-        tuple(in_levels(block.cam) for block in blocks),
-        tuple(block.cam_max for block in blocks),
+        tuple(in_levels(heat.values) for heat in explained),
+        tuple(heat.maximum for heat in explained),
         None if block is None else stacked(analysis.block(block).attention),
     )
 
@@ -222,14 +223,17 @@ def filmed(
     reference: Given | None = None,
     square: Square | None = None,
     block: str | None = None,
+    cams: bool = True,
 ) -> list[Frame]:
     """Some stops of a film (of one ``block``'s channels, if it is named), as one batch.
 
-    Without a target, Grad-CAM of each stop is of the class that it predicts. Arguments and errors as of
-    :func:`simam_viz.explain.analysis.analyze_lambdas`, and ``share`` as :meth:`simam_viz.explain.blocks.Analysis.pictures` takes it.
+    Without a target, Grad-CAM of each stop is of the class that it predicts. Without ``cams``, and of channels, there is none, and
+    the stops take half as long. Other arguments and errors as of :func:`simam_viz.explain.analysis.analyze_lambdas`, and ``share``
+    as :meth:`simam_viz.explain.blocks.Analysis.pictures` takes it.
     """
     asked: dict[str, Any] = {"region": region, "box": box, "reference": reference, "square": square}
-    found = analyze_lambdas(loaded, image, stops, target, input_size, **asked)
+    explained = cams and block is None
+    found = analyze_lambdas(loaded, image, stops, target, input_size, **asked, heat_maps=explained)
     return [frame(analysis.pictures(share), block) for analysis in found]
 
 
@@ -277,9 +281,9 @@ def stages(places: Sequence[Station]) -> list[int]:
 def encoded(film: Film, key_of: dict[Stop, str], about: dict[str, Any]) -> bytes:
     """A film as bytes: the length of a header (4, little-endian), the header as JSON, then 8 bits a cell.
 
-    After the header come the grey view, row by row; then of every stop, of every block, its weights and its Grad-CAM, then the
-    maps side by side, and of its channels the least values and the greatest (float32, little-endian) and the maps; then the view
-    in colour, as JPEG.
+    After the header come the grey view, row by row; then of every stop the weights of every block, the Grad-CAM of every block
+    where it has that, the maps side by side, and of its channels the least values and the greatest (float32, little-endian) and
+    the maps; then the view in colour, as JPEG.
     The header's ``name`` is that of all the rest: equal bytes, equal name.
 
     Args:
@@ -297,14 +301,15 @@ def encoded(film: Film, key_of: dict[Stop, str], about: dict[str, Any]) -> bytes
         "view": [grey.width, grey.height],
         "chances": film.chances,
         "channels": [0, 0, 0] if first.channels is None else first.channels.levels.shape,
+        "cams": next(([levels.levels.shape for levels in one.cams] for one in frames if one.cams), []),
         "maps": [levels.levels.shape for levels in first.maps],
         "classes": {index: class_said(film.categories[index]) for index in sorted(classes)},
         "blocks": [
             {
                 "name": place.name, "kind": place.kind, "hypothetical": place.hypothetical, "shape": place.shape, "stage": stage,
-                "weights": weights.levels.shape, "cam": cam.levels.shape,
+                "weights": weights.levels.shape,
             }
-            for place, stage, weights, cam in zip(film.stations, stages(film.stations), first.weights, first.cams, strict=True)
+            for place, stage, weights in zip(film.stations, stages(film.stations), first.weights, strict=True)
         ],
         "stops": [
             {
@@ -324,8 +329,7 @@ def encoded(film: Film, key_of: dict[Stop, str], about: dict[str, Any]) -> bytes
 
 
 def _parts(one: Frame) -> list[bytes]:
-    maps = [levels.levels.tobytes() for pair in zip(one.weights, one.cams, strict=True) for levels in pair]
-    maps += [levels.levels.tobytes() for levels in one.maps]
+    maps = [levels.levels.tobytes() for levels in (*one.weights, *one.cams, *one.maps)]
     if one.channels is None:
         return maps
     ends = [end.astype("<f4").tobytes() for end in (one.channels.low, one.channels.high)]

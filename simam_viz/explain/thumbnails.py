@@ -10,6 +10,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..wording import _
+from .cam import HeatMap
+
 SIDE = 112
 """The longer side of a thumbnail, in pixels."""
 
@@ -36,6 +39,17 @@ def map_over(view: Image.Image, values: Tensor, low: float, high: float) -> str:
     painted = np.stack([np.interp(shares, steps, _COLOURS[:, channel]) for channel in range(3)], axis=-1)
     picture = Image.fromarray(painted.round().astype(np.uint8)).resize(below.size, Image.Resampling.BILINEAR)
     return _img(Image.blend(below, picture, 0.6))
+
+
+def of_block(view: Image.Image, weights: Tensor, heat: HeatMap | None) -> list[tuple[str, str]]:
+    """The mean weight (h, w) of a block, and its Grad-CAM where there is one, with what stands below each."""
+    low, high = float(weights.min()), float(weights.max())
+    told = [
+        (map_over(view, weights, low, high), _("mean weight, {low:.3f} to {high:.3f}", low=low, high=high)),
+    ]
+    if heat is not None:
+        told.append((map_over(view, heat.values, 0.0, 1.0), _("Grad-CAM, up to {maximum:.3g}", maximum=heat.maximum)))
+    return told
 
 
 def table(rows: list[list[tuple[str, str]]]) -> str:

@@ -18,7 +18,7 @@ from simam_viz.draw import render
 from simam_viz.photos.samples import list_samples
 from simam_viz.wording import tag
 from tests.helpers.browser import App, alike, decoded
-from tests.helpers.maps_drawn import attention_drawn
+from tests.helpers.maps_drawn import attention_drawn, drawn
 from tests.helpers.reading import _, pattern, read
 
 SIZES = [pytest.param(1440, 900, marks=pytest.mark.long), (1280, 720), (390, 844)]
@@ -71,6 +71,36 @@ def test_pictures_follow_a_drag_and_the_address_its_end(app: App, loaded: Loaded
     expect(app.page).to_have_url(re.compile(rf"lambda={re.escape(at)}(&|$)"))
     app.idle()
     assert film.get_attribute("data-shown") == at and float(app.slider.get_attribute("aria-valuetext")) == float(at)
+
+
+def test_grad_cam_follows_once_it_is_asked_for(app: App, loaded: LoadedCheckpoint) -> None:
+    def right(at: float) -> dict[str, Image.Image]:
+        analysis = simam_viz.analyze(loaded, SAMPLE.image(), at, input_size=128)
+        return {block.name: drawn(analysis, block.cam, render.CAM_SCALE) for block in analysis.blocks}
+
+    film = opened(app)
+    app.move_lambda("End")
+    expect(app.page).to_have_url(re.compile("lambda=10"))
+    app.idle()
+    film.get_by_role("radio", name=_("Grad-CAM")).click()
+    expect(app.page).to_have_url(re.compile("pictures=gradcam"))
+    app.draws(right(10))
+    app.film()
+    drag(app.page, app.slider, [0.99, 0.6, 0.5, 0.3])
+    expect(film).not_to_have_attribute("data-shown", "10")
+    at = float(film.get_attribute("data-shown"))
+    assert at == float(app.slider.get_attribute("aria-valuetext")), "all stops have come"
+    app.draws(right(at))
+    app.page.mouse.up()
+    expect(app.page).to_have_url(re.compile(rf"lambda={re.escape(f'{at:g}')}(&|$)"))
+    app.page.reload()
+    app.settled("Overview")
+    expect(app.film()).to_have_attribute("data-look", "cams")
+    app.draws(right(at))
+    film.get_by_role("radio", name=_("Grad-CAM")).press("ArrowLeft")
+    app.draws(attention_drawn(simam_viz.analyze(loaded, SAMPLE.image(), at, input_size=128)))
+    expect(app.page).not_to_have_url(re.compile("pictures="))
+    expect(app.film()).to_have_attribute("data-look", "weights")
 
 
 @pytest.mark.long
@@ -266,6 +296,20 @@ def test_a_film_that_ends_too_early_is_none(code: Page) -> None:
         bytes.set(head, 4); try { parts.decoded(bytes); return 'taken'; } catch (error) { return error.message; } }""")
         == ("a film ends too early")
     )
+
+
+OF_TWO = """() => {
+    const of = (...stops) => ({ key: 'k', header: { classes: {} }, stops: new Map(stops.map((stop) => [stop.key, stop])) });
+    const stop = (key, cams, at) => ({ key, cams, maxima: cams.map(() => 1), weights: [at] });
+    const joint = parts.joined(of(stop('1', ['cam'], 'old'), stop('2', ['cam'], 'old')), of(stop('2', [], 'new'), stop('3', [], 'new')));
+    const order = ['1', '2', '3', '4'], seen = (at, fit) => parts.nearest(joint, order, at, fit).key;
+    return [[...joint.stops.values()].map(({ weights, cams }) => [...weights, ...cams]),
+            seen(3, () => true), seen(3, (one) => one.cams.length > 0), seen(3, () => false)];
+}"""
+
+
+def test_grad_cam_is_kept_and_the_nearest_that_has_it_is_shown(code: Page) -> None:
+    assert code.evaluate(OF_TWO) == [[["old", "cam"], ["new", "cam"], ["new"]], "3", "2", "1"]
 
 
 HAND = """() => {

@@ -78,6 +78,14 @@ def test_what_lies_between_is_as_the_nearer_of_the_two(one: Frame) -> None:
     assert not alike.between({2.0: low, 3.0: high}, row, row)
 
 
+def test_grad_cam_that_some_alone_have_is_told_of_no_other(one: Frame) -> None:
+    row: list[Stop] = [1.0, 2.0, 3.0, 4.0]
+    bare = replace(one, cams=(), cam_maxima=())
+    found = alike.between({1.0: one, 4.0: bare}, row, row)
+    assert found.keys() == {2.0, 3.0} and not any(frame.cams for frame in found.values())
+    assert all(frame.weights == one.weights for frame in found.values())
+
+
 def test_each_ones_own_lies_between_only_where_it_is_multiplied(one: Frame) -> None:
     own = replace(one)
     multiplied: list[Stop] = [Times(0.1), Times(0.5), None, Times(2), Times(10)]

@@ -127,7 +127,7 @@ def test_no_hook_is_left_on_what_is_returned(noise: Image.Image) -> None:
 def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     copies = []
     monkeypatch.setattr(
-        "simam_viz.explain.analysis.shared_copy", lambda model: copies.append(shared_copy(model)) or copies[-1]
+        "simam_viz.explain.batching.shared_copy", lambda model: copies.append(shared_copy(model)) or copies[-1]
     )
     with pytest.raises(ValueError):
         simam_viz.analyze(small("resnet18"), noise, target=99)
@@ -275,3 +275,19 @@ def test_simam_in_other_places_of_a_batch(where: str, noise: Image.Image) -> Non
     lambdas = (1e-4, 1.0)
     for e_lambda, got in zip(lambdas, simam_viz.analyze_lambdas(loaded, noise, lambdas), strict=True):
         torch.testing.assert_close(got.logits, alone(loaded, noise, e_lambda), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v2"])
+def test_without_heat_maps_attention_and_answers_are_the_same(arch: str, noise: Image.Image) -> None:
+    loaded, lambdas = small(arch), [1e-5, 0.1, 3.0]
+    whole = simam_viz.analyze_lambdas(loaded, noise, lambdas)
+    for bare, full in zip(simam_viz.analyze_lambdas(loaded, noise, lambdas, heat_maps=False), whole, strict=True):
+        assert (bare.target, bare.e_lambda) == (full.target, full.e_lambda)
+        torch.testing.assert_close(bare.logits, full.logits, rtol=1e-4, atol=1e-5)
+        for mine, theirs in zip(bare.blocks, full.blocks, strict=True):
+            torch.testing.assert_close(mine.attention, theirs.attention, rtol=1e-4, atol=1e-5)
+            assert theirs.has_heat_maps and theirs.compacted().has_heat_maps
+            assert not mine.has_heat_maps and not mine.compacted().has_heat_maps
+            with pytest.raises(ValueError, match=f"heat_maps=False: there is no heat map of {mine.name}"):
+                mine.heat_map("LayerCAM")
+        assert "Grad-CAM" not in bare._repr_html_() and "Grad-CAM" in full._repr_html_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import struct
 from collections.abc import Sequence
 
@@ -125,15 +126,38 @@ def test_the_bytes_hold_the_film(loaded: LoadedCheckpoint, photo: Image.Image) -
     grey = np.frombuffer(data, np.uint8, width * height, at).reshape(height, width)
     assert (grey == np.asarray(analysis.view.convert("L"))).all()
     at += width * height
-    for stop in stops:
-        for block, weights, cam in zip(header["blocks"], frames[stop].weights, frames[stop].cams, strict=True):
-            for shape, levels in ((block["weights"], weights.levels), (block["cam"], cam.levels)):
-                found = np.frombuffer(data, np.uint8, shape[0] * shape[1], at).reshape(shape)
-                assert (found == levels).all()
-                at += found.size
+    shapes = [*(block["weights"] for block in header["blocks"]), *header["cams"]]
+    for told, stop in zip(header["stops"], stops, strict=True):
+        maps = [*frames[stop].weights, *frames[stop].cams]
+        assert [*told["weights"], *told["cams"]] == [[map_.low, map_.high] for map_ in maps]
+        for shape, map_ in zip(shapes, maps, strict=True):
+            found = np.frombuffer(data, np.uint8, shape[0] * shape[1], at).reshape(shape)
+            assert (found == map_.levels).all()
+            at += found.size
     assert data[at : at + 2] == b"\xff\xd8"  # the view in colour, as JPEG
     again = film.encoded(whole, {stop: f"{stop:g}" for stop in stops}, {"key": "k"})
     assert again == data
+
+
+def test_without_grad_cam_the_rest_is_the_same(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    stops: list[Stop] = [1e-6, 0.1, 10.0]
+    whole = film.filmed(loaded, photo, stops, input_size=SIZE)
+    for one, other in zip(film.filmed(loaded, photo, stops, input_size=SIZE, cams=False), whole, strict=True):
+        assert one.cams == one.cam_maxima == () and len(one.weights) == len(other.weights) == 8
+        assert one.target == other.target and one.said == pytest.approx(other.said, abs=1e-5)
+        for mine, theirs in zip(one.weights, other.weights, strict=True):
+            assert np.abs(mine.values - theirs.values).max() <= (theirs.high - theirs.low) / 255 + 1e-5
+
+
+def test_the_bytes_of_stops_of_which_some_have_grad_cam(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
+    begun = film.film_of(simam_viz.analyze(loaded, photo, 0.1, input_size=SIZE), 0.1)
+    (bare,) = film.filmed(loaded, photo, [1.0], input_size=SIZE, cams=False)
+    data = film.encoded(begun.with_frames({1.0: bare}, [0.1, 1.0]), {0.1: "0.1", 1.0: "1"}, {})
+    (length,) = struct.unpack_from("<I", data)
+    header = json.loads(data[4 : 4 + length])
+    assert [len(stop["cams"]) for stop in header["stops"]] == [8, 0] and len(header["cams"]) == 8
+    last = 4 + length + math.prod(header["view"]) + begun.nbytes
+    assert data[last : last + bare.weights[0].levels.size] == bare.weights[0].levels.tobytes()
 
 
 def test_eight_bits_keep_a_flat_map_flat() -> None:

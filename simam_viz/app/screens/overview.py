@@ -63,7 +63,7 @@ _SENTENCES = {
 
 def _overview(view: Scene) -> None:
     view.shown.panels = ["photo", "weight", "cam"]
-    reel = films.reel(view)
+    reel = films.reel(view, live.cams_looked_at())
     own = state.parsed("range", {"own": True, "common": False}.__getitem__, False)
     live.network_map(view, reel, own)
     _to_take_home(view, [station.name for station in reel.film.stations], own)

@@ -245,7 +245,7 @@ def _swept(
     if not loaded.has_simam:
         return []
     with one_thread():
-        found = analyze_lambdas(loaded, source, stops, target, size, **question)
+        found = analyze_lambdas(loaded, source, stops, target, size, **question, heat_maps=False)
     return [(stop, float(a.said[a.target])) for stop, a in zip(stops, found, strict=True)]
 
 

@@ -14,32 +14,35 @@ export function decoded(bytes) {
   const grey = take(width * height);
   const stops = new Map();
   for (const stop of header.stops) {
-    const weights = [];
-    const cams = [];
-    header.blocks.forEach((block, index) => {
-      weights.push(levels(take(cells(block.weights)), block.weights, stop.weights[index]));
-      cams.push(levels(take(cells(block.cam)), block.cam, stop.cams[index]));
-    });
+    const weights = header.blocks.map((block, index) => levels(take(cells(block.weights)), block.weights, stop.weights[index]));
+    const cams = stop.cams.map((ends, index) => levels(take(cells(header.cams[index])), header.cams[index], ends));
     const maps = header.maps.map((shape, index) => levels(take(cells(shape)), shape, stop.maps[index]));
     stops.set(stop.key, { ...stop, weights, cams, maps, channels: stack(take, header.channels) });
   }
   return { header, key: header.key, grey, width, height, stops, photo: bytes.subarray(at) };
 }
 
-/** Two films of one photo and network as one; the second is newer. */
+/** Two films of one photo and network as one; the second is newer. What has Grad-CAM keeps it. */
 export function joined(before, after) {
   if (!before || before.key !== after.key) return after;
   const classes = { ...before.header.classes, ...after.header.classes };
-  const stops = new Map([...before.stops, ...after.stops]);
+  const stops = new Map(before.stops);
+  for (const [key, stop] of after.stops) {
+    const older = before.stops.get(key);
+    stops.set(key, older && !stop.cams.length ? { ...stop, cams: older.cams, maxima: older.maxima } : stop);
+  }
   return { ...after, header: { ...after.header, classes }, stops };
 }
 
-/** The stop of this name, or the nearest that is there, in the order of the slider. */
-export function nearest(film, order, index) {
+/** Of stops that are `fit` to be shown, the one of this name, or the nearest, in the order of the slider; where none is, any at all. */
+export function nearest(film, order, index, fit) {
   for (let away = 0; away < order.length; away += 1)
-    for (const place of [index - away, index + away])
-      if (order[place] !== undefined && film.stops.has(order[place])) return film.stops.get(order[place]);
-  return film.stops.values().next().value;
+    for (const place of [index - away, index + away]) {
+      const stop = film.stops.get(order[place]);
+      if (stop && fit(stop)) return stop;
+    }
+  const all = [...film.stops.values()];
+  return all.find(fit) ?? all[0];
 }
 
 /** The value of a map at a place given in shares of its width and height; with the row and column there. */

@@ -59,7 +59,7 @@ class Page {
     } else part.named(this.words);
     this.drawn.add(place);
     document.documentElement.dataset.film = "here";
-    part.say = (name, value) => component[name === "moved" ? "setStateValue" : "setTriggerValue"](name, value);
+    part.say = (name, value) => component[name === "neuron" ? "setTriggerValue" : "setStateValue"](name, value);
     part.told(told);
     for (const film of this.films.values()) part.shows(film);
     part.stands?.(this.standing);

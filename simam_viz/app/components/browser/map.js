@@ -28,7 +28,7 @@ export function span(low, high) {
 export class NetworkMap {
   constructor(root, say, words, tables) {
     this.later = onceAFrame(() => this.draw());
-    Object.assign(this, { root, say, words, tables, film: null, data: null, look: "weights", open: new Set() });
+    Object.assign(this, { root, say, words, tables, film: null, data: null, look: "weights", asked: null, open: new Set() });
     this.tiles = [];
     this.build();
   }
@@ -100,6 +100,8 @@ export class NetworkMap {
   /** What Python says: stops, where λ is, what is shown. */
   told(data) {
     this.data = data;
+    // What was chosen here stays until Python has heard of it.
+    if (this.asked === null || this.asked === data.look) Object.assign(this, { look: data.look, asked: null });
     this.lambda.told(data);
     this.later();
   }
@@ -176,7 +178,7 @@ export class NetworkMap {
 
   /** The stop that is shown: of λ, or the nearest that is there. */
   now() {
-    return nearest(this.film, this.lambda.order, this.hand.last);
+    return nearest(this.film, this.lambda.order, this.hand.last, (stop) => stop[this.look].length > 0);
   }
 
   draw() {
@@ -193,7 +195,7 @@ export class NetworkMap {
     this.note.textContent = told.join(" ");
     this.drawAnswers(stop, classes);
     this.drawScale();
-    this.box.dataset.ready = String(this.data.ready && this.film.stops.size > 1);
+    this.box.dataset.ready = String(this.data.ready && this.data.look === this.look && this.film.stops.size > 1);
     this.box.dataset.shown = stop.key;
     this.box.dataset.film = this.film.key;
     this.box.dataset.look = this.look;
@@ -211,7 +213,12 @@ export class NetworkMap {
     const map = stop[this.look][index];
     const scale = this.scaleOf(index, stop);
     const named = { block: block.name, target: this.film.header.classes[stop.target] };
-    if (this.look === "cams" && stop.maxima[index] === 0) {
+    if (!map) {
+      // Grad-CAM has not come of any stop: the photo alone.
+      paint(canvas, this.film, stop.weights[index], { low: 0, high: 1 }, this.tables.weights, 0);
+      canvas.setAttribute("aria-label", this.words.photo);
+      number.textContent = "…";
+    } else if (this.look === "cams" && stop.maxima[index] === 0) {
       paint(canvas, this.film, map, { low: 0, high: 1 }, this.tables.cams);
       canvas.setAttribute("aria-label", filled(this.words.zero, named));
       number.textContent = this.words.allZero;
@@ -283,6 +290,10 @@ export class NetworkMap {
   }
 
   choose(look) {
+    if (look !== this.look) {
+      this.asked = look;
+      this.say("look", look);
+    }
     this.look = look;
     this.draw();
     this.looks.find((button) => button.dataset.look === look).focus();
@@ -309,6 +320,7 @@ export class NetworkMap {
     this.cross.style.cssText = `left:${100 * x}%;top:${100 * y}%`;
     for (const tile of this.tiles) {
       const map = this.stop[this.look][tile.index];
+      if (!map) continue;
       const { row, column, value } = valueAt(map, x, y);
       tile.cell.style.cssText =
         `left:${(100 * column) / map.columns}%;top:${(100 * row) / map.rows}%;` + `width:${100 / map.columns}%;height:${100 / map.rows}%`;
