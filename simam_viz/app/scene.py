@@ -95,6 +95,8 @@ class Scene(Subject):
     """Where whatever is drawn is kept, to be taken home."""
     place: Place | None = None
     """Of a detector: where the box that is explained lies."""
+    heat_maps: bool = True
+    """Whether analyses have them: where they need not, a new one takes half the time."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -102,6 +104,10 @@ class Scene(Subject):
         asked = (self.target, self.ask, self.place, self.share)
         network = self.loaded.identity, self.loaded.transforms.device
         return self.photo.name, self.square, *network, self.input_size, self.e_lambda, *asked
+
+    def of_attention(self) -> Scene:
+        """The same for what shows attention and answers, and no heat map."""
+        return dataclasses.replace(self, heat_maps=False)
 
     @property
     def twin(self) -> LoadedCheckpoint | None:
@@ -143,7 +149,8 @@ class Scene(Subject):
         """The networks of one batch, computed now. The caller holds a turn; where it is no page, ``source`` is :meth:`cut`."""
         sent = [variants.held(variant) for variant in batch]
         asked = (sent, self.e_lambda, source, target, self.input_size, against, self.share)
-        return [self.flat(analysis) for analysis in elsewhere.do(variants.analysed, *asked, **self.question)]
+        found = elsewhere.do(variants.analysed, *asked, **self.question, heat_maps=self.heat_maps)
+        return [self.flat(analysis) for analysis in found]
 
     def _of_box(self, number: int) -> Scene:
         """The same with the class of one box that was found in this photo, and its place, to be explained."""
@@ -277,10 +284,15 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
     forgetting.keeps(_ANALYSES, kept)
 
     def key(variant: Variant) -> tuple[object, ...]:
-        return scene.key_of(variant, against)
+        whole = scene.key_of(variant, against)
+        return whole if scene.heat_maps else (*whole, "without heat maps")
 
     def place(variant: Variant) -> Kept[Analysis] | Everybodys[Analysis]:
         return ANALYSES if scene.is_everybodys_through(variant) else kept
+
+    def there_of(variant: Variant) -> Analysis | None:
+        """One that has more than is asked for will do, too."""
+        return place(variant).get(scene.key_of(variant, against)) or place(variant).get(key(variant))
 
     def compute(batch: list[Variant], target: int | None) -> list[Analysis]:
         with turns.turn(), st.spinner(_("Looking at the photo…")):
@@ -294,14 +306,14 @@ def _analyse(scene: Scene, asked: Sequence[Variant], target: int | None, against
         if not all(place(variant) is ANALYSES for variant in batch):
             return compute(batch, target)
         with ANALYSES.making(keys, st.empty):
-            there = [analysis for one in keys if (analysis := ANALYSES.get(one)) is not None]
+            there = [analysis for variant in batch if (analysis := there_of(variant)) is not None]
             right = there[0].target if there and target is None else target
             if len(there) == len(batch) and all(analysis.target == right for analysis in there):
                 return there
             return compute(batch, target)
 
     # What is kept may explain the class that was predicted at another λ.
-    known = {variant.name: analysis for variant in asked if (analysis := place(variant).get(key(variant))) is not None}
+    known = {variant.name: analysis for variant in asked if (analysis := there_of(variant)) is not None}
     return variants.explained_alike(asked, known, target, analyse)
 
 

@@ -44,14 +44,18 @@ def begin() -> None:
 def _warm() -> None:
     time.sleep(_LATER)
     try:
+        STUDIO.wait_until_quiet()
         with TURNS.beside():
             for page in PAGES:
                 screen_of(page)
+        STUDIO.wait_until_quiet()
+        with TURNS.beside():
             loaded = load_checkpoint(list_checkpoints()[0].path)
             multiply_adds(loaded.model, loaded.transforms.input_size)  # who counts first imports PyTorch's compiler
         seat = Seat(STUDIO, watches=False)
         scenes = [scene_of(loaded, sample) for sample in list_samples()]
         for scene in scenes:
+            STUDIO.wait_until_quiet()
             warm(scene)
         for scene in scenes:
             film(scene, seat)

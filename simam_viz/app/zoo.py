@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from ..checkpoints import store
 from ..checkpoints.card import Card
 from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, siblings_of, twin_of, with_card
 from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
@@ -95,8 +96,7 @@ def load(choice: Choice) -> LoadedCheckpoint:
 
 def is_bundled(loaded: LoadedCheckpoint) -> bool:
     """Whether a network comes with the app, and so is the same for everybody."""
-    choice = choices().get(loaded.name)
-    return choice is not None and choice.info is not None and choice.info.bundled
+    return store.is_bundled(loaded.name) and loaded.name not in own.networks()
 
 
 def _word(info: CheckpointInfo) -> str:

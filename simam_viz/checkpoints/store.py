@@ -93,6 +93,11 @@ def list_checkpoints(more: Iterable[Path] = ()) -> list[CheckpointInfo]:
     return list(infos.values())
 
 
+def is_bundled(name: str) -> bool:
+    """Whether :func:`list_checkpoints` calls a bundled checkpoint so."""
+    return any(path.stem == name for path in BUNDLED_FOLDER.glob("*.safetensors"))
+
+
 def card_path(path: Path) -> Path:
     """The card that belongs to a file: the JSON file of the same name beside it."""
     return path.with_suffix(".json")

@@ -278,7 +278,8 @@ def analysed(
         batch: networks that share their weights.
         e_lambda: the λ that is asked for.
         share: as :meth:`simam_viz.explain.blocks.Analysis.pictures` takes it.
-        question: ``region``, ``box``, ``reference``, ``square``; as all others, as :func:`simam_viz.analyze` takes them.
+        question: ``region``, ``box``, ``reference``, ``square``, ``heat_maps``; as all others, as
+            :func:`simam_viz.explain.analysis.analyze_together` takes them.
     """
     runs = [(variant.network(), variant.e_lambda(e_lambda)) for variant in batch]
     found = analyze_together(runs, image, target, input_size, against, one_target=True, **question)

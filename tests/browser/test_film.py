@@ -351,17 +351,34 @@ def test_a_held_key_is_said_once_and_leaving_says_it_at_once(code: Page) -> None
     assert code.evaluate("sent.map(([at]) => at)") == [6]
 
 
-def test_a_key_is_said_a_moment_after_it_is_let_go(code: Page) -> None:
+PRESSED = "(...at) => { input.dispatchEvent(new KeyboardEvent('keydown', { repeat: at.length > 1 })); move(at[0], 'input', 'change'); }"
+
+
+def test_a_key_is_said_when_it_is_let_go_and_several_once(code: Page) -> None:
     code.clock.install()
     code.evaluate(HAND)
-    code.evaluate("input.dispatchEvent(new Event('keydown')); move(7, 'input', 'change');")
+    code.evaluate(f"globalThis.press = {PRESSED}; globalThis.letGo = () => input.dispatchEvent(new Event('keyup'));")
+    said = "sent.splice(0).map(([at]) => at)"
+    code.evaluate("press(7)")
     code.clock.run_for(500)  # as long as a system waits before it repeats the key
-    code.evaluate("move(8, 'input', 'change')")
+    code.evaluate("press(8, 'again')")
     code.clock.run_for(500)
-    code.evaluate("input.dispatchEvent(new Event('keyup'))")
-    assert code.evaluate("sent") == []
+    assert code.evaluate(said) == []
+    code.evaluate("letGo()")
+    assert code.evaluate(said) == [8]
+    code.clock.run_for(2000)
+    code.evaluate("press(7); letGo();")
+    assert code.evaluate(said) == [7]
+    for at in (6, 5, 4):  # as fast as fingers are
+        code.clock.run_for(80)
+        code.evaluate(f"press({at})")
+        code.clock.run_for(60)
+        code.evaluate("letGo()")
+    assert code.evaluate(said) == []
     code.clock.run_for(150)
-    assert code.evaluate("sent.map(([at]) => at)") == [8]
+    assert code.evaluate(said) == [4]
+    code.clock.run_for(2000)
+    assert code.evaluate(said) == []
 
 
 def between_tiles(page: Page) -> tuple[int, ...]:

@@ -81,7 +81,7 @@ class Grid {
         }),
       );
       this.buttons = [...this.grid.children];
-      this.drawn = null;
+      this.drawn = this.laid = null;
     }
     if (!(this.awaited && performance.now() - this.awaited.since < PATIENCE && this.awaited.tile !== data.chosen)) {
       this.awaited = null;
@@ -132,11 +132,15 @@ class Grid {
       return;
     }
     const { columns, gap } = this.data;
-    this.buttons.forEach((button, index) => {
-      const { size, place, inset } = sprite(index, columns, gap, [image.naturalWidth, image.naturalHeight]);
-      button.style.padding = inset;
-      button.style.background = `url("${address}") ${place} / ${size} content-box`;
-    });
+    const laid = [columns, gap, image.naturalWidth, image.naturalHeight, this.buttons.length].join();
+    // Another picture of the same size, as every λ gives, moves no tile.
+    if (this.laid !== laid)
+      this.buttons.forEach((button, index) => {
+        const { size, place, inset } = sprite(index, columns, gap, [image.naturalWidth, image.naturalHeight]);
+        Object.assign(button.style, { padding: inset, backgroundSize: size, backgroundPosition: place });
+      });
+    this.laid = laid;
+    this.grid.style.setProperty("--tiles", `url("${address}")`);
     if (this.address) URL.revokeObjectURL(this.address);
     this.address = address;
     this.drawn = this.root.shows = source;

@@ -27,6 +27,7 @@ def page(subject: Subject) -> Iterator[Part]:
 
 
 def _histograms(view: Scene) -> None:
+    view = view.of_attention()
     with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
         block = choose.block(view.analysis())
         whole = state.control(

@@ -7,6 +7,7 @@ session and goes with it.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -23,6 +24,9 @@ Make = Callable[[Sequence[Stop]], list[Frame]]
 
 _FAIR_SECONDS = 3.0
 """After so long a film lets others go first."""
+_QUIET_SECONDS = 2.0
+"""So long no page must have been drawn before anything is made that nobody watches."""
+_LOOK_SECONDS = 0.25
 _MOST_IN_A_BATCH = 8
 _SHARED_FILMS, _SHARED_BYTES = 64, 48 * 2**20
 _OWN_FILMS, _OWN_BYTES = 6, 8 * 2**20
@@ -67,7 +71,12 @@ class Making:
     @property
     def after(self) -> tuple[bool, float]:
         """Films with less of this are made before it: those that people watch, then those that took less time by now."""
-        return not any(seat.watches for seat in self.wanted_by), self.spent // _FAIR_SECONDS
+        return not self.watched, self.spent // _FAIR_SECONDS
+
+    @property
+    def watched(self) -> bool:
+        """Whether a person wants it."""
+        return any(seat.watches for seat in self.wanted_by)
 
     @property
     def nbytes(self) -> int:
@@ -114,6 +123,7 @@ class Studio:
         self._threads: list[threading.Thread] = []
         self._busy_with: dict[int, Making] = {}
         """What each thread works at, by its identity."""
+        self._drawing, self._drawn = 0, -math.inf
         self.shared: Kept[Making] = Kept(_SHARED_FILMS, _SHARED_BYTES)
         """Films for everybody, by their key."""
 
@@ -137,10 +147,27 @@ class Studio:
             if not making.wanted_by:
                 self._drop(making)
 
-    def look_again(self) -> None:
-        """A film may be made now that was held."""
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """A page is drawn for a person within."""
         with self._changed:
-            self._changed.notify_all()
+            self._drawing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._drawing, self._drawn = self._drawing - 1, time.monotonic()
+                self._changed.notify_all()  # a film may be made now that was held
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody has had a page drawn for a while: who has may go on at any moment, and should have the cores."""
+        return not self._drawing and time.monotonic() - self._drawn >= _QUIET_SECONDS
+
+    def wait_until_quiet(self) -> None:
+        """For work that nobody waits for."""
+        while not self.quiet:
+            time.sleep(_LOOK_SECONDS)
 
     def let_go(self, seconds: float) -> None:
         """Wait, at most so long, until nothing is computed any more of films that nobody wants."""
@@ -168,11 +195,16 @@ class Studio:
     def _take(self) -> tuple[Making, Make, list[Stop]]:
         with self._changed:
             while True:
+                postponed = False
                 for making in sorted(self._queue, key=lambda one: one.after):
-                    if making.make is not None and not making.held and (batch := making.next()) is not None:
+                    if making.make is None or making.held:
+                        continue
+                    if not (making.watched or self.quiet):
+                        postponed = True
+                    elif (batch := making.next()) is not None:
                         self._busy_with[threading.get_ident()] = making
                         return making, making.make, batch
-                self._changed.wait()
+                self._changed.wait(_LOOK_SECONDS if postponed else None)
 
     def _work(self) -> None:
         while True:
@@ -226,12 +258,12 @@ class Seat:
     @contextmanager
     def drawing(self) -> Iterator[None]:
         """No batch of films that this session alone wants begins within."""
-        self.draws = True
-        try:
-            yield
-        finally:
-            self.draws = False
-            self._studio.look_again()
+        with self._studio.drawing():
+            self.draws = True
+            try:
+                yield
+            finally:
+                self.draws = False
 
     def now(self, kind: str, key: Hashable) -> Making | None:
         """The film of this kind that is watched, if it is the one of this key, or was made already."""

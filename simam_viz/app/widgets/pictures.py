@@ -23,7 +23,18 @@ from ..server.kept import once
 from . import takeaway
 from .shown import Draw, Panel, Shown
 
-__all__ = ["channels", "chart", "colour_scale", "over_photo", "percent", "picture", "span", "table", "tiles"]
+__all__ = [
+    "channels",
+    "chart",
+    "colour_scale",
+    "over_photo",
+    "percent",
+    "picture",
+    "sent_tiles",
+    "span",
+    "table",
+    "tiles",
+]
 
 _RANGES = {
     "common": (later("Colour scale: {quantity}, from {low} to {high}, common range"), later("common range")),
@@ -180,11 +191,26 @@ def channels(
     to be sent and drawn after a click.
     """
     columns = columns or render.mosaic_columns(len(maps))
+    small, gap = sent_tiles(maps, width, columns)
     with st.container(key=f"channels-{name}"):
-        picture(shown, name, partial(render.mosaic, maps, scale, columns=columns), width, alt=alt, kept_by=kept_by)
-        tiles_component.tiles(f"buttons-{name}", alt, labels, columns, render.GAP, chosen, pick)
+        drawn = partial(render.mosaic, maps, scale, gap=gap, columns=columns)
+        picture(shown, name, drawn, small, alt=alt, kept_by=kept_by)
+        tiles_component.tiles(f"buttons-{name}", alt, labels, columns, gap, chosen, pick)
     shown.keep(name, partial(render.mosaic, maps, scale, selected=chosen, columns=columns), width)
     st.caption(caption)
+
+
+def sent_tiles(maps: Tensor, width: int, columns: int) -> tuple[int, int]:
+    """The width, and the gap between tiles, of the picture of (C, h, w) maps that is sent where ``width`` would be its full one.
+
+    Two pixels a neuron are enough, one where the tile has no more: the browser enlarges them, with hard edges. So much less is
+    packed, sent, unpacked and painted.
+    """
+    full = (width - render.GAP) // columns - render.GAP
+    side = max(maps.shape[1:])
+    tile = min(full, 2 * side if 2 * side <= full else side)
+    gap = max(1, round(render.GAP * tile / full))
+    return columns * (tile + gap) + gap, gap
 
 
 def colour_scale(scale: Scale) -> None:

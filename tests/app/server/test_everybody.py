@@ -71,6 +71,29 @@ def test_what_is_warmed_is_there(computed: list[tuple[str, int]], loaded: Loaded
     assert len(computed) == 2, "the first page finds all of it"
 
 
+def test_where_no_heat_map_is_shown_none_is_computed(
+    computed: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heat_maps: list[bool] = []
+    analysed = scene.variants.analysed
+
+    def watched(*asked: Any, **question: Any) -> list[Analysis]:
+        heat_maps.append(question["heat_maps"])
+        return analysed(*asked, **question)
+
+    monkeypatch.setattr(scene.variants, "analysed", watched)
+    view = {"photo": list_samples()[4].name, "size": "96", "lambda": "0.3"}
+    for page in ("pages/attention_maps.py", "pages/energy_histograms.py"):
+        open_page(page, **view)
+    assert heat_maps == [False], "the second page finds what the first computed"
+    open_page("pages/gradcam_comparison.py", **view, columns="uniform")
+    assert heat_maps == [False, True]
+    scene.ANALYSES._kept._results.clear()
+    open_page("pages/gradcam_comparison.py", **view, columns="uniform")
+    open_page("pages/attention_maps.py", **view)
+    assert heat_maps == [False, True, True], "what has heat maps has all that is shown without"
+
+
 def test_who_wants_the_same_waits_for_it_once() -> None:
     common: Everybodys[Result] = Everybodys(10, 10)
     made, looks, begin = [], [], threading.Event()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simam_viz.app.server import films
 from simam_viz.app.server.films import Making, Seat, Studio
 from simam_viz.app.server.turns import Turns
 from simam_viz.explain.film import Film, Frame, Levels, Station, Stop
@@ -163,6 +164,22 @@ def test_what_people_watch_goes_before_what_is_made_beforehand(studio: Studio) -
     assert slow.after[0]
     person.watch("network", "other", True, making(), Camera())
     assert not slow.after[0] or slow.complete
+
+
+def test_what_nobody_watches_waits_until_people_rest(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(films, "_LOOK_SECONDS", 0.01)
+    assert studio.quiet
+    beforehand, watched, person = making(), making(), Seat(studio)
+    with person.drawing():
+        assert not studio.quiet
+        Seat(studio, watches=False).watch("warming", "sample", True, beforehand, camera := Camera())
+        Seat(studio).watch("network", "photo", False, watched, Camera())
+        until(lambda: watched.complete)
+    assert not studio.quiet, "who has just had a page drawn may go on at any moment"
+    assert beforehand.going and not camera.asked
+    monkeypatch.setattr(films, "_QUIET_SECONDS", 0.0)
+    studio.wait_until_quiet()
+    until(lambda: beforehand.complete)
 
 
 def test_an_analysis_goes_first() -> None:

@@ -1,6 +1,7 @@
 // λ under the finger: what is dragged is drawn at once, and said to the server when it comes to rest.
 
-const PAUSE = 120; // milliseconds after the last key was let go
+const BURST = 400; // milliseconds within which a key that is pressed again is one of several presses
+const PAUSE = 120; // after the last of several was let go: they are said once; a single press is said at once
 const HELD = 1000; // and after it moved the slider, while it is held: longer than any system waits before it repeats a key
 
 /**
@@ -13,12 +14,19 @@ const HELD = 1000; // and after it moved the slider, while it is held: longer th
 export class Hand {
   constructor(input, drawn, sent) {
     Object.assign(this, { input, drawn, sent, parked: null, told: 0, timer: 0, before: 0 });
-    Object.assign(this, { holds: false, keys: false, down: false, moved: false });
+    Object.assign(this, { holds: false, keys: false, down: false, moved: false, pressed: -BURST, several: false });
     this.last = Number(input.value);
-    input.addEventListener("keydown", () => (this.keys = this.down = true));
+    input.addEventListener("keydown", (event) => {
+      this.keys = this.down = true;
+      if (event.repeat) return; // it is held
+      const now = performance.now();
+      Object.assign(this, { several: now - this.pressed < BURST, pressed: now });
+    });
     input.addEventListener("keyup", () => {
       this.down = false;
-      if (this.moved && !this.holds) this.rest();
+      if (!this.moved || this.holds) return;
+      if (this.several) this.rest();
+      else this.flush();
     });
     input.addEventListener("pointerdown", () => {
       Object.assign(this, { holds: true, keys: false, before: this.last });
@@ -51,7 +59,7 @@ export class Hand {
     this.drawn(index);
   }
 
-  /** Say where it is after a pause: a key that is held, or pressed again at once, moves it again and again. */
+  /** Say where it is after a pause: a key that is held, or pressed again and again, moves it on. */
   rest() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), this.down ? HELD : PAUSE);

@@ -25,6 +25,7 @@ def page(subject: Subject) -> Iterator[Part]:
 
 def _maps(view: Scene) -> None:
     live.slider(view)
+    view = view.of_attention()
     level = state.control(
         st.segmented_control, _("Look at"), list(LEVELS), name="level", default="channel", required=True,
         parse=state.one_of({name: name for name in LEVELS}), format_func=lambda name: _(LEVELS[name]),

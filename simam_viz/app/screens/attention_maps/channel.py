@@ -161,8 +161,9 @@ class _Drawn:
             columns=columns,
         )
         if self.quantity == "attention weight":
-            step = (width - render.GAP) // (columns or render.mosaic_columns(len(shown)))
-            followed = live.Followed(name, "tiles", self.scale, channels=shown, gap=render.GAP / step)
+            columns = columns or render.mosaic_columns(len(shown))
+            small, gap = pictures.sent_tiles(self.maps, width, columns)
+            followed = live.Followed(name, "tiles", self.scale, channels=shown, gap=gap * columns / (small - gap))
             self.followed.append(followed)
 
 
@@ -353,4 +354,5 @@ def _field(view: Scene, block: Block, place: Place) -> None:
             size=field.size,
             seen=seen,
         ),
+        kept_by=(view.photo.name, view.square, view.loaded.identity, view.input_size, view.share, block.name, place),
     )

@@ -34,6 +34,7 @@ def page(subject: Subject) -> Iterator[Part]:
 
 
 def _follows(places: Places | None, view: Scene) -> None:
+    view = view.of_attention()
     small = stage.tell(view)
     stage.plain(small)
     if places is None:
