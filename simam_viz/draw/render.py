@@ -245,9 +245,22 @@ def mark_cell(picture: Image.Image, place: tuple[int, int], shape: tuple[int, in
     # Small cells: the frame goes around and not over the neuron.
     if min(rows, columns) < 6 * line:
         box = [box[0] - line, box[1] - line, box[2] + line, box[3] + line]
-    marked = picture.convert("RGB")
-    ImageDraw.Draw(marked).rectangle(box, outline=FRAME_COLOUR, width=line)
+    marked, frame = _with_red(picture)
+    ImageDraw.Draw(marked).rectangle(box, outline=frame, width=line)
     return marked
+
+
+def _with_red(picture: Image.Image) -> tuple[Image.Image, int | tuple[int, int, int]]:
+    """A copy to frame something in, and what to frame it with."""
+    unused = picture.histogram().index(0) if picture.mode == "P" and 0 in picture.histogram() else None
+    palette = picture.getpalette()
+    if unused is None or palette is None:
+        return picture.convert("RGB"), FRAME_COLOUR
+    # Of 256 colours hardly a map has all: red takes the place of one, and a byte a pixel is packed in a third of the time.
+    palette[3 * unused : 3 * unused + 3] = FRAME_COLOUR
+    copied = picture.copy()
+    copied.putpalette(palette)
+    return copied, unused
 
 
 def marked_map(values: Tensor, scale: Scale, place: tuple[int, int], size: int) -> Image.Image:

@@ -30,7 +30,7 @@ from simam_viz.networks.geometry import receptive_field
 from simam_viz.photos.samples import list_samples
 from tests.helpers.browser import App, alike
 from tests.helpers.lesson import Stage
-from tests.helpers.maps_drawn import attention_drawn, drawn
+from tests.helpers.maps_drawn import attention_drawn, drawn, mosaic_sent
 from tests.helpers.reading import _, pattern, read
 
 CHANNEL_PICTURES = {
@@ -169,7 +169,7 @@ def shows_channel(app: App, analysis: simam_viz.Analysis, block_name: str, chann
     """The named pictures of the Attention maps page are those of ``analysis``."""
     block = analysis.block(block_name)
     scale = render.scale_for("attention weight", block.attention)
-    app.shows("mosaic", render.mosaic(block.attention, scale, 1460))
+    app.shows("mosaic", mosaic_sent(block.attention, scale))
     app.shows("channel-overlay", render.overlay(analysis.view, block.attention[channel], scale, 480))
     shape = tuple(block.features.shape[1:])
     for name, quantity in CHANNEL_PICTURES.items():

@@ -16,7 +16,7 @@ from simam_viz.photos import squares
 from simam_viz.photos.samples import list_samples
 from simam_viz.wording import tag
 from tests.helpers.browser import App
-from tests.helpers.maps_drawn import attention_drawn
+from tests.helpers.maps_drawn import attention_drawn, mosaic_sent
 from tests.helpers.reading import _, pattern
 
 SQUARE = (
@@ -103,7 +103,7 @@ def test_it_is_dragged_and_everything_follows(app: App, loaded: LoadedCheckpoint
     whole = simam_viz.analyze(loaded, FIRST.image(), square="whole")
     deepest = [one for one in whole.blocks if one.features.shape[1] >= 8][-1]
     scale = render.scale_for("attention weight", deepest.attention)
-    app.shows("mosaic", render.mosaic(deepest.attention, scale, 1460))
+    app.shows("mosaic", mosaic_sent(deepest.attention, scale))
 
 
 @pytest.mark.long

@@ -153,6 +153,15 @@ def test_the_marked_cell_is_framed_and_still_seen() -> None:
     assert tuple(marked[40, 100]) == render.FRAME_COLOUR
 
 
+def test_a_map_of_all_colours_is_framed_as_well() -> None:
+    values = torch.arange(256.0).view(16, 16) / 255
+    scale = render.Scale(0, 1, "viridis", "x")
+    plain = render.heat_map(values, scale, 160)
+    marked = pixels(render.mark_cell(plain, (3, 5), (16, 16)))
+    changed = (marked != pixels(plain)).any(axis=2)
+    assert changed.any() and (marked[changed] == render.FRAME_COLOUR).all()
+
+
 def test_a_box_beyond_the_picture_is_cut_at_its_edges() -> None:
     view = Image.new("RGB", (100, 100), "black")
     everything = pixels(framing.boxed_view(view, (-50, -50, 500, 500), 200))

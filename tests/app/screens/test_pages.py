@@ -227,8 +227,11 @@ def test_the_lesson_opens_on_a_neuron_of_the_photo(loaded: LoadedCheckpoint, pho
     assert told(app)["scene"] == "photo"
     shown = told(app, "photo")
     assert (shown["block"], shown["number"], shown["row"], shown["column"]) == ("layer3.0", 17, 2, 8)
-    assert shown["channel"] == block.features[17].flatten().tolist() and shown["e_lambda"] == 0.5
-    assert shown["channel"][shown["target"]] == float(block.features[17, 2, 8])
+    # Computed without a pass backward, features are rounded otherwise.
+    assert (
+        shown["channel"] == pytest.approx(block.features[17].flatten().tolist(), abs=1e-5) and shown["e_lambda"] == 0.5
+    )
+    assert shown["channel"][shown["target"]] == pytest.approx(float(block.features[17, 2, 8]), abs=1e-5)
 
 
 def test_a_channel_of_one_neuron_gives_way_to_the_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
