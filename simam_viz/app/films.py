@@ -25,7 +25,7 @@ from .server import films as studio
 from .server.films import Making
 
 _STILLS = "stills"
-_STOPS_OF_A_COMPARISON = 4
+_STOPS_OF_A_COMPARISON = 1
 _NETWORK, _CHANNELS, _COMPARED = "network", "channels", "compared"
 """The kinds of films: of which a session watches one each."""
 
