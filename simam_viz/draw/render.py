@@ -252,10 +252,11 @@ def mark_cell(picture: Image.Image, place: tuple[int, int], shape: tuple[int, in
 
 def _with_red(picture: Image.Image) -> tuple[Image.Image, int | tuple[int, int, int]]:
     """A copy to frame something in, and what to frame it with."""
-    unused = picture.histogram().index(0) if picture.mode == "P" and 0 in picture.histogram() else None
     palette = picture.getpalette()
-    if unused is None or palette is None:
+    counts = [] if palette is None else picture.histogram()
+    if palette is None or 0 not in counts:
         return picture.convert("RGB"), FRAME_COLOUR
+    unused = counts.index(0)
     # Of 256 colours hardly a map has all: red takes the place of one, and a byte a pixel is packed in a third of the time.
     palette[3 * unused : 3 * unused + 3] = FRAME_COLOUR
     copied = picture.copy()

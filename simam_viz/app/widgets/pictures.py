@@ -203,12 +203,13 @@ def channels(
 def sent_tiles(maps: Tensor, width: int, columns: int) -> tuple[int, int]:
     """The width, and the gap between tiles, of the picture of (C, h, w) maps that is sent where ``width`` would be its full one.
 
-    Two pixels a neuron are enough, one where the tile has no more: the browser enlarges them, with hard edges. So much less is
-    packed, sent, unpacked and painted.
+    Two pixels a neuron are enough, or as many as let a gap of one pixel be as wide as it is in full; one where the tile has no
+    more. The browser enlarges them, with hard edges. So much less is packed, sent, unpacked and painted.
     """
     full = (width - render.GAP) // columns - render.GAP
     side = max(maps.shape[1:])
-    tile = min(full, 2 * side if 2 * side <= full else side)
+    each = max(2, round(full / (render.GAP * side)))
+    tile = min(full, each * side if each * side <= full else side)
     gap = max(1, round(render.GAP * tile / full))
     return columns * (tile + gap) + gap, gap
 

@@ -19,7 +19,13 @@ def test_ends_of_a_scale_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("channels", "rows", "columns", "width", "tile"),
-    [(512, 10, 10, 1460, 20), (64, 56, 40, 1460, 56), (12, 14, 14, 1004, 28), (512, 100, 100, 1460, 41)],
+    [
+        (512, 10, 10, 1460, 20),
+        (64, 56, 40, 1460, 56),
+        (12, 14, 14, 1004, 28),
+        (512, 100, 100, 1460, 41),
+        (12, 10, 10, 2004, 60),
+    ],
 )
 def test_tiles_are_sent_with_whole_pixels_and_the_gaps_of_the_full_picture(
     channels: int, rows: int, columns: int, width: int, tile: int
