@@ -9,10 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from ..checkpoints import store
 from ..checkpoints.card import Card
 from ..checkpoints.loading import LoadedCheckpoint, load_checkpoint, same_task, siblings_of, twin_of, with_card
-from ..checkpoints.store import CheckpointInfo, list_checkpoints, write_card
+from ..checkpoints.store import CheckpointInfo, is_bundled_name, list_checkpoints, write_card
 from ..checkpoints.weights_file import CheckpointError
 from ..evaluation import accuracy
 from ..wording import _, enumeration, later, together
@@ -96,7 +95,7 @@ def load(choice: Choice) -> LoadedCheckpoint:
 
 def is_bundled(loaded: LoadedCheckpoint) -> bool:
     """Whether a network comes with the app, and so is the same for everybody."""
-    return store.is_bundled(loaded.name) and loaded.name not in own.networks()
+    return is_bundled_name(loaded.name) and loaded.name not in own.networks()
 
 
 def _word(info: CheckpointInfo) -> str:

@@ -93,7 +93,7 @@ def list_checkpoints(more: Iterable[Path] = ()) -> list[CheckpointInfo]:
     return list(infos.values())
 
 
-def is_bundled(name: str) -> bool:
+def is_bundled_name(name: str) -> bool:
     """Whether :func:`list_checkpoints` calls a bundled checkpoint so."""
     return any(path.stem == name for path in BUNDLED_FOLDER.glob("*.safetensors"))
 

@@ -195,7 +195,7 @@ def _lambda_only_told(networks: Sequence[Run]) -> bool:
 
 def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Analysis]:
     output, against = networks[0][0].output, asked.against
-    # Plain tensors, with gradients, whatever mode whoever calls this is in.
+    # Plain tensors, with gradients where heat maps need them, whatever mode whoever calls this is in.
     with torch.inference_mode(False), torch.set_grad_enabled(asked.heat_maps):
         answer, uses = _forward(networks, given.tensor)
         logits = output.logits(answer, asked.question)
