@@ -18,7 +18,7 @@ from .server import elsewhere, forgetting, long_task
 _UPLOADS = "uploads"
 _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = keeping.PREFIX
-_FORGOTTEN = "uploads-forgotten"
+_CAMERA = "camera"
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
@@ -59,7 +59,7 @@ def choose() -> Photo:
     )
     uploader(_("Your own photo"), "uploader")
     if st.toggle(_("Use the camera"), key="camera-on"):
-        st.camera_input(_("Take a photo"), key="camera", on_change=_accept, args=("camera",))
+        st.camera_input(_("Take a photo"), key=_CAMERA, on_change=_accept_shot)
     for trouble in (forgetting.TROUBLE if forgetting.VISITORS.trouble else "", elsewhere.ELSEWHERE.trouble):
         if trouble:
             st.warning(_(trouble))
@@ -97,14 +97,13 @@ def own_photos() -> dict[str, Photo]:
 
 def uploader(label: str, place: str) -> None:
     """Where a person drops a photo of their own."""
-    key = _fresh_key(place)
     st.file_uploader(
         label,
         # Any ending: what a file is shows in its contents, and what is no photo is refused in words, which Streamlit's are not.
         max_upload_size=MAX_BYTES // 2**20,
-        key=key,
+        key=dropping.key_of(place),
         on_change=_accept,
-        args=(key,),
+        args=(place,),
         help=_(
             "{formats}, whatever its name, of at most 50 megapixels. It stays in this session's memory, and in this tab of your "
             "browser over a reload, and is gone when the tab is closed.",
@@ -140,9 +139,17 @@ def forget_upload_error() -> None:
     st.session_state.pop(_UPLOAD_ERROR, None)
 
 
-def _accept(key: str) -> None:
-    """Take a photo from an uploader or the camera; what is no photo leaves everything as it is."""
-    file = dropping.dropped(key)
+def _accept(place: str) -> None:
+    """Take a photo from an uploader; what is no photo leaves everything as it is."""
+    file = dropping.received(place)
+    if file is not None:
+        forget_upload_error()
+        take(file.data, file.name)
+
+
+def _accept_shot() -> None:
+    """Take a photo from the camera, which goes on showing it."""
+    file = st.session_state[_CAMERA]
     if file is not None:
         forget_upload_error()
         take(file.getvalue(), file.name)
@@ -172,10 +179,8 @@ def take(data: bytes, title: str) -> None:
 
 def _forget_photos() -> None:
     """Forget every photo of this person's, on the server and in their browser, with all that was made of it."""
-    for key in (_fresh_key("uploader"), _fresh_key("uploader-absent"), "camera"):
-        if (file := st.session_state.get(key)) is not None:
-            dropping.let_go(file)
-    st.session_state[_FORGOTTEN] = st.session_state.get(_FORGOTTEN, 0) + 1
+    if (file := st.session_state.get(_CAMERA)) is not None:
+        dropping.let_go(file)
     st.session_state["camera-on"] = False
     if is_upload(state.get("photo") or ""):
         state.put("photo", None)
@@ -183,12 +188,6 @@ def _forget_photos() -> None:
     keeping.forget()
     long_task.forget_all()
     forgetting.empty()
-
-
-def _fresh_key(place: str) -> str:
-    """The key of an uploader: another one after photos were forgotten, since the old one would hold on to its file."""
-    count = st.session_state.get(_FORGOTTEN, 0)
-    return f"{place}-{count}" if count else place
 
 
 def say_enlarged(notice: str) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -24,7 +25,7 @@ from . import given, own, state, zoo
 from .own import Errand
 
 _ERROR = "checkpoint-error"
-_UPLOADS = "checkpoint-uploads"
+_DROPPED = "files-dropped"
 _TAKEN = "twin-taken"
 _TO_OPEN = Errand()
 
@@ -51,18 +52,18 @@ def largest() -> int:
 
 def uploader(place: str, label: str | None = None, help: str | None = None) -> None:
     """Where a person drops their own file."""
-    key = fresh_key(place)
-    file_of_weights(key, label or _("Your own checkpoint"), help, functools.partial(accept, key))
+    place = f"checkpoint-{place}"
+    file_of_weights(place, label or _("Your own checkpoint"), help, functools.partial(accept, place))
 
 
 def file_of_weights(
-    key: str, label: str, help: str | None = None, on_change: functools.partial[None] | None = None
+    place: str, label: str, help: str | None = None, on_change: functools.partial[None] | None = None
 ) -> None:
-    """An uploader for weights; what is done with them is up to ``on_change``, or to whoever reads ``key``."""
+    """An uploader for weights; what is done with them is up to ``on_change``, or to whoever looks whether it :func:`holds` some."""
     st.file_uploader(
         label,
         max_upload_size=largest() // 2**20,
-        key=key,
+        key=key_of(place),
         on_change=on_change,
         help=help
         or _(
@@ -72,28 +73,54 @@ def file_of_weights(
     )
 
 
-def fresh_key(place: str) -> str:
-    """The key of an uploader: another one after each file, since the old one would hold the whole file in memory."""
-    return f"checkpoint-uploader-{place}-{st.session_state.get(_UPLOADS, 0)}"
+def key_of(place: str) -> str:
+    """The key of the uploader of a place: another one after each file.
+
+    The old one would hold the whole file in memory. And of a file that replaces another, the browser says twice within a moment
+    that something changed: that one went, and that one came. Streamlit starts a run for each, and where the second begins while
+    the first still does, the file that came is lost.
+    """
+    count = _counts().get(place, 0)
+    return f"{place}-{count}" if count else place
 
 
-def dropped(key: str) -> UploadedFile | None:
-    """The file that an uploader holds; none also where the browser says again what was taken already and given back."""
-    file = st.session_state[key]
-    return file if isinstance(file, UploadedFile) else None
+def _counts() -> dict[str, int]:
+    counts: dict[str, int] = st.session_state.setdefault(_DROPPED, {})
+    return counts
 
 
-def accept(key: str, errand: Errand = _TO_OPEN) -> None:
+def holds(place: str) -> bool:
+    """Whether a file lies in the uploader of a place."""
+    return isinstance(st.session_state.get(key_of(place)), UploadedFile)
+
+
+class Received(NamedTuple):
+    """A file that a person dropped."""
+
+    name: str
+    data: bytes
+
+
+def received(place: str) -> Received | None:
+    """The file of the uploader of a place, once: then that is let go, and a fresh one is drawn.
+
+    None where there is none, also where the browser says again what was received already.
+    """
+    file = st.session_state.get(key_of(place))
+    if not isinstance(file, UploadedFile):
+        return None
+    found = Received(file.name, file.getvalue())
+    _counts()[place] = _counts().get(place, 0) + 1
+    let_go(file)
+    return found
+
+
+def accept(place: str, errand: Errand = _TO_OPEN) -> None:
     """Take the file of an uploader, or say what is wrong with it; to be called when the uploader changes."""
-    file = dropped(key)
-    if file is None:
-        return
-    forget_error()
-    try:
-        take(bytes(file.getbuffer()), file.name, errand)
-    finally:
-        st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
-        let_go(file)
+    file = received(place)
+    if file is not None:
+        forget_error()
+        take(file.data, file.name, errand)
 
 
 @remembered()
@@ -231,18 +258,18 @@ def take_prefix(prefix: str) -> None:
 
 
 @remembered()
-def take_card(key: str, name: str) -> None:
+def take_card(place: str, name: str) -> None:
     """Take the card of an uploader for a network, or say what is wrong with it; to be called when the uploader changes.
 
     The network goes by its name: Streamlit remembers what its widgets were given, and that must not keep a network.
     """
-    file = dropped(key)
+    file = received(place)
     if file is None:
         return
     forget_error()
     try:
         choice = zoo.choices()[name]
-        zoo.describe(choice, zoo.load(choice), Card.read(file.getvalue(), file.name))
+        zoo.describe(choice, zoo.load(choice), Card.read(file.data, file.name))
     except CheckpointError as error:
         refuse(error, file.name)
     except KeyError:

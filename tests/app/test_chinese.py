@@ -15,7 +15,7 @@ from tests.helpers import models_page
 from tests.helpers.authors_networks import saved
 from tests.helpers.chinese import english_but_classes, texts
 from tests.helpers.image_bombs import encoded
-from tests.helpers.pages import checked, finished, open_page
+from tests.helpers.pages import checked, drop, finished, open_page
 from tests.helpers.small_networks import NAN, changed
 
 
@@ -124,7 +124,7 @@ def test_what_was_said_of_a_file_is_said_again_in_the_language_of_the_page() -> 
     )
     transparent = encoded(Image.new("RGBA", (200, 200), (200, 0, 0, 100)), "PNG")
     for name, data in (("clear.png", transparent), ("notes.pdf", b"%PDF-1.7\n")):
-        checked(app.file_uploader(key="uploader").set_value((name, data, "")).run())
+        drop(app, "uploader", name, data)
     refused = len(app.error)
     assert refused and len(left(app)) > 100
     app.segmented_control(key="control-lang").set_value("zh")

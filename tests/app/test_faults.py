@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from simam_viz.app.pages import PAGES
 from simam_viz.checkpoints import store
+from tests.helpers.pages import drop
 from tests.helpers.project import ROOT
 
 WEIGHTS = ROOT / "assets" / "weights"
@@ -65,7 +66,7 @@ def test_weights_missing_or_damaged_at_the_start(spoil: Callable[[Path], None], 
 def test_a_file_too_large_changes_nothing_on_screen() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     before = [text.value for text in app.markdown]
-    app.file_uploader(key="uploader").set_value(("huge.png", bytes(20 * 2**20 + 1), "image/png")).run()
+    drop(app, "uploader", "huge.png", bytes(20 * 2**20 + 1), "image/png")
     assert not app.exception and "larger than 20 MB" in app.error[0].value
     assert [text.value for text in app.markdown] == before
 

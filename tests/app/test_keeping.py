@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from simam_viz.app import choose_photo, keeping
 from simam_viz.app.components import keeper
 from tests.helpers.image_bombs import encoded
-from tests.helpers.pages import checked, open_page
+from tests.helpers.pages import checked, drop, open_page
 
 NOISE = Image.fromarray(np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8))
 PHOTO = encoded(NOISE, "PNG")
@@ -28,8 +28,7 @@ def asked(app: AppTest) -> dict[str, Any]:
 
 
 def uploaded() -> AppTest:
-    app = open_page("app.py")
-    return checked(app.file_uploader(key="uploader").set_value(("mine.png", PHOTO, "")).run())
+    return drop(open_page("app.py"), "uploader", "mine.png", PHOTO)
 
 
 def test_an_upload_is_given_to_the_tab_and_no_sample_is() -> None:
@@ -66,7 +65,7 @@ def test_forgotten_photos_are_nowhere() -> None:
     for name, thing in app.session_state["belongings"].items():
         if isinstance(thing, dict):
             assert "upload-" not in repr(list(thing)), name
-    assert app.file_uploader(key="uploader-1").value is None
+    assert all(uploader.value is None for uploader in app.file_uploader)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from simam_viz.cli import main
 from simam_viz.draw.paper.description import Description
 from tests.helpers.attention_zoo import Retyped, SqueezeExcite
 from tests.helpers.made_up_language import outside, spoken_everywhere, unsaid
-from tests.helpers.pages import checked, finished, open_page, text
+from tests.helpers.pages import drop, finished, open_page, text
 from tests.helpers.project import ROOT
 
 
@@ -205,12 +205,10 @@ def test_the_figure_page_gives_a_command_where_one_can_name_the_network(tmp_path
     # Its description opens here, where it is, and nowhere else: no file that a person drops runs code.
     made = Description(photos=("honey-bee",), network=asked.written, show=("photo",))
     app = open_page("pages/figure.py", checkpoint="mine")
-    checked(app.file_uploader(key="paper-description").upload("a.json", made.json().encode(), "application/json").run())
+    drop(app, "paper-description", "a.json", made.json().encode())
     assert app.session_state["view"]["checkpoint"] == name and not app.error
     other = dataclasses.replace(made, network={"network": "os:abort"})
-    checked(
-        app.file_uploader(key="paper-description").upload("b.json", other.json().encode(), "application/json").run()
-    )
+    drop(app, "paper-description", "b.json", other.json().encode())
     assert ["of the description is not here" in error.value for error in app.error] == [True]
 
 

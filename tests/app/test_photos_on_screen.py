@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from simam_viz.app import keeping
 from tests.helpers.image_bombs import encoded, ftyp
+from tests.helpers.pages import drop
 from tests.helpers.project import ROOT
 
 
@@ -17,9 +19,7 @@ def app() -> AppTest:
 
 
 def upload(app: AppTest, name: str, data: bytes) -> AppTest:
-    app.file_uploader(key="uploader").set_value((name, data, "")).run()
-    assert not app.exception
-    return app
+    return drop(app, "uploader", name, data)
 
 
 def test_what_was_done_to_a_photo_stands_beside_it(app: AppTest) -> None:
@@ -68,3 +68,17 @@ def test_a_photo_of_any_ending_is_taken(app: AppTest) -> None:
     for name in ("photo.jfif", "photo.JPE", "photo", "photo.avif"):
         upload(app, name, encoded(Image.new("RGB", (200, 200), "green"), "AVIF" if "avif" in name else "JPEG"))
         assert not app.error and app.session_state["view"]["photo"].startswith("upload-")
+
+
+def test_an_uploader_holds_no_file_that_the_next_would_replace(app: AppTest) -> None:
+    """A browser says twice that a file replaces another, and of two runs that begin at once the second may be lost."""
+    kept = (encoded(Image.new("RGB", (90, 90), colour), "PNG") for colour in ("teal", "red"))
+    for name, data in zip(
+        ("first.png", "notes.txt", "second.png"), (next(kept), b"these are notes", next(kept)), strict=True
+    ):
+        (before,) = (uploader.key for uploader in app.sidebar.file_uploader)
+        upload(app, name, data)
+        assert len(app.error) == (name == "notes.txt")
+        assert before not in {uploader.key for uploader in app.file_uploader}
+        assert all(uploader.value is None for uploader in app.file_uploader)
+    assert app.session_state["view"]["photo"] == keeping.name_of(encoded(Image.new("RGB", (90, 90), "red"), "PNG"))

@@ -20,6 +20,7 @@ from simam_viz.app import choose_photo
 from simam_viz.app.pages import PAGES
 from simam_viz.photos.images import MAX_BYTES
 from tests.helpers.image_bombs import encoded
+from tests.helpers.pages import drop
 from tests.helpers.project import ROOT
 
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
@@ -96,8 +97,7 @@ def test_nothing_about_a_photo_is_logged_or_written(
         (tmp_path / "seen").write_bytes(b"")
         with caplog.at_level(logging.DEBUG):
             for name, data in (("secret-holiday.png", photo), ("secret-notes.png", b"no photo")):
-                app.file_uploader(key="uploader").set_value((name, data, "image/png")).run()
-                assert not app.exception
+                drop(app, "uploader", name, data, "image/png")
     assert app.selectbox(key="control-photo").value.startswith("upload-")
     text = caplog.text + "".join(capfd.readouterr())
     assert "secret" not in text and "upload-" not in text
@@ -107,7 +107,7 @@ def test_nothing_about_a_photo_is_logged_or_written(
 def test_another_session_cannot_reach_an_upload() -> None:
     photo = encoded(Image.new("RGB", (90, 90), "teal"), "PNG")
     first = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    first.file_uploader(key="uploader").set_value(("mine.png", photo, "image/png")).run()
+    drop(first, "uploader", "mine.png", photo, "image/png")
     name = first.selectbox(key="control-photo").value
     second = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     second.query_params["photo"] = name

@@ -20,7 +20,7 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.photos.samples import list_samples
 from simam_viz.photos.transforms import Transforms
 from tests.helpers.image_bombs import encoded
-from tests.helpers.pages import checked, open_page, text
+from tests.helpers.pages import checked, drop, open_page, text
 
 FIRST = next(sample for sample in list_samples() if sample.name == "espresso-cup")
 
@@ -87,9 +87,7 @@ def test_the_square_of_a_photo_that_is_not_here_is_kept_for_it() -> None:
 def test_squares_are_in_the_pixels_of_the_file() -> None:
     """The app keeps a smaller copy of a large photo; address, numbers and report speak of the file."""
     image = FIRST.image().resize((2400, 1600))
-    app = checked(
-        open_page("app.py").file_uploader(key="uploader").set_value(("a.png", encoded(image, "PNG"), "")).run()
-    )
+    app = drop(open_page("app.py"), "uploader", "a.png", encoded(image, "PNG"))
     assert (shown(app)["width"], shown(app)["height"]) == image.size
     checked(app.number_input(key="square-side").set_value(800).run())
     left, top, side = shown(app)["square"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from streamlit.testing.v1 import AppTest
 
 from tests.helpers.project import ROOT
@@ -17,6 +19,12 @@ def open_page(path: str, **parameters: str) -> AppTest:
 def checked(app: AppTest) -> AppTest:
     assert not app.exception, [e.message for e in app.exception]
     return app
+
+
+def drop(app: AppTest, place: str, name: str, data: bytes, kind: str = "") -> AppTest:
+    """Drop a file on the uploader of this place, whose key is another one after each file."""
+    (uploader,) = [one for one in app.file_uploader if re.fullmatch(rf"{place}(-\d+)?", one.key or "")]
+    return checked(uploader.set_value((name, data, kind)).run())
 
 
 def text(app: AppTest) -> str:

@@ -11,7 +11,7 @@ from simam_viz.app.screens import paper_figure
 from simam_viz.draw.paper.description import Description
 from simam_viz.draw.paper.formats import PaperFigure
 from simam_viz.photos.samples import list_samples
-from tests.helpers.pages import checked, finished, open_page, text
+from tests.helpers.pages import checked, drop, finished, open_page, text
 
 PAGE = "pages/figure.py"
 BLOCKS = ("1.0", "1.1", "2.0", "2.1", "3.0", "3.1", "4.0", "4.1")
@@ -115,9 +115,7 @@ def test_a_description_is_opened(made: list[PaperFigure], monkeypatch: pytest.Mo
         e_lambda=0.5, target="bee", names={"on": "A"}, width=88.0, letters="A", photo="colour", own_range=True, bars=False,
     )  # fmt: skip
     app = open_page(PAGE)
-    checked(
-        app.file_uploader(key="paper-description").upload("a.json", asked.json().encode(), "application/json").run()
-    )
+    drop(app, "paper-description", "a.json", asked.json().encode())
     assert any("not here" in info.value and "jpg" in info.value for info in app.info)
     finished(app, "paper")
     made_now = made[-1].description
@@ -133,5 +131,5 @@ def test_a_description_is_opened(made: list[PaperFigure], monkeypatch: pytest.Mo
         (b'{"colour": 1}', "has no setting"),
         (b"\xff\xfe\x00", "describes"),
     ):
-        checked(app.file_uploader(key="paper-description").upload("b.json", data, "application/json").run())
+        drop(app, "paper-description", "b.json", data)
         assert [told in error.value for error in app.error] == [True] and app.session_state["view"] == before

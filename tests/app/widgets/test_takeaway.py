@@ -21,7 +21,7 @@ from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.export import report
 from simam_viz.export.tables import TABLES, distribution, every_table, variances
 from tests.helpers.image_bombs import encoded
-from tests.helpers.pages import checked, open_page
+from tests.helpers.pages import checked, drop, open_page
 from tests.helpers.project import ROOT
 from tests.helpers.take_home import parsed, read
 
@@ -179,7 +179,7 @@ def test_dimmed_is_said_where_something_is_dimmed(analysis: Analysis, loaded: Lo
     app = open_page("app.py", size="96")
     assert any("what is dimmed it never saw" in caption.value for caption in app.caption)
     square = Image.new("RGB", (90, 90), "teal")
-    app.file_uploader(key="uploader").set_value(("square.png", encoded(square, "PNG"), "image/png")).run()
+    drop(app, "uploader", "square.png", encoded(square, "PNG"), "image/png")
     assert not any("dimmed" in caption.value for caption in app.caption)
     assert any("The network sees all of it, at 96 × 96 pixels." in caption.value for caption in app.caption)
     assert "dimmed" not in parsed(report.html(analysis, loaded, square, "x")).text

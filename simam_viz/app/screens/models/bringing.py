@@ -75,16 +75,16 @@ def _twin(choice: Choice, loaded: LoadedCheckpoint) -> None:
     possible = possible and (loaded.has_simam or not loaded.attends)
     told = loaded.trained_with_simam
     with_simam = told
-    key = dropping.fresh_key("twin")
+    place = "checkpoint-twin"
     if possible and told is None:
         said = st.session_state.get("twin-which", _FIRST)
         with_simam = said == _FIRST
     st.file_uploader(
         _("Its twin, dropped beside it"),
         max_upload_size=dropping.largest() // 2**20,
-        key=key,
+        key=dropping.key_of(place),
         disabled=not possible,
-        on_change=partial(dropping.accept, key, Errand(beside=choice.name, first_has_simam=with_simam)),
+        on_change=partial(dropping.accept, place, Errand(beside=choice.name, first_has_simam=with_simam)),
         help=_(
             "A second file: the same network trained by the same recipe, one of the two with SimAM and the other without. The page "
             "Grad-CAM comparison then shows both, the only fair comparison."
@@ -152,12 +152,12 @@ def authors_files() -> None:
                 "Without a suffix it has SimAM; -none has no attention. λ is the authors': 1e-4 on CIFAR, 0.1 on ImageNet."
             ),
         )
-        key = dropping.fresh_key("authors")
+        place = "checkpoint-authors"
         dropping.file_of_weights(
-            key,
+            place,
             _("Its file"),
             _("A file as the authors' code saves it. Nothing in it is run; it stays in this session's memory."),
-            partial(dropping.accept, key, Errand(arch=f"authors:{name}")),
+            partial(dropping.accept, place, Errand(arch=f"authors:{name}")),
         )
 
 

@@ -239,14 +239,14 @@ def card_file(choice: Choice, loaded: LoadedCheckpoint) -> None:
         )
         st.caption(_("A card of the same name beside the weights is read with them."))
         if choice.changeable:
-            key = f"card-uploader-{loaded.identity}"
+            place = f"card-{loaded.identity}"
             st.file_uploader(
                 _("A card kept before"),
                 type=["json"],
                 max_upload_size=1,
-                key=key,
+                key=dropping.key_of(place),
                 on_change=dropping.take_card,
-                args=(key, choice.name),
+                args=(place, choice.name),
                 help=_("What it says takes the place of what is assumed of this network."),
             )
 

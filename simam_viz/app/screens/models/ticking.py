@@ -112,10 +112,10 @@ def _weights_and_build(plan: Plan, network: str) -> None:
     weights = st.selectbox(
         _("Its weights"), [_RANDOM, _FILE, *published], format_func=_, key=f"ticking-weights-{network}"
     )
-    key = dropping.fresh_key("ticking")
+    place = "checkpoint-ticking"
     if weights == _FILE:
         dropping.file_of_weights(
-            key,
+            place,
             _("Weights of this network"),
             _(
                 "safetensors or PyTorch, under the names of {network} with or without SimAM. Nothing in it is run; it stays in this "
@@ -133,8 +133,8 @@ def _weights_and_build(plan: Plan, network: str) -> None:
         )
     else:
         st.caption(_("Trained on ImageNet **without SimAM**: what SimAM shows on them is marked so."))
-    file = st.session_state.get(key) if weights == _FILE else None
-    ready = bool(plan.places) and (weights != _FILE or file is not None)
+    there = weights == _FILE and dropping.holds(place)
+    ready = bool(plan.places) and (weights != _FILE or there)
     st.button(
         _("Build"),
         type="primary",
@@ -148,8 +148,8 @@ def _weights_and_build(plan: Plan, network: str) -> None:
     if not (st.session_state.pop(_ASKED, False) and ready):
         return
     with turns.turn(), st.spinner(_("Building {network}…", network=network)):
-        if file is not None:
-            dropping.accept(key, Errand(plan=plan))
+        if there:
+            dropping.accept(place, Errand(plan=plan))
         elif weights == _RANDOM:
             dropping.build(plan)
         else:

@@ -18,14 +18,15 @@ from ....wording import _, again, counted, enumeration, kept, remembered
 from ... import choose_photo, dropping, sidebar, state, zoo
 from ...zoo import Choice
 
-_KEY = "paper-description"
+_PLACE = "paper-description"
 _TOLD = "paper-description-told"
 
 
 def uploader() -> None:
     """Where a person drops a description, and what came of the last one."""
     st.file_uploader(
-        _("Open a description (JSON or YAML)"), type=["json", "yaml", "yml"], max_upload_size=1, key=_KEY, on_change=_accept,
+        _("Open a description (JSON or YAML)"), type=["json", "yaml", "yml"], max_upload_size=1,
+        key=dropping.key_of(_PLACE), on_change=_accept,
         help=_("Such as the button *Description* below a figure gives, and the command writes beside it."),
     )  # fmt: skip
     kind, sentence = st.session_state.get(_TOLD, ("", ""))
@@ -35,12 +36,12 @@ def uploader() -> None:
 
 @remembered()
 def _accept() -> None:
-    st.session_state.pop(_TOLD, None)
-    file = dropping.dropped(_KEY)
+    file = dropping.received(_PLACE)
     if file is None:
         return
+    st.session_state[_TOLD] = "info", kept(_("{name} has been opened.", name=file.name))
     try:
-        made = description.from_bytes(file.getvalue(), file.name)
+        made = description.from_bytes(file.data, file.name)
         choices = zoo.choices()
         made = _as_here(made, choices)
         photos = {sample.name: sample.name for sample in list_samples()}
