@@ -68,8 +68,7 @@ class Page {
   /** An element may be gone: Streamlit says so also of one that it has just given new data. */
   forget() {
     for (const place of this.drawn) if (!place.isConnected) this.drawn.delete(place);
-    if (this.drawn.size) return;
-    for (const name of ["data-film", "data-ahead"]) document.documentElement.removeAttribute(name);
+    if (!this.drawn.size) delete document.documentElement.dataset.film;
   }
 }
 

@@ -5,6 +5,7 @@ import { cellsOf, paint } from "./paint.js";
 
 const FRAME = "rgb(230 30 40)"; // as simam_viz/draw/render.py frames a neuron
 const PATIENCE = 2000; // milliseconds within which tiles take over the picture that Python has sent
+const SAID = '[class*="st-key-said-"]';
 const COVER = "position:absolute;pointer-events:none;z-index:1;";
 
 export class LivePictures {
@@ -56,20 +57,24 @@ export class LivePictures {
     this.lambda.draw();
     const pictures = this.standing?.pictures ?? [];
     const told = new Map();
+    const covering = [];
     for (const picture of pictures) {
       const film = this.films.get(picture.film);
       const stop = film ? this.nearest(film) : null;
-      if (stop) this.cover(picture, film, stop);
+      if (stop) covering.push([picture, film, stop, this.under(picture)]);
       else this.uncover(picture);
       const shown = film && (stop?.key ?? this.standing.at);
       if (shown && shown !== this.lambda.at) told.set(picture.how === "tiles", shown);
     }
+    // All places are read before any canvas is touched: to ask for one after that has the whole page laid out each time.
+    for (const cover of covering.filter(([, , , under]) => under).map((one) => [...one, placed(one[3])])) this.cover(...cover);
     const sentence = ([tiles, shown]) => filled(tiles ? this.words.nearestTiles : this.words.nearest, { shown: this.lambda.label(shown) });
     this.note.textContent = [...told].map(sentence).join(" ");
     this.box.dataset.ready = String(pictures.length > 0 && pictures.every((picture) => this.films.has(picture.film)));
     this.box.dataset.at = this.standing?.at ?? "";
     // Until Python has answered, its numbers beside the pictures are those of another λ: they fade (style.css).
-    document.documentElement.toggleAttribute("data-ahead", this.covers.size > 0 && this.lambda.at !== this.standing?.at);
+    const ahead = this.covers.size > 0 && this.lambda.at !== this.standing?.at;
+    for (const said of document.querySelectorAll(ahead ? SAID : "[data-ahead]")) said.toggleAttribute("data-ahead", ahead);
   }
 
   /** The stop that is nearest to λ; null where that is the one that stands on the page. */
@@ -83,9 +88,7 @@ export class LivePictures {
     return null;
   }
 
-  cover(picture, film, stop) {
-    const under = this.under(picture);
-    if (!under) return;
+  cover(picture, film, stop, under, place) {
     let canvas = this.covers.get(picture.name);
     if (canvas?.parentElement !== under.parent) {
       canvas?.remove();
@@ -98,11 +101,9 @@ export class LivePictures {
     const table = this.tables[picture.look];
     if (picture.how === "tiles") {
       const maps = picture.channels.map((channel) => stop.channels[channel]);
-      drawTiles(canvas, under, cellsOf(maps, picture.scale, table), maps, picture.gap);
+      drawTiles(canvas, under, place, cellsOf(maps, picture.scale, table), maps, picture.gap);
     } else {
-      const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = under.picture;
-      const { borderRadius } = getComputedStyle(under.picture);
-      canvas.style.cssText = `${COVER}border-radius:${borderRadius};left:${offsetLeft}px;top:${offsetTop}px;width:${offsetWidth}px;height:${offsetHeight}px`;
+      canvas.style.cssText = place;
       if (picture.how === "over") drawOver(canvas, film, stop, picture, table);
       else drawCells(canvas, under.picture, cellsOf(stop.channels, picture.scale, table), stop.channels[0], picture.mark);
     }
@@ -130,6 +131,14 @@ export class LivePictures {
     const grid = tiles?.querySelector(".tiles-grid");
     return grid && { picture, tiles, parent: grid };
   }
+}
+
+/** Where a cover lies: over a picture, its style; over tiles, how wide these are together. */
+function placed({ picture, tiles, parent }) {
+  if (tiles) return parent.clientWidth;
+  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = picture;
+  const { borderRadius } = getComputedStyle(picture);
+  return `${COVER}border-radius:${borderRadius};left:${offsetLeft}px;top:${offsetTop}px;width:${offsetWidth}px;height:${offsetHeight}px`;
 }
 
 /** Once tiles show the picture that Python has sent, or after a while. */
@@ -163,14 +172,14 @@ function drawCells(canvas, picture, small, { rows, columns }, [row, column]) {
   context.strokeRect(left, top, across + 2 * around - line, down + 2 * around - line);
 }
 
-/** Maps in the places of the buttons, which lie over them and let them shine through. */
-function drawTiles(canvas, { tiles, parent }, small, maps, gap) {
+/** Maps over the buttons, in their places. */
+function drawTiles(canvas, { tiles, parent }, width, small, maps, gap) {
   const across = Number.parseInt(parent.style.gridTemplateColumns.replace("repeat(", ""), 10) || 1;
-  const side = Math.max(1, Math.round((parent.clientWidth / across) * Math.min(2, devicePixelRatio)));
+  const side = Math.max(1, Math.round((width / across) * Math.min(2, devicePixelRatio)));
   const edge = Math.max(1, Math.round((side * gap) / 2));
   canvas.width = across * side;
   canvas.height = Math.ceil(maps.length / across) * side;
-  canvas.style.cssText = "position:absolute;inset:0;width:100%;pointer-events:none;z-index:-1";
+  canvas.style.cssText = "position:absolute;inset:0;width:100%;pointer-events:none;z-index:1";
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
   maps.forEach(({ rows, columns }, index) => {
