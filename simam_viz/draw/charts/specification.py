@@ -104,6 +104,7 @@ def mark_lines(marks: Mapping[str, float], **more: Any) -> ChartSpec:
     } | more
 
 
+@functools.cache
 def shade(colours: str, level: int) -> str:
     """One of the 256 colours of a matplotlib colour map, as ``#rrggbb``."""
     return to_hex(matplotlib.colormaps[colours](int(level)))
