@@ -26,7 +26,6 @@ def photo(shown: Photo) -> None:
         way = _("Upload that photo to see the same view; until then, a sample: {title}.", title=shown.title)
         st.info(together(what, way), icon=_ICON)
         choose_photo.uploader(_("The photo of this link"), "uploader-absent")
-        choose_photo.upload_error()
     elif (asked := _recall("photo")) is not None and choose_photo.is_upload(shown.name) and asked != shown.name:
         st.info(
             _(

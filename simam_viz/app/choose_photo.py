@@ -18,7 +18,7 @@ from .server import elsewhere, forgetting, long_task
 _UPLOADS = "uploads"
 _UPLOAD_ERROR = "upload-error"
 _UPLOAD_PREFIX = keeping.PREFIX
-_CAMERA = "camera"
+_SIDEBAR, _CAMERA = "uploader", "camera"
 # A session keeps its last photos, and no more of each than any network here can use.
 _KEPT_UPLOADS = 2
 _KEPT_PIXELS = 2_000_000
@@ -57,7 +57,7 @@ def choose() -> Photo:
         on_change=_another_photo,
         format_func=titles.__getitem__,
     )
-    uploader(_("Your own photo"), "uploader")
+    uploader(_("Your own photo"), _SIDEBAR)
     if st.toggle(_("Use the camera"), key="camera-on"):
         st.camera_input(_("Take a photo"), key=_CAMERA, on_change=_accept_shot)
     for trouble in (forgetting.TROUBLE if forgetting.VISITORS.trouble else "", elsewhere.ELSEWHERE.trouble):
@@ -71,7 +71,6 @@ def choose() -> Photo:
             on_click=_forget_photos,
             help=_("It is deleted here and in your browser at once, with all that was made of it."),
         )
-    upload_error()
     if name in uploads:
         own = _own(uploads[name])
         for notice in own.notices:
@@ -96,7 +95,10 @@ def own_photos() -> dict[str, Photo]:
 
 
 def uploader(label: str, place: str) -> None:
-    """Where a person drops a photo of their own."""
+    """Where a person drops a photo of their own, below what was wrong with the last one that was dropped there."""
+    at, title, trouble = st.session_state.get(_UPLOAD_ERROR, ("", "", ""))
+    if at == place:
+        st.error(labelled(state.plain(title), again(trouble)))
     st.file_uploader(
         label,
         # Any ending: what a file is shows in its contents, and what is no photo is refused in words, which Streamlit's are not.
@@ -110,13 +112,6 @@ def uploader(label: str, place: str) -> None:
             formats=formats_in_words(),
         ),
     )
-
-
-def upload_error() -> None:
-    """What was wrong with the last photo that was dropped."""
-    title, trouble = st.session_state.get(_UPLOAD_ERROR, ("", ""))
-    if trouble:
-        st.error(labelled(state.plain(title), again(trouble)))
 
 
 def is_here(name: str) -> bool:
@@ -144,7 +139,7 @@ def _accept(place: str) -> None:
     file = dropping.received(place)
     if file is not None:
         forget_upload_error()
-        take(file.data, file.name)
+        take(file.data, file.name, place)
 
 
 def _accept_shot() -> None:
@@ -156,12 +151,12 @@ def _accept_shot() -> None:
 
 
 @remembered()
-def take(data: bytes, title: str) -> None:
+def take(data: bytes, title: str, place: str = _SIDEBAR) -> None:
     """Make a photo's file the photo to look at, from a callback; what is no photo leaves everything as it is."""
     try:
         read = read_photo(data)
     except ImageError as error:
-        st.session_state[_UPLOAD_ERROR] = title, kept(str(error))
+        st.session_state[_UPLOAD_ERROR] = place, title, kept(str(error))
         return
     name = keeping.name_of(data)
     uploads = st.session_state[_UPLOADS]

@@ -82,3 +82,9 @@ def test_an_uploader_holds_no_file_that_the_next_would_replace(app: AppTest) -> 
         assert before not in {uploader.key for uploader in app.file_uploader}
         assert all(uploader.value is None for uploader in app.file_uploader)
     assert app.session_state["view"]["photo"] == keeping.name_of(encoded(Image.new("RGB", (90, 90), "red"), "PNG"))
+
+
+def test_what_is_wrong_with_a_file_is_said_where_it_was_dropped(app: AppTest) -> None:
+    for place, in_sidebar in (("door-photo", 0), ("uploader", 1)):
+        drop(app, place, "notes.txt", b"these are notes")
+        assert len(app.error) == 1 and len(app.sidebar.error) == in_sidebar
