@@ -144,7 +144,7 @@ def table(shown: Shown, name: str, title: str, rows: list[Row], place: DeltaGene
 
 def tiles(
     shown: Shown,
-    name: str,
+    name: Literal["pixels", "boxes"],  # style.css names them
     draw: Draw,
     size: int,
     labels: list[str],
@@ -172,7 +172,7 @@ def tiles(
 
 def channels(
     shown: Shown,
-    name: str,
+    name: Literal["contrast", "mosaic"],  # style.css names them
     maps: Tensor,
     scale: Scale,
     width: int,

@@ -61,13 +61,14 @@ export class LivePictures {
     for (const picture of pictures) {
       const film = this.films.get(picture.film);
       const stop = film ? this.nearest(film) : null;
-      if (stop) covering.push([picture, film, stop, this.under(picture)]);
-      else this.uncover(picture);
+      const under = stop && this.under(picture);
+      // Every place is read before any canvas is touched: to ask for one after that has the whole page laid out each time.
+      if (under) covering.push([picture, film, stop, under, placed(under)]);
+      else if (!stop) this.uncover(picture);
       const shown = film && (stop?.key ?? this.standing.at);
       if (shown && shown !== this.lambda.at) told.set(picture.how === "tiles", shown);
     }
-    // All places are read before any canvas is touched: to ask for one after that has the whole page laid out each time.
-    for (const cover of covering.filter(([, , , under]) => under).map((one) => [...one, placed(one[3])])) this.cover(...cover);
+    for (const cover of covering) this.cover(...cover);
     const sentence = ([tiles, shown]) => filled(tiles ? this.words.nearestTiles : this.words.nearest, { shown: this.lambda.label(shown) });
     this.note.textContent = [...told].map(sentence).join(" ");
     this.box.dataset.ready = String(pictures.length > 0 && pictures.every((picture) => this.films.has(picture.film)));

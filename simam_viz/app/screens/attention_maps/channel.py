@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -130,7 +131,7 @@ class _Drawn:
 
     def draw(
         self,
-        name: str,
+        name: Literal["contrast", "mosaic"],
         shown: list[int],
         labels: list[str],
         width: int,
