@@ -210,16 +210,7 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
     analyses = []
     for i, (network, e_lambda) in enumerate(networks):
         blocks = tuple(
-            Block(
-                name,
-                _plain(use.features[i]),
-                _plain(use.output[i]),
-                _plain(gradient[i]),
-                use.modules[i],
-                use.hypothetical[i],
-                use.layer,
-            )
-            for name, use, gradient in zip(names, uses, gradients, strict=True)
+            _block(name, use, gradient, i) for name, use, gradient in zip(names, uses, gradients, strict=True)
         )
         boxes, box = _boxes(network, answer, i, targets[i], asked.question)
         analyses.append(
@@ -261,6 +252,22 @@ def _gradients(scores: Tensor, targets: list[int], against: int | None, uses: Se
     # nowhere has no gradient.
     there = explained[explained.detach().isfinite()].sum()
     return torch.autograd.grad(there, [use.output for use in uses], materialize_grads=True)
+
+
+def _block(name: str, use: Use, gradient: Tensor, i: int) -> Block:
+    """What one use of attention did with one image of a batch."""
+    block = Block(
+        name,
+        _plain(use.features[i]),
+        _plain(use.output[i]),
+        _plain(gradient[i]),
+        use.modules[i],
+        use.hypothetical[i],
+        use.layer,
+    )
+    if use.weights is not None:
+        vars(block)["attention"] = _plain(use.weights[i])  # or it would compute them anew
+    return block
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -309,7 +316,8 @@ def _forward(networks: Sequence[Run], x: Tensor) -> tuple[Any, list[Use]]:
     """What the network returns for one input (1, C, H, W) under N attentions, and every use of attention on the way."""
     model = one_model(networks)
     with Recording(model, networks) as record:
-        answer = model(x if parts_at_simam(model) else x.expand(len(networks), *x.shape[1:]))
+        one_by_itself = len(networks) == 1 or parts_at_simam(model)
+        answer = model(x if one_by_itself else x.expand(len(networks), *x.shape[1:]))
     if not record.uses:
         raise ValueError(
             _("None of this network's attention modules took part in its answer, so there is nothing to show.")

@@ -31,7 +31,8 @@ def grad_cam(activations: Tensor, gradients: Tensor) -> Tensor:
 
     Source: Selvaraju et al., "Grad-CAM", ICCV 2017, Eqs. 1 and 2. pytorch-grad-cam, torchcam and captum compute the same.
     """
-    return torch.einsum("...c,...chw->...hw", gradients.mean(dim=(-2, -1)), activations).relu()
+    weights = gradients.mean(dim=(-2, -1))[..., None, :]
+    return (weights @ activations.flatten(-2)).view(*activations.shape[:-3], *activations.shape[-2:]).relu_()
 
 
 def grad_cam_plus_plus(activations: Tensor, gradients: Tensor) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..checkpoints.loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint
-from ..modules.simam import SimAM
+from ..modules.simam import EachSimAM, SimAM, tells_weights
 from ..modules.weighing import Each, Removed, Weighing
 from ..networks.architectures import is_ours, residual_blocks
 from ..networks.lambdas import Times, at_lambda
@@ -51,6 +52,8 @@ class Use:
     """For each image, whether the network does not weigh them so."""
     layer: str
     """Of which module's output heat maps are taken."""
+    weights: Tensor | None
+    """What the features were multiplied by, where the pass told; elsewhere the modules tell."""
 
 
 class Recording:
@@ -69,11 +72,11 @@ class Recording:
         """In the order in which the pass reached their outputs."""
         self._ours = is_ours(model)
         self._runs = runs
-        self._entered: list[list[tuple[str, Tensor]]] = []
-        """For every layer that is running, what has entered attention in it."""
+        self._entered: list[list[tuple[str, Tensor, Tensor | None]]] = []
+        """For every layer that is running, what has entered attention in it, with the weights that the pass told."""
         self._modules: dict[str, tuple[Weighing, ...]] = {}
         self._hypothetical: dict[str, tuple[bool, ...]] = {}
-        self._handles: list[RemovableHandle] = []
+        self._taken_off = ExitStack()
         chosen = runs[0][0].layers
         layers = (
             residual_blocks(model) if chosen is None else {name: model.get_submodule(name) for name in chosen.names}
@@ -99,8 +102,7 @@ class Recording:
         return self
 
     def __exit__(self, *_details: object) -> None:
-        for handle in self._handles:
-            handle.remove()
+        self._taken_off.close()
 
     def _weighed_by(self, name: str, each: Sequence[nn.Module]) -> None:
         told = [_weighing(one, run) for one, run in zip(each, self._runs, strict=True)]
@@ -109,6 +111,10 @@ class Recording:
 
     def _watch(self, module: nn.Module, name: str) -> None:
         entered: list[Tensor] = []
+        told: list[Tensor] = []
+        if tells_weights(module):
+            vars(module)["forward"] = _telling(module, told)  # of the private copy alone
+            self._taken_off.callback(vars(module).pop, "forward")
 
         def enter(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
             features = (*inputs, *named.values())[0]
@@ -118,16 +124,19 @@ class Recording:
             # What the next layer may overwrite is copied.
             theirs = output if self._ours or isinstance(module, Weighing) else output.clone()
             features = entered.pop() if isinstance(module, Weighing) else theirs
+            weights = told.pop() if told else None
             if len(features) == 1:  # one image, of which the attention makes a batch
                 features = features.expand(len(self._runs), *features.shape[1:])
+            if weights is not None:
+                weights = weights.expand_as(features)
             if not self._entered:
-                return self._keep(name, name, name, features, output)
-            self._entered[-1].append((name, features))
+                return self._keep(name, name, name, features, weights, output)
+            self._entered[-1].append((name, features, weights))
             return None
 
         if isinstance(module, Weighing):
-            self._handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-        self._handles.append(module.register_forward_hook(leave))
+            self._at_exit(module.register_forward_pre_hook(enter, with_kwargs=True))
+        self._at_exit(module.register_forward_hook(leave))
 
     def _watch_layer(self, layer: nn.Module, name: str, bare: bool) -> None:
         def enter(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -136,23 +145,40 @@ class Recording:
         def leave(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
             entered = self._entered.pop()
             if bare:
-                return self._keep(name, name, name, output if self._ours else output.clone(), output)
+                return self._keep(name, name, name, output if self._ours else output.clone(), None, output)
             given: Tensor | None = None
-            for module, features in entered:
+            for module, features, weights in entered:
                 output = output if given is None else given
-                given = self._keep(name if len(entered) == 1 else module, module, name, features, output)
+                given = self._keep(name if len(entered) == 1 else module, module, name, features, weights, output)
             return given
 
-        self._handles += [layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave)]
+        self._at_exit(layer.register_forward_pre_hook(enter))
+        self._at_exit(layer.register_forward_hook(leave))
 
-    def _keep(self, name: str, module: str, layer: str, features: Tensor, output: Tensor) -> Tensor | None:
+    def _at_exit(self, hook: RemovableHandle) -> None:
+        self._taken_off.callback(hook.remove)
+
+    def _keep(
+        self, name: str, module: str, layer: str, features: Tensor, weights: Tensor | None, output: Tensor
+    ) -> Tensor | None:
         """Keep one use of a module in a layer; what it gives is to be handed on, if not ``None``."""
         if not self._ours:  # whoever has a hand on it, or is given it, may overwrite it
             output = output.clone()
         # The first output is where the backward pass ends: nothing before it asks for a gradient.
         output = output if output.requires_grad else output.requires_grad_()
-        self.uses.append(Use(name, features, output, self._modules[module], self._hypothetical[module], layer))
+        self.uses.append(Use(name, features, output, self._modules[module], self._hypothetical[module], layer, weights))
         return None if self._ours else output.clone()
+
+
+def _telling(module: SimAM | EachSimAM, told: list[Tensor]) -> Callable[[Tensor], Tensor]:
+    """What a module gives in a pass, where its weights are put down in ``told``."""
+
+    def forward(x: Tensor) -> Tensor:
+        refined, weights = module.with_weights(x)
+        told.append(weights)
+        return refined
+
+    return forward
 
 
 def _weighing(module: nn.Module, run: Run) -> tuple[Weighing, bool]:

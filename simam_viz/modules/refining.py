@@ -21,28 +21,46 @@ _FLOORS = {
 def refined_with_statistics(
     x: Tensor, e_lambda: float | Tensor, followed: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """``x · sigmoid(1/e*)``, every channel's mean μ, and q = 1/((M − 1)(σ² + λ)): 1/e* = (M − 1)/4 · d²·q + ½.
+    """``x · sigmoid(1/e*)``, and the statistics of :func:`weights_with_statistics`, whose map is also that of the result."""
+    wide = _wide(x)
+    weights, mean, inverse = weights_with_statistics(wide, e_lambda, followed)
+    refined = weights.mul_(wide)
+    return refined if refined.dtype is x.dtype else refined.to(x.dtype), mean, inverse
 
-    One new map, which holds d², 1/e*, the weights and the result by turns. With ``followed``, in operations alone that
+
+def refined_with_weights(x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """``x · sigmoid(1/e*)``, and what :func:`weights_with_statistics` gives: one map more than without the weights.
+
+    They are at least float32, and float64 only where x is.
+    """
+    wide = _wide(x)
+    weights, mean, inverse = weights_with_statistics(wide, e_lambda)
+    return (weights * wide).to(x.dtype), weights.to(wide.dtype), mean, inverse
+
+
+def weights_with_statistics(
+    wide: Tensor, e_lambda: float | Tensor, followed: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``sigmoid(1/e*)``, every channel's mean μ, and q = 1/((M − 1)(σ² + λ)): 1/e* = (M − 1)/4 · d²·q + ½.
+
+    Of maps in float32 or float64. One new map, which holds d², 1/e* and the weights by turns. With ``followed``, in operations alone that
     forward-mode differentiation and ``torch.func.vmap`` can follow. λ is one number, or one for each image, (N, 1, 1, 1).
     """
     # On the small maps of deep layers PyTorch's calls take longer than its arithmetic, so there is none that can be spared: sums
     # and not torch.var_mean or mean, no ``to`` without need.
-    wide, dims, neurons = _wide(x), spatial(x), positions(x)
+    dims, neurons = spatial(wide), positions(wide)
     mean = wide.sum(dim=dims, keepdim=True).mul_(1 / max(neurons, 1))
     work = (wide - mean).pow_(2)
     others = max(neurons - 1, 1)
     squares = work.sum(dim=dims, keepdim=True)
     if wide.dtype is torch.float32 and overflowed(squares):
-        refined, mean, inverse = refined_with_statistics(wide.double(), e_lambda, followed)
-        return refined.to(x.dtype), mean, inverse
+        return weights_with_statistics(wide.double(), e_lambda, followed)
     inverse = squares.add_(others * e_lambda).reciprocal_()
     if followed or work.is_contiguous() or not work.is_cpu:
         work.mul_(inverse * (others / 4)).add_(IMPORTANCE_FLOOR)
     else:  # one pass is quicker where channels lie side by side, and slower where each has a stretch of memory
         torch.addcmul(_FLOORS[work.dtype], work, inverse, value=others / 4, out=work)
-    refined = work.sigmoid_().mul_(wide)
-    return refined if wide is x else refined.to(x.dtype), mean, inverse
+    return work.sigmoid_(), mean, inverse
 
 
 class _Refinement(torch.autograd.Function):
@@ -62,10 +80,7 @@ class Refine(_Refinement):
     @staticmethod
     def forward(ctx: Any, x: Tensor, e_lambda: float | Tensor) -> Tensor:
         """The refined maps, of the shape of ``x`` (N, C, H, W), at one λ or at one for each image, (N, 1, 1, 1)."""
-        if isinstance(e_lambda, Tensor):
-            refined, mean, inverse = in_parts(refined_with_statistics, x, e_lambda)
-        else:
-            refined, mean, inverse = in_parts(lambda part: refined_with_statistics(part, e_lambda), x)
+        refined, mean, inverse = at_lambda_in_parts(refined_with_statistics, x, e_lambda)
         ctx.e_lambda, ctx.statistics = e_lambda, (mean, inverse)
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
@@ -78,6 +93,31 @@ class Refine(_Refinement):
         if torch.is_grad_enabled():  # somebody may ask for the gradient of this gradient
             return _differentiable_gradient(grad, x, ctx.e_lambda), None
         (gradient,) = in_parts(_gradient, grad, x, *ctx.statistics)
+        return gradient, None
+
+
+class RefineWithWeights(torch.autograd.Function):
+    """:class:`Refine` that gives the weights as well, and has them at hand in its backward pass, in the memory of one more map."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor]:
+        """The refined maps and the weights, both of the shape of ``x``; λ as there."""
+        refined, weights, mean, inverse = at_lambda_in_parts(refined_with_weights, x, e_lambda)
+        ctx.mark_non_differentiable(weights)
+        ctx.set_materialize_grads(False)  # or else zeros are made for what has no gradient
+        ctx.e_lambda, ctx.known = e_lambda, (mean, inverse, weights)
+        ctx.save_for_backward(x)
+        return refined, weights
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor | None, _of_weights: None) -> tuple[Tensor | None, None]:
+        """∂L/∂x from ∂L/∂(refined x)."""
+        if grad is None:
+            return None, None
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _differentiable_gradient(grad, x, ctx.e_lambda), None
+        (gradient,) = in_parts(_gradient, grad, x, *ctx.known)
         return gradient, None
 
 
@@ -110,18 +150,23 @@ class RefineUnderTransforms(_Refinement):
         return RefineUnderTransforms.apply(x.flatten(0, 1), e_lambda).unflatten(0, x.shape[:2]), 0
 
 
-def _gradient(grad: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor]:
-    """∂L/∂x from ∂L/∂(refined x), and the statistics that :func:`refined_with_statistics` gives.
+def _gradient(grad: Tensor, x: Tensor, mean: Tensor, inverse: Tensor, weights: Tensor | None = None) -> tuple[Tensor]:
+    """∂L/∂x from ∂L/∂(refined x), and what :func:`weights_with_statistics` gives: the weights only where they were kept.
 
     With c = q·(M − 1)/4, s = sigmoid(u), u = d²·c + ½, M neurons and p = 2c · grad · x · s(1 − s) · d = ∂L/∂u · ∂u/∂d:
     ∂L/∂x_i = grad_i·s_i + p_i − mean_j(p_j) − d_i · 4c/(M − 1) · Σ_j p_j·d_j.
     """
     wide, grad = _wide(x), _wide(grad)
     deviation, curvature = wide - mean, inverse * (max(positions(x) - 1, 1) / 4)
-    weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
-    direct = grad * weights
-    # p, in the memory of the weights: grad·s · x · (1 − s) · d · 2c
-    through = weights.neg_().add_(1).mul_(direct).mul_(wide).mul_(deviation).mul_(curvature.mul(2))
+    if (
+        weights is not None and weights.dtype is deviation.dtype
+    ):  # which is float64 where float32 does not hold the squares
+        direct, closed = grad * weights, 1 - weights
+    else:
+        weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()
+        direct, closed = grad * weights, weights.neg_().add_(1)
+    # p, in the memory of 1 − s: grad·s · x · (1 − s) · d · 2c
+    through = closed.mul_(direct).mul_(wide).mul_(deviation).mul_(curvature.mul(2))
     shift = through.mean(dim=spatial(x), keepdim=True)
     pull = (through * deviation).sum(dim=spatial(x), keepdim=True)
     pull.mul_(curvature).mul_(4 / max(positions(x) - 1, 1))
@@ -164,6 +209,15 @@ def in_parts(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple
     images = max(_PART // batches[0][0].numel(), 1)
     parts = zip(*(batch.split(images) for batch in batches), strict=True)
     return tuple(torch.cat(results) for results in zip(*(work(*part) for part in parts), strict=True))
+
+
+def at_lambda_in_parts(
+    work: Callable[..., tuple[Tensor, ...]], x: Tensor, e_lambda: float | Tensor
+) -> tuple[Tensor, ...]:
+    """:func:`in_parts` of what works at one λ, or at one for each image, (N, 1, 1, 1)."""
+    if isinstance(e_lambda, Tensor):
+        return in_parts(work, x, e_lambda)
+    return in_parts(lambda part: work(part, e_lambda), x)
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from . import formulas
 from .formulas import attention, check_e_lambda, spatial
-from .refining import Refine, RefineUnderTransforms, in_parts, refined_with_statistics
+from .refining import (
+    Refine,
+    RefineUnderTransforms,
+    RefineWithWeights,
+    at_lambda_in_parts,
+    refined_with_statistics,
+    refined_with_weights,
+)
 from .weighing import Each, Kind, Weighing
 
 
@@ -61,6 +68,10 @@ class SimAM(Weighing):
                 refined = RefineUnderTransforms.apply(x, e_lambda)
             return refined
         return refined_with_statistics(x, e_lambda, followed=not torch.is_inference_mode_enabled())[0]
+
+    def with_weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`forward` gives for ``x``, and the weights: together quicker than one after the other."""
+        return _with_weights(x, check_e_lambda(self.e_lambda))
 
     def extra_repr(self) -> str:
         """What stands in brackets where a network is printed."""
@@ -117,14 +128,36 @@ class EachSimAM(Each):
 
     def forward(self, x: Tensor) -> Tensor:
         """Each image of ``x`` (N, C, H, W), or its only one, refined at the λ that is its own: (N, C, H, W)."""
-        x = x.expand(len(self.each), *x.shape[1:])
-        own = [check_e_lambda(one.e_lambda) for one in self.each]
-        wide = torch.promote_types(x.dtype, torch.float32)  # half of one holds no small λ
-        e_lambda = torch.tensor(own, dtype=wide).to(x.device).view(-1, *[1] * (x.dim() - 1))
+        x, e_lambda = self._each_its_own(x)
         if torch.is_grad_enabled() and x.requires_grad:
             refined: Tensor = Refine.apply(x, e_lambda)
             return refined
-        return in_parts(refined_with_statistics, x, e_lambda)[0]
+        return at_lambda_in_parts(refined_with_statistics, x, e_lambda)[0]
+
+    def with_weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """As that of :class:`SimAM`."""
+        return _with_weights(*self._each_its_own(x))
+
+    def _each_its_own(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch, and the λ of each of its images."""
+        own = [check_e_lambda(one.e_lambda) for one in self.each]
+        wide = torch.promote_types(x.dtype, torch.float32)  # half of one holds no small λ
+        e_lambda = torch.tensor(own, dtype=wide).to(x.device).view(-1, *[1] * (x.dim() - 1))
+        return x.expand(len(own), *x.shape[1:]), e_lambda
+
+
+def _with_weights(x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor]:
+    if torch.is_grad_enabled() and x.requires_grad:
+        refined, weights = RefineWithWeights.apply(x, e_lambda)
+        return refined, weights
+    refined, weights, *_statistics = at_lambda_in_parts(refined_with_weights, x, e_lambda)
+    return refined, weights
+
+
+def tells_weights(module: nn.Module) -> TypeGuard[SimAM | EachSimAM]:
+    """Whether a module's ``with_weights`` gives what its forward pass does: not if that is another's, or was replaced."""
+    known = isinstance(module, EachSimAM) or (type(module) is SimAM and module.correction == 1)
+    return known and "forward" not in vars(module)
 
 
 def is_plain(module: nn.Module) -> TypeGuard[SimAM]:

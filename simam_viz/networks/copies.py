@@ -47,7 +47,9 @@ def copied(
     """
     copier = _Copier(parameter, plain)
     for child in module.modules():
-        copier.memo |= {id(tensor): buffer(tensor) for tensor in child.buffers(recurse=False)}
+        for tensor in vars(child)["_buffers"].values():  # its own, without the time that ``buffers()`` takes
+            if tensor is not None:
+                copier.memo[id(tensor)] = buffer(tensor)
     whole: nn.Module = copier.copy(module)
     return whole
 

@@ -26,9 +26,10 @@ def shared_copy(model: nn.Module) -> nn.Module:
     Raises:
         ValueError: a module defines its own way to be copied, and that fails.
     """
-    return copied(
+    made = copied(
         model, lambda weight: nn.Parameter(weight.detach(), requires_grad=False), lambda buffer: buffer, detached
-    ).eval()
+    )
+    return made.eval() if any(module.training for module in made.modules()) else made
 
 
 @torch.inference_mode(False)
@@ -39,7 +40,7 @@ def own_buffers(model: nn.Module) -> None:
     """
     made: dict[int, Tensor] = {}  # one that several modules have stays one
     for module in model.modules():
-        if not isinstance(module, _NORMS):
+        if vars(module)["_buffers"] and not isinstance(module, _NORMS):
             for name, buffer in list(module.named_buffers(recurse=False, remove_duplicate=False)):
                 setattr(module, name, made.setdefault(id(buffer), buffer.clone()))
 

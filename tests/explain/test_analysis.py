@@ -121,6 +121,7 @@ def test_no_hook_is_left_on_what_is_returned(noise: Image.Image) -> None:
     analysis = simam_viz.analyze(small("resnet18"), noise)
     for block in analysis.blocks:
         assert not block.module._forward_hooks and not block.module._forward_pre_hooks
+        assert "forward" not in vars(block.module)
         assert block.features.grad_fn is None and block.cam.grad_fn is None
 
 
@@ -132,7 +133,27 @@ def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: p
     with pytest.raises(ValueError):
         simam_viz.analyze(small("resnet18"), noise, target=99)
     assert copies
-    assert not any(m._forward_hooks or m._forward_pre_hooks for copied in copies for m in copied.modules())
+    modules = [module for copied in copies for module in copied.modules()]
+    assert not any(m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m) for m in modules)
+
+
+def test_the_pass_tells_the_weights_of_simam_and_they_are_what_simam_computes(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    for analysis in (simam_viz.analyze(loaded, noise), *simam_viz.analyze_lambdas(loaded, noise, [1e-4, 3.0])):
+        for block in analysis.blocks:
+            assert vars(block)["attention"].shape == block.features.shape  # there before anybody reads it
+            torch.testing.assert_close(block.attention, block.module.weights(block.features[None])[0])
+
+
+def test_simam_whose_forward_pass_was_replaced_is_not_run_in_another_way(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    expected = simam_viz.analyze(loaded, noise)
+    for module in loaded.model.modules():
+        if isinstance(module, simam_viz.SimAM):
+            module.forward = lambda x: torch.zeros_like(x)
+    found = simam_viz.analyze(loaded, noise)
+    assert "attention" not in vars(found.blocks[0]) and not torch.allclose(found.logits, expected.logits)
+    torch.testing.assert_close(found.logits, alone(loaded, noise, 0.1))
 
 
 @pytest.mark.parametrize(

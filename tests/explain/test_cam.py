@@ -189,7 +189,8 @@ def test_a_compacted_analysis_shows_the_same(loaded: LoadedCheckpoint, photo: Im
     assert torch.equal(kept.logits, analysis.logits) and kept.target == analysis.target
     for block, other in zip(kept.blocks, analysis.blocks, strict=True):
         assert block.activations.untyped_storage().nbytes() == block.gradients.untyped_storage().nbytes() == 0
-        assert torch.equal(block.attention, other.attention) and block.cam_max == other.cam_max
+        torch.testing.assert_close(block.attention, other.attention)  # told by the pass, and computed anew
+        assert block.cam_max == other.cam_max
         for method in cam.METHODS:
             assert torch.equal(block.heat_map(method).values, other.heat_map(method).values)
 

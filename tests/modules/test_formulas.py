@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from simam_viz import SimAM, attention, energy, importance
-from simam_viz.modules.refining import Refine, in_parts
-from simam_viz.modules.simam import UniformSimAM
+from simam_viz.modules.refining import Refine, RefineWithWeights, in_parts
+from simam_viz.modules.simam import EachSimAM, UniformSimAM
 
 LAMBDAS = (1e-6, 1e-4, 0.1, 10.0)
 
@@ -120,6 +120,34 @@ def test_module_multiplies_by_the_attention(maps: torch.Tensor, memory_format: t
 def test_gradient(shape: tuple[int, ...], e_lambda: float) -> None:
     x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2), requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: Refine.apply(x, e_lambda), x)
+    assert torch.autograd.gradcheck(lambda x: RefineWithWeights.apply(x, e_lambda)[0], x)
+    assert torch.autograd.gradgradcheck(lambda x: RefineWithWeights.apply(x, e_lambda)[0], x)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("scale", [1.0, 1e20])  # whose squares float32 does not hold
+@pytest.mark.parametrize("each", [None, (1e-4, 0.1, 3.0)])
+def test_weights_come_with_what_they_refine(
+    memory_format: torch.memory_format, dtype: torch.dtype, scale: float, each: tuple[float, ...] | None
+) -> None:
+    generator = torch.Generator().manual_seed(8)
+    x, grad = (torch.randn(3, 4, 6, 5, generator=generator).to(dtype, memory_format=memory_format) for _ in range(2))
+    x = x.mul_(scale).requires_grad_()
+    lambdas = each or (0.1,) * 3
+    module = SimAM(0.1) if each is None else EachSimAM([SimAM(e_lambda) for e_lambda in each])
+    refined, weights = module.with_weights(x)
+    with torch.no_grad():
+        both_plain = module.with_weights(x)
+        wide = x.double() if dtype is torch.float64 else x.float()
+        expected = torch.cat([attention(one, e) for one, e in zip(wide.split(1), lambdas, strict=True)])
+    assert weights.dtype == wide.dtype and not weights.requires_grad and refined.dtype == dtype
+    for found in (weights, both_plain[1]):
+        torch.testing.assert_close(found, expected)
+    once = module(x)
+    for found in (refined, both_plain[0]):
+        torch.testing.assert_close(found, once)
+    torch.testing.assert_close(torch.autograd.grad(refined, x, grad)[0], torch.autograd.grad(once, x, grad)[0])
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
@@ -132,9 +160,11 @@ def test_parts_of_a_batch_give_what_the_whole_gives(
     x, grad = (torch.randn(5, 4, 6, 6, generator=generator).to(dtype, memory_format=memory_format) for _ in range(2))
     x.requires_grad_()
 
-    def both() -> tuple[torch.Tensor, torch.Tensor]:
+    def both() -> tuple[torch.Tensor, ...]:
         refined = SimAM(0.1)(x)
-        return refined, torch.autograd.grad(refined, x, grad)[0]
+        with_weights, weights = SimAM(0.1).with_weights(x)
+        gradients = (torch.autograd.grad(one, x, grad)[0].to(dtype) for one in (refined, with_weights))
+        return refined, *gradients, weights.to(dtype)
 
     whole = both()
     monkeypatch.setattr("simam_viz.modules.refining._PART", images * x[0].numel())
