@@ -67,6 +67,8 @@ def test_the_bundled_network_in_numbers(loaded: simam_viz.LoadedCheckpoint) -> N
     assert list(table["in use"]) == [True] + [False] * (len(table) - 1)
     assert table["top-1 (%)"][0] == loaded.card["accuracy"]["top1"]
     assert not any("describe" in (button.key or "") for button in app.button), "a bundled card stands"
+    assert "`python -m simam_viz evaluate --checkpoint" in everything(app)
+    assert not app.code, "a block of code loads colours for 200 languages on everybody's first visit"
     samples_run(app)
     assert "photos of a class it knows have that class" in everything(app)
     assert "trained **with SimAM there**" in everything(app)

@@ -128,8 +128,9 @@ def _note(choice: Choice, loaded: LoadedCheckpoint, measured: dict[str, object],
 
 
 def _how_to() -> None:
-    st.markdown(together(_(_WHERE, folder=folder_in_words("data")), _("On the command line:")))
-    st.code("python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER", language="bash")
+    # Within the sentence: a block of code would have every first visitor's browser load colours for 200 languages.
+    command = "`python -m simam_viz evaluate --checkpoint weights/FILE --data FOLDER`"
+    st.markdown(together(_(_WHERE, folder=folder_in_words("data")), _("On the command line:"), command))
 
 
 @st.cache_data(scope="session", max_entries=4, ttl=60, show_spinner=False)
