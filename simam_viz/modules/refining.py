@@ -11,7 +11,7 @@ from torch import Tensor
 from .formulas import IMPORTANCE_FLOOR, channel_statistics, overflowed, positions, spatial
 
 _PART = 2**20
-"""Neurons that are worked on at once in training: with a whole batch, every operation would go through main memory."""
+"""Neurons that are worked on at once: with a whole batch, every operation would go through main memory."""
 
 _FLOORS = {
     dtype: torch.full((), IMPORTANCE_FLOOR, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)
@@ -203,10 +203,17 @@ def _derivatives(x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor, T
 
 
 def in_parts(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple[Tensor, ...]:
-    """What ``work`` gives for ``batches`` whose images do not depend on each other, on the processor so many at a time."""
-    if batches[0].numel() <= 2 * _PART or not batches[0].is_cpu:
+    """What ``work`` gives for ``batches`` whose images do not depend on each other, on the processor so many at a time.
+
+    Not where it is compiled or traced, and is to serve batches of any size.
+    """
+    first = batches[0]
+    if torch.compiler.is_compiling() or not first.is_cpu:
         return work(*batches)
-    images = max(_PART // batches[0][0].numel(), 1)
+    at_once = _PART // 2 if first.element_size() < 4 else _PART  # of narrow numbers, wide ones are made besides
+    if first.numel() <= 2 * at_once or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return work(*batches)
+    images = max(at_once // first[0].numel(), 1)
     parts = zip(*(batch.split(images) for batch in batches), strict=True)
     return tuple(torch.cat(results) for results in zip(*(work(*part) for part in parts), strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, TypeGuard
 
 import torch
@@ -67,7 +68,8 @@ class SimAM(Weighing):
             except RuntimeError:  # torch.func's transforms take the other one alone
                 refined = RefineUnderTransforms.apply(x, e_lambda)
             return refined
-        return refined_with_statistics(x, e_lambda, followed=not torch.is_inference_mode_enabled())[0]
+        work = partial(refined_with_statistics, followed=not torch.is_inference_mode_enabled())
+        return at_lambda_in_parts(work, x, e_lambda)[0]
 
     def with_weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What :meth:`forward` gives for ``x``, and the weights: together quicker than one after the other."""
