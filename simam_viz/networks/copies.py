@@ -26,6 +26,8 @@ from ..wording import _
 _SHARED = frozenset((type(None), bool, int, float, complex, str, bytes, type, FunctionType, BuiltinFunctionType))
 _BY_THEIR_ENTRIES = frozenset((dict, OrderedDict, defaultdict))
 _CONTAINERS = _BY_THEIR_ENTRIES | {list, set, deque}
+_OF_EVERY_MODULE = frozenset(name for name, value in vars(nn.Module()).items() if type(value) in _CONTAINERS)
+"""Where PyTorch keeps a module's hooks, weights and parts: in containers that are the module's alone, most of them empty."""
 
 
 def copied(
@@ -46,12 +48,12 @@ def copied(
         ValueError: a module defines its own way to be copied, and that fails.
     """
     copier = _Copier(parameter, plain)
-    for child in module.modules():
+    modules = list(module.modules())
+    for child in modules:
         for tensor in vars(child)["_buffers"].values():  # its own, without the time that ``buffers()`` takes
             if tensor is not None:
                 copier.memo[id(tensor)] = buffer(tensor)
-    whole: nn.Module = copier.copy(module)
-    return whole
+    return copier.tree(module, modules)
 
 
 class _Copier:
@@ -77,7 +79,7 @@ class _Copier:
             return value
         # By its type and not by isinstance: a weak reference passes for what it points at.
         if issubclass(kind, nn.Module):
-            return self._tree(value)
+            return self.tree(value, list(value.modules()))
         self.memo[id(value)] = made = self._other(value, kind)
         return made
 
@@ -89,9 +91,10 @@ class _Copier:
         else:
             (made.update if kind is set else made.extend)(map(self.copy, value))
 
-    def _tree(self, module: nn.Module) -> nn.Module:
+    def tree(self, module: nn.Module, modules: list[nn.Module]) -> nn.Module:
+        """The copy of a module that was not copied yet; ``modules`` are all of it."""
         # All modules first, still empty: whatever is copied next may point at any of them.
-        modules = [child for child in module.modules() if id(child) not in self.memo and _by_its_parts(child)]
+        modules = [child for child in modules if id(child) not in self.memo and _by_its_parts(child)]
         for child in modules:
             self.memo[id(child)] = type(child).__new__(type(child))
         for child in modules:
@@ -99,7 +102,15 @@ class _Copier:
             state, slots = state if isinstance(state, tuple) else (state, {})
             self._alive.append((state, slots))
             made = self.memo[id(child)]
-            made.__setstate__({name: self.copy(part) for name, part in state.items()})
+            # Most of it is numbers, and hooks that nobody has set: those are not worth a call each.
+            made.__setstate__(
+                {
+                    name: part if (kind := type(part)) in _SHARED
+                    else part.copy() if name in _OF_EVERY_MODULE and kind in _CONTAINERS and not part
+                    else self.copy(part)
+                    for name, part in state.items()
+                }
+            )  # fmt: skip
             for name, part in slots.items():
                 setattr(made, name, self.copy(part))
         if id(module) not in self.memo:

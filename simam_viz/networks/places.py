@@ -42,18 +42,19 @@ def attending_modules(model: nn.Module) -> dict[nn.Module, str]:
     In a network without any: those whose output SimAM would get, where attention was taken out or, failing that, where SimAM's
     authors would put it. SimAM behind a convolution that :func:`insert_simam` put it behind has the convolution's name.
     """
-    modules = dict(model.named_modules())
     weighing: dict[nn.Module, str] = {}
     for name, module in weighing_modules(model).items():
         weighing.setdefault(module, name)
     found = {m: name for m, name in weighing.items() if not isinstance(m, Removed)} or weighing
     if not found:
-        found = {m[0]: f"{name}.0" for name, m in modules.items() if isinstance(m, Attended)}
+        found = {m[0]: f"{name}.0" for name, m in model.named_modules() if isinstance(m, Attended)}
     if not found:
         convolutions = {attended_convolution(block) for block in residual_blocks(model).values()}
-        found = {m: name for name, m in modules.items() if m in convolutions}
+        found = {m: name for name, m in model.named_modules() if m in convolutions}
     parents = {m: name.rpartition(".")[0] for m, name in found.items()}
-    return {m: parents[m] if isinstance(modules[parents[m]], Attended) else name for m, name in found.items()}
+    return {
+        m: parents[m] if isinstance(model.get_submodule(parents[m]), Attended) else name for m, name in found.items()
+    }
 
 
 def authors_places(model: nn.Module) -> tuple[str, ...]:
