@@ -158,9 +158,8 @@ def _gradient(grad: Tensor, x: Tensor, mean: Tensor, inverse: Tensor, weights: T
     """
     wide, grad = _wide(x), _wide(grad)
     deviation, curvature = wide - mean, inverse * (max(positions(x) - 1, 1) / 4)
-    if (
-        weights is not None and weights.dtype is deviation.dtype
-    ):  # which is float64 where float32 does not hold the squares
+    # What float32 does not hold is worked out in float64, and no weights were kept in that.
+    if weights is not None and weights.dtype is deviation.dtype:
         direct, closed = grad * weights, 1 - weights
     else:
         weights = deviation.square().mul_(curvature).add_(IMPORTANCE_FLOOR).sigmoid_()

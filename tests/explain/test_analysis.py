@@ -9,6 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
@@ -154,6 +156,23 @@ def test_simam_whose_forward_pass_was_replaced_is_not_run_in_another_way(noise: 
     found = simam_viz.analyze(loaded, noise)
     assert "attention" not in vars(found.blocks[0]) and not torch.allclose(found.logits, expected.logits)
     torch.testing.assert_close(found.logits, alone(loaded, noise, 0.1))
+
+
+class RunAgain(nn.Sequential):
+    """Keeps nothing for the backward pass, in which it runs once more; by then, the hooks are off."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return checkpoint(super().forward, x, use_reentrant=False)
+
+
+def test_layers_that_are_run_again_in_the_backward_pass(noise: Image.Image) -> None:
+    loaded = small("resnet18")
+    expected = simam_viz.analyze(loaded, noise)
+    loaded.model.layer3 = RunAgain(*loaded.model.layer3)
+    found = simam_viz.analyze(loaded, noise)
+    for block, other in zip(found.blocks, expected.blocks, strict=True):
+        torch.testing.assert_close(block.attention, other.attention)
+        torch.testing.assert_close(block.gradients, other.gradients)
 
 
 @pytest.mark.parametrize(
