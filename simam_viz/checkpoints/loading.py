@@ -18,7 +18,7 @@ from ..networks.architectures import Attention, create_model
 from ..networks.named import is_named
 from ..networks.outlines import outlined
 from ..networks.places import authors_places, load_plain_state_dict, plain_state_dict
-from ..networks.shared import own_buffers, shared_copy
+from ..networks.shared import private_copy
 from ..photos.transforms import IMAGENET_MEAN, IMAGENET_STD, Transforms
 from ..wording import _, enumeration, later, spoken
 from . import torchvision_weights
@@ -160,8 +160,7 @@ def _described(loaded: LoadedCheckpoint, card: Card) -> LoadedCheckpoint:
 def _check_it_runs(model: nn.Module, transforms: Transforms) -> None:
     """``CheckpointError`` where a network that nobody here has seen does not take inputs of this size."""
     x = torch.zeros(1, transforms.channels, *transforms.size(), dtype=transforms.dtype, device=transforms.device)
-    copy = shared_copy(model)
-    own_buffers(copy)
+    copy = private_copy(model)
     try:
         copy(x)
     except Exception as error:  # its forward pass may raise anything

@@ -18,7 +18,7 @@ from ..networks.answers import Question
 from ..networks.architectures import is_ours, residual_blocks
 from ..networks.lambdas import Times, set_e_lambda
 from ..networks.places import attending_modules, weighing_modules
-from ..networks.shared import own_buffers, replace_modules, shared_copy
+from ..networks.shared import private_copy, replace_modules
 from ..photos.squares import Square
 from ..wording import _
 from .blocks import IMPOSSIBLE
@@ -72,8 +72,7 @@ def ablate_blocks(
     """
     if not loaded.output.has_probabilities:
         raise ValueError(_("This network answers with no probabilities, which taking attention out could change."))
-    model = shared_copy(with_attention(loaded, "on", fixed_mean).model)
-    own_buffers(model)
+    model = private_copy(with_attention(loaded, "on", fixed_mean).model)
     set_e_lambda(model, e_lambda)
     attending = {m: name for m, name in attending_modules(model).items() if _works(m)}
     blocks = {

@@ -14,7 +14,7 @@ from ..checkpoints.loaded import LoadedCheckpoint
 from ..networks.answers import Question
 from ..networks.boxes import nearest
 from ..networks.lambdas import Times, check_asked
-from ..networks.shared import out_of_memory, own_buffers, shared_copy
+from ..networks.shared import out_of_memory, private_copy
 from ..photos.squares import Square
 from ..wording import _, later
 from .batching import check_shared, one_model, parts_at_simam
@@ -238,41 +238,44 @@ def _one_batch(networks: Sequence[Run], given: Input, asked: _Asked) -> list[Ana
 
 def _gradients(scores: Tensor, targets: list[int], against: int | None, uses: Sequence[Use]) -> Sequence[Tensor]:
     """Of what each image of a batch explains, by what heat maps are taken of."""
-    explained = torch.stack([scores[i, target] for i, target in enumerate(targets)])
+    explained = [scores[i, target] for i, target in enumerate(targets)]
     if against is not None:
-        explained = explained - scores[:, against]
-    if not explained.requires_grad:
+        explained = [one - scores[i, against] for i, one in enumerate(explained)]
+    if not scores.requires_grad:
         raise ValueError(
             _(
                 "No heat map can be made: this network's answer does not depend on what its attention gives, or its "
                 "forward pass switches gradients off."
             )
         )
-    # No image of the batch has any part in another's logits: the sum's gradients are each image's own. What was found
-    # nowhere has no gradient.
-    there = explained[explained.detach().isfinite()].sum()
-    return torch.autograd.grad(there, [use.output for use in uses], materialize_grads=True)
+    # No image of the batch has any part in another's logits: the gradients of all together are each image's own. What was
+    # found nowhere has no gradient.
+    outputs = [use.output for use in uses]
+    found = [one for one in explained if one.isfinite()]
+    return (
+        torch.autograd.grad(found, outputs, materialize_grads=True) if found else list(map(torch.zeros_like, outputs))
+    )
 
 
 def _block(name: str, use: Use, gradient: Tensor, i: int) -> Block:
     """What one use of attention did with one image of a batch."""
     block = Block(
         name,
-        _plain(use.features[i]),
-        _plain(use.output[i]),
-        _plain(gradient[i]),
+        _plain(use.features, i),
+        _plain(use.output, i),
+        _plain(gradient, i),
         use.modules[i],
         use.hypothetical[i],
         use.layer,
     )
     if use.weights is not None:
-        vars(block)["attention"] = _plain(use.weights[i])  # or it would compute them anew
+        vars(block)["attention"] = _plain(use.weights, i)  # or it would compute them anew
     return block
 
 
-def _plain(tensor: Tensor) -> Tensor:
-    """Without its graph, in memory of the processor, in a format that everything works with."""
-    tensor = tensor.detach().cpu()
+def _plain(batch: Tensor, i: int) -> Tensor:
+    """Of one image, without its graph, in memory of the processor, in a format that everything works with."""
+    tensor = batch.detach()[i].cpu()
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
@@ -286,8 +289,7 @@ def _embedding(network: LoadedCheckpoint, reference: Given | None, input_size: i
         return None
     if reference is None:
         raise ValueError(_("An embedding is explained by its similarity to a second photo: give reference=…."))
-    model = shared_copy(network.model)
-    own_buffers(model)
+    model = private_copy(network.model)
     with torch.no_grad():
         return network.output.embedding(model(prepared(network.transforms, reference, input_size).tensor))[0]
 
@@ -314,9 +316,9 @@ def _boxes(
 
 def _forward(networks: Sequence[Run], x: Tensor) -> tuple[Any, list[Use]]:
     """What the network returns for one input (1, C, H, W) under N attentions, and every use of attention on the way."""
-    model = one_model(networks)
-    with Recording(model, networks) as record:
-        one_by_itself = len(networks) == 1 or parts_at_simam(model)
+    model, ours = one_model(networks)
+    one_by_itself = len(networks) == 1 or (ours and parts_at_simam(model))
+    with Recording(model, networks, ours) as record:
         answer = model(x if one_by_itself else x.expand(len(networks), *x.shape[1:]))
     if not record.uses:
         raise ValueError(

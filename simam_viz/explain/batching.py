@@ -8,10 +8,10 @@ from torch import nn
 
 from ..modules.simam import SimAM, each_its_own, is_plain
 from ..modules.weighing import Each, Removed, Weighing
-from ..networks.architectures import SIMAM_BLOCKS, is_ours
+from ..networks.architectures import SIMAM_BLOCKS, is_ours, is_settled
 from ..networks.lambdas import Times, at_lambda, set_e_lambda
 from ..networks.places import weighing_modules
-from ..networks.shared import own_buffers, put_in_place, shared_copy, weights_memory
+from ..networks.shared import private_copy, put_in_place, shared_copy, weights_memory
 from ..wording import _
 from .recording import Run
 
@@ -31,14 +31,19 @@ def check_shared(models: Sequence[nn.Module]) -> None:
         )
 
 
-def one_model(networks: Sequence[Run]) -> nn.Module:
-    """A private copy of what the networks share, with the attention of each, at its λ, for each image of a batch."""
+def one_model(networks: Sequence[Run]) -> tuple[nn.Module, bool]:
+    """A private copy of what the networks share, with the attention of each, at its λ, for each image of a batch.
+
+    And whether it is one of ours (:func:`is_ours`), which others ask as well and which takes a walk through all modules.
+    """
     models, e_lambdas = [network.model for network, _own in networks], [e_lambda for _network, e_lambda in networks]
-    whole = shared_copy(models[0])
-    own_buffers(whole)
+    # Hooks are put on blocks and attention: wherever else some may be, every module must be the copy's own.
+    ours = is_ours(models[0])
+    only_there = ours and networks[0][0].layers is None and _attends(models[0])
+    whole = private_copy(models[0], is_settled) if only_there else private_copy(models[0])
     if len(models) == 1:
         set_e_lambda(whole, e_lambdas[0])
-        return whole
+        return whole, ours
     made: dict[tuple[nn.Module, ...], Each] = {}
     for place in _places(dict.fromkeys(models)):
         there = tuple(model.get_submodule(place) for model in models)
@@ -46,20 +51,24 @@ def one_model(networks: Sequence[Run]) -> nn.Module:
             each = [_at(module, e_lambda) for module, e_lambda in zip(there, e_lambdas, strict=True)]
             made[there] = each_its_own(each)
         put_in_place(whole, place, made[there])
-    return whole
+    return whole, is_ours(whole)
 
 
 def parts_at_simam(model: nn.Module) -> bool:
     """Whether the images of a batch may go as one until :class:`Each` parts them: what lies before is computed once.
 
-    Its output then meets a single image where the block ends, in a sum that must not be taken in place.
+    Asked of a network of ours. Its output then meets a single image where the block ends, in a sum that must not be taken in place.
     """
     around = [
         model.get_submodule(name.rpartition(".")[0])
         for name, module in model.named_modules(remove_duplicate=False)
         if isinstance(module, Each)
     ]
-    return is_ours(model) and bool(around) and all(isinstance(block, SIMAM_BLOCKS) for block in around)
+    return bool(around) and all(isinstance(block, SIMAM_BLOCKS) for block in around)
+
+
+def _attends(model: nn.Module) -> bool:
+    return any(isinstance(module, Weighing) for module in model.modules())
 
 
 def _places(models: Iterable[nn.Module]) -> list[str]:

@@ -28,7 +28,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from ..checkpoints.loaded import LoadedCheckpoint
 from ..networks.lambdas import set_e_lambda
-from ..networks.shared import out_of_memory, own_buffers, shared_copy
+from ..networks.shared import out_of_memory, private_copy
 from ..wording import _, later
 from .blocks import Analysis
 from .cam import enlarged, over_maximum
@@ -193,8 +193,7 @@ class Probe:
         if not loaded.output.has_probabilities:
             raise ValueError(_("Faithfulness is measured by probabilities, and this network answers with none."))
         self._output, self._question = loaded.output, analysis.question
-        self._model = shared_copy(loaded.model)
-        own_buffers(self._model)
+        self._model = private_copy(loaded.model)
         set_e_lambda(self._model, analysis.asked if analysis.e_lambda is None else analysis.e_lambda)
         self._target = analysis.target
         self._photo = (

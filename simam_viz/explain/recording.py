@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -13,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from ..checkpoints.loaded import DEFAULT_E_LAMBDA, LoadedCheckpoint
 from ..modules.simam import EachSimAM, SimAM, tells_weights
 from ..modules.weighing import Each, Removed, Weighing
-from ..networks.architectures import is_ours, residual_blocks
+from ..networks.architectures import residual_blocks
 from ..networks.lambdas import Times, at_lambda
 from ..networks.places import attending_modules
 from ..wording import _
@@ -65,12 +66,13 @@ class Recording:
     Args:
         model: what runs.
         runs: the networks, one for each image of the batch, with their λ.
+        ours: whether it is one of :func:`create_model`'s networks, whose layers overwrite nothing that is kept.
     """
 
-    def __init__(self, model: nn.Module, runs: Sequence[Run]) -> None:
+    def __init__(self, model: nn.Module, runs: Sequence[Run], ours: bool) -> None:
         self.uses: list[Use] = []
         """In the order in which the pass reached their outputs."""
-        self._ours = is_ours(model)
+        self._ours = ours
         self._runs = runs
         self._entered: list[list[tuple[str, Tensor, Tensor | None]]] = []
         """For every layer that is running, what has entered attention in it, with the weights that the pass told."""
@@ -110,11 +112,11 @@ class Recording:
         self._hypothetical[name] = tuple(hypothetical for _module, hypothetical in told)
 
     def _watch(self, module: nn.Module, name: str) -> None:
-        entered: list[Tensor] = []
-        told: list[Tensor] = []
         if tells_weights(module):
-            vars(module)["forward"] = _telling(module, told)  # of the private copy alone
+            vars(module)["forward"] = partial(self._told, module, name)  # of the private copy alone
             self._taken_off.callback(vars(module).pop, "forward")
+            return
+        entered: list[Tensor] = []
 
         def enter(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
             features = (*inputs, *named.values())[0]
@@ -123,20 +125,28 @@ class Recording:
         def leave(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
             # What the next layer may overwrite is copied.
             theirs = output if self._ours or isinstance(module, Weighing) else output.clone()
-            features = entered.pop() if isinstance(module, Weighing) else theirs
-            weights = told.pop() if told else None
-            if len(features) == 1:  # one image, of which the attention makes a batch
-                features = features.expand(len(self._runs), *features.shape[1:])
-            if weights is not None:
-                weights = weights.expand_as(features)
-            if not self._entered:
-                return self._keep(name, name, name, features, weights, output)
-            self._entered[-1].append((name, features, weights))
-            return None
+            return self._left(name, entered.pop() if isinstance(module, Weighing) else theirs, None, output)
 
         if isinstance(module, Weighing):
             self._at_exit(module.register_forward_pre_hook(enter, with_kwargs=True))
         self._at_exit(module.register_forward_hook(leave))
+
+    def _told(self, module: SimAM | EachSimAM, name: str, x: Tensor) -> Tensor:
+        """A module's pass in which it tells its weights: they need not be computed anew, and it is quicker than hooks."""
+        refined, weights = module.with_weights(x)
+        given = self._left(name, x if self._ours else x.clone(), weights, refined)
+        return refined if given is None else given
+
+    def _left(self, name: str, features: Tensor, weights: Tensor | None, output: Tensor) -> Tensor | None:
+        """Take note of what has gone through attention; what it gives is to be handed on, if not ``None``."""
+        if len(features) == 1:  # one image, of which the attention makes a batch
+            features = features.expand(len(self._runs), *features.shape[1:])
+        if weights is not None:
+            weights = weights.expand_as(features)
+        if not self._entered:
+            return self._keep(name, name, name, features, weights, output)
+        self._entered[-1].append((name, features, weights))
+        return None
 
     def _watch_layer(self, layer: nn.Module, name: str, bare: bool) -> None:
         def enter(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -168,17 +178,6 @@ class Recording:
         output = output if output.requires_grad else output.requires_grad_()
         self.uses.append(Use(name, features, output, self._modules[module], self._hypothetical[module], layer, weights))
         return None if self._ours else output.clone()
-
-
-def _telling(module: SimAM | EachSimAM, told: list[Tensor]) -> Callable[[Tensor], Tensor]:
-    """What a module gives in a pass, where its weights are put down in ``told``."""
-
-    def forward(x: Tensor) -> Tensor:
-        refined, weights = module.with_weights(x)
-        told.append(weights)
-        return refined
-
-    return forward
 
 
 def _weighing(module: nn.Module, run: Run) -> tuple[Weighing, bool]:

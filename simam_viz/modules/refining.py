@@ -169,7 +169,7 @@ def _gradient(grad: Tensor, x: Tensor, mean: Tensor, inverse: Tensor, weights: T
     shift = through.mean(dim=spatial(x), keepdim=True)
     pull = (through * deviation).sum(dim=spatial(x), keepdim=True)
     pull.mul_(curvature).mul_(4 / max(positions(x) - 1, 1))
-    through.sub_(shift).sub_(deviation.mul_(pull))
+    through.sub_(shift).addcmul_(deviation, pull, value=-1)
     return (direct.add_(through).to(x.dtype),)
 
 

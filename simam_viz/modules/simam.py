@@ -19,7 +19,7 @@ from .refining import (
     refined_with_statistics,
     refined_with_weights,
 )
-from .weighing import Each, Kind, Weighing
+from .weighing import Each, Kind, Weighing, is_hooked
 
 
 class SimAM(Weighing):
@@ -157,17 +157,13 @@ def _with_weights(x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor]:
 
 
 def tells_weights(module: nn.Module) -> TypeGuard[SimAM | EachSimAM]:
-    """Whether a module's ``with_weights`` gives what its forward pass does: not if that is another's, or was replaced."""
-    known = isinstance(module, EachSimAM) or (type(module) is SimAM and module.correction == 1)
-    return known and "forward" not in vars(module)
+    """Whether a module's ``with_weights`` gives what its forward pass does: not if that is another's, was replaced, or has hooks."""
+    return (isinstance(module, EachSimAM) or is_plain(module)) and "forward" not in vars(module)
 
 
 def is_plain(module: nn.Module) -> TypeGuard[SimAM]:
     """Whether a module is SimAM as the authors have it, and what it gives depends on nothing but its input and its λ."""
-    if type(module) is not SimAM or module.correction != 1:
-        return False
-    state = vars(module)  # there is no other way to know of hooks
-    return not any(state[f"_{way}_hooks"] for way in ("forward", "forward_pre", "backward", "backward_pre"))
+    return type(module) is SimAM and module.correction == 1 and not is_hooked(module)
 
 
 def each_its_own(each: Sequence[Weighing]) -> Each:

@@ -22,6 +22,15 @@ IN_WORDS: dict[Kind, str] = {
 """Each kind as it is told; :func:`simam_viz.wording._` shows it."""
 
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Whether anybody's hook runs in a pass through the module itself."""
+    state = vars(module)  # there is no other way to know
+    return any(map(state.__getitem__, _HOOKS))
+
+
 class Weighing(nn.Module):
     """A module x → x · w(x) over feature maps (N, C, H, W), or maps of another number of spatial dimensions."""
 

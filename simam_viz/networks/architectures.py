@@ -15,7 +15,7 @@ from torchvision.ops.misc import Conv2dNormActivation
 
 from ..modules.gates import GATES
 from ..modules.simam import EachSimAM, FixedMeanSimAM, SimAM, UniformSimAM
-from ..modules.weighing import Each, Removed
+from ..modules.weighing import Each, Removed, is_hooked
 from ..wording import _, enumeration, later
 from .lambdas import set_e_lambda
 
@@ -211,16 +211,36 @@ def residual_blocks(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if isinstance(module, BLOCK_KINDS)}
 
 
-_OURS = {
-    ResNet, MobileNetV2, *BLOCKS.values(), nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AdaptiveAvgPool2d,
-    nn.Linear, nn.Dropout, nn.Sequential, Conv2dNormActivation, SimAM, UniformSimAM, FixedMeanSimAM, Each, EachSimAM, Removed,
-    nn.Identity,
+_LAYERS = frozenset((
+    nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Linear, nn.Dropout, nn.Identity
+))  # fmt: skip
+_OURS = _LAYERS | {
+    ResNet, MobileNetV2, *BLOCKS.values(), nn.Sequential, Conv2dNormActivation, SimAM, UniformSimAM, FixedMeanSimAM, Each,
+    EachSimAM, Removed,
 }  # fmt: skip
 
 
 def is_ours(model: nn.Module) -> bool:
-    """Whether ``model`` consists of the layers of :func:`create_model`'s networks alone.
+    """Whether ``model`` consists of the layers of :func:`create_model`'s networks alone, and all do what their class does.
 
     Of those it is known that what SimAM gets, and what a block gives, is not overwritten by the next layer.
     """
-    return type(model) in (ResNet, MobileNetV2) and all(type(module) in _OURS for module in model.modules())
+    return type(model) in (ResNet, MobileNetV2) and all(
+        type(module) in _OURS and "forward" not in vars(module) for module in model.modules()
+    )
+
+
+def is_settled(module: nn.Module) -> bool:
+    """Whether no pass through a network of ours changes this module, and a backward pass asks it for no gradient.
+
+    It is a single layer in evaluation mode, without hooks, its parameters frozen; and buffers, which whoever makes a private
+    copy may exchange, are those of batch norm.
+    """
+    own = vars(module)
+    return (
+        type(module) in _LAYERS
+        and not own["training"]
+        and not is_hooked(module)
+        and (not own["_buffers"] or type(module) is nn.BatchNorm2d)
+        and not any(weight is not None and weight.requires_grad for weight in own["_parameters"].values())
+    )

@@ -33,26 +33,33 @@ _OF_EVERY_MODULE = frozenset(name for name, value in vars(nn.Module()).items() i
 def copied(
     module: nn.Module,
     parameter: Callable[[nn.Parameter], nn.Parameter],
-    buffer: Callable[[Tensor], Tensor],
+    buffer: Callable[[nn.Module, Tensor], Tensor],
     plain: Callable[[Tensor], Tensor],
+    kept: Callable[[nn.Module], bool] = lambda module: False,
 ) -> nn.Module:
     """A copy of a network's module tree, several times as fast as ``copy.deepcopy``.
 
     Args:
         module: any network.
-        parameter, buffer: parameter, or buffer, → what the copy has in its place.
+        parameter: a parameter → what the copy has in its place.
+        buffer: a module and one of its buffers → what the copy has in the buffer's place.
         plain: a tensor that is neither, but a plain attribute → what the copy has in its place. Buffers of modules that are
             no children (in a list, say) count as plain: nothing that is done to the tree reaches them.
+        kept: whether the copy is to have this very module, and none of its own.
 
     Raises:
         ValueError: a module defines its own way to be copied, and that fails.
     """
     copier = _Copier(parameter, plain)
-    modules = list(module.modules())
-    for child in modules:
+    modules = []
+    for child in module.modules():
+        if kept(child):
+            copier.memo[id(child)] = child
+            continue
+        modules.append(child)
         for tensor in vars(child)["_buffers"].values():  # its own, without the time that ``buffers()`` takes
             if tensor is not None:
-                copier.memo[id(tensor)] = buffer(tensor)
+                copier.memo[id(tensor)] = buffer(child, tensor)
     return copier.tree(module, modules)
 
 

@@ -32,7 +32,12 @@ def multiply_adds(model: nn.Module, input_size: int | tuple[int, ...]) -> int:
     def shape(tensor: Tensor) -> Tensor:
         return tensor.detach().to("meta")
 
-    shapes = copied(model, lambda weight: nn.Parameter(shape(weight), requires_grad=False), shape, shape).eval()
+    shapes = copied(
+        model,
+        lambda weight: nn.Parameter(shape(weight), requires_grad=False),
+        lambda _module, buffer: shape(buffer),
+        shape,
+    ).eval()
     sides = (3, input_size, input_size) if isinstance(input_size, int) else input_size
     counting = _Counting()  # type: ignore[no-untyped-call]  # PyTorch's own __init__ has no types
     try:

@@ -189,7 +189,7 @@ def insert_simam(model: nn.Module, where: str | Callable[[nn.Conv2d], bool], e_l
     result = copied(
         model,
         lambda weight: weight,
-        lambda buffer: buffer,
+        lambda _module, buffer: buffer,
         # One that asks for gradients is learned, and a weight like others.
         lambda tensor: tensor if tensor.is_leaf and tensor.requires_grad else detached(tensor),
     )

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from .shared import own_buffers, shared_copy
+from .shared import private_copy
 
 
 @dataclass(eq=False)
@@ -60,8 +60,7 @@ def probe(model: nn.Module, *inputs: Any, dims: int = 4) -> Pass:
     Raises:
         Whatever the network raises.
     """
-    copy = shared_copy(model)
-    own_buffers(copy)
+    copy = private_copy(model)
     with (
         torch.random.fork_rng(devices=[]),
         torch.inference_mode(False),

@@ -26,23 +26,35 @@ def shared_copy(model: nn.Module) -> nn.Module:
     Raises:
         ValueError: a module defines its own way to be copied, and that fails.
     """
-    made = copied(
-        model, lambda weight: nn.Parameter(weight.detach(), requires_grad=False), lambda buffer: buffer, detached
-    )
-    return made.eval() if any(module.training for module in made.modules()) else made
+    return _evaluating(copied(model, _frozen, lambda _module, buffer: buffer, detached))
 
 
-@torch.inference_mode(False)
-def own_buffers(model: nn.Module) -> None:
-    """Give ``model``, a private copy, buffers of its own wherever a pass might write into those that it shares.
+def private_copy(model: nn.Module, kept: Callable[[nn.Module], bool] = lambda module: False) -> nn.Module:
+    """A :func:`shared_copy` to be run: it has buffers of its own wherever a pass might write into those of the original.
 
-    Batch norm and its kind write theirs in training mode alone.
+    Args:
+        model: any network.
+        kept: whether the copy is to have this very module, which is in evaluation mode, and none of its own.
+
+    Raises:
+        ValueError: as there.
     """
     made: dict[int, Tensor] = {}  # one that several modules have stays one
-    for module in model.modules():
-        if vars(module)["_buffers"] and not isinstance(module, _NORMS):
-            for name, buffer in list(module.named_buffers(recurse=False, remove_duplicate=False)):
-                setattr(module, name, made.setdefault(id(buffer), buffer.clone()))
+
+    def own(module: nn.Module, buffer: Tensor) -> Tensor:
+        if isinstance(module, _NORMS):  # they write theirs in training mode alone
+            return made.get(id(buffer), buffer)
+        return made.setdefault(id(buffer), detached(buffer))
+
+    return _evaluating(copied(model, _frozen, own, detached, kept))
+
+
+def _frozen(weight: nn.Parameter) -> nn.Parameter:
+    return nn.Parameter(weight.detach(), requires_grad=False)
+
+
+def _evaluating(model: nn.Module) -> nn.Module:
+    return model.eval() if any(module.training for module in model.modules()) else model
 
 
 _NORMS = (
@@ -125,8 +137,9 @@ def put_in_place(model: nn.Module, name: str, made: nn.Module) -> None:
     """Put a module in the place of the one called ``name``.
 
     It gets whatever plain attributes that one has beside its own: some networks ask their layers where their input comes from.
+    Not its forward pass, where somebody gave that one another.
     """
     before, own = model.get_submodule(name), vars(made)
     if made is not before:
-        own.update({key: value for key, value in vars(before).items() if key not in own})
+        own.update({key: value for key, value in vars(before).items() if key not in own and key != "forward"})
     model.set_submodule(name, made)

@@ -149,7 +149,12 @@ def _alone(module: nn.Module, dtype: torch.dtype) -> nn.Module:
         own = tensor.detach().to("cpu", copy=True)
         return own.to(dtype) if own.is_floating_point() else own
 
-    return copied(module, lambda weight: nn.Parameter(of_type(weight), requires_grad=False), of_type, of_type).eval()
+    return copied(
+        module,
+        lambda weight: nn.Parameter(of_type(weight), requires_grad=False),
+        lambda _module, buffer: of_type(buffer),
+        of_type,
+    ).eval()
 
 
 def _steerable(module: nn.Module, known: Recognised) -> Weighing:

@@ -137,9 +137,11 @@ class Transforms:
         if self.channels == 1:
             view = view.convert("L")
         pixels = torch.frombuffer(bytearray(view.tobytes()), dtype=torch.uint8)
-        pixels = pixels.view(view.height, view.width, self.channels).permute(2, 0, 1).float() / 255
-        mean, std = torch.tensor(self.mean).view(-1, 1, 1), torch.tensor(self.std).view(-1, 1, 1)
-        return ((pixels - mean) / std).to(device=self.device, dtype=self.dtype)
+        # Row by row: PyTorch takes several times as long over three numbers at a time.
+        mean, std = (torch.tensor(values).repeat(view.width) for values in (self.mean, self.std))
+        rows = pixels.view(view.height, -1).float().div_(255).sub_(mean).div_(std)
+        normalised = rows.view(view.height, view.width, self.channels).permute(2, 0, 1)
+        return normalised.to(device=self.device, dtype=self.dtype)
 
     def __call__(self, image: ImageSource) -> Tensor:
         """An image as normalised input (C, H, W)."""

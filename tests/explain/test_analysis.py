@@ -16,9 +16,8 @@ import simam_viz
 from simam_viz.checkpoints.loading import LoadedCheckpoint
 from simam_viz.explain.variants import MODES, with_attention
 from simam_viz.networks.architectures import residual_blocks
-from simam_viz.networks.lambdas import set_e_lambda
-from simam_viz.networks.shared import shared_copy
-from tests.helpers.small_networks import small
+from simam_viz.networks.shared import private_copy
+from tests.helpers.small_networks import alone, small
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
@@ -130,7 +129,7 @@ def test_no_hook_is_left_on_what_is_returned(noise: Image.Image) -> None:
 def test_hooks_come_off_when_something_raises(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     copies = []
     monkeypatch.setattr(
-        "simam_viz.explain.batching.shared_copy", lambda model: copies.append(shared_copy(model)) or copies[-1]
+        "simam_viz.explain.batching.private_copy", lambda *given: copies.append(private_copy(*given)) or copies[-1]
     )
     with pytest.raises(ValueError):
         simam_viz.analyze(small("resnet18"), noise, target=99)
@@ -274,14 +273,6 @@ def test_variants(loaded: LoadedCheckpoint, photo: Image.Image) -> None:
         torch.testing.assert_close(off.logits, plain(loaded.transforms.tensor(off.view)[None])[0], rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="variant"):
         with_attention(loaded, "sideways")
-
-
-def alone(loaded: LoadedCheckpoint, image: Image.Image, e_lambda: float) -> torch.Tensor:
-    """The logits as the network itself computes them, without any of our ways around."""
-    reference = shared_copy(loaded.model)
-    set_e_lambda(reference, e_lambda)
-    with torch.no_grad():
-        return reference(loaded.transforms(image)[None])[0]
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50", "mobilenet_v2"])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
 import simam_viz
 from simam_viz import create_model
 from simam_viz.checkpoints.loading import LoadedCheckpoint, Transforms
+from simam_viz.networks.lambdas import set_e_lambda
+from simam_viz.networks.shared import shared_copy
 
 
 @functools.cache
@@ -58,3 +61,11 @@ def small(arch: str, attention: str = "simam") -> LoadedCheckpoint:
     torch.manual_seed(0)
     model = simam_viz.create_model(arch, attention, num_classes=6).eval()
     return LoadedCheckpoint("small", model, Transforms(64), tuple("abcdef"), 0.1)
+
+
+def alone(loaded: LoadedCheckpoint, image: Image.Image, e_lambda: float | None = None) -> torch.Tensor:
+    """The logits as the network itself computes them, without any of our ways around."""
+    reference = shared_copy(loaded.model)
+    set_e_lambda(reference, e_lambda)
+    with torch.no_grad():
+        return reference(loaded.transforms(image)[None])[0]

@@ -22,7 +22,7 @@ from torch.nn.utils import parametrizations, parametrize, spectral_norm, weight_
 import simam_viz
 from simam_viz import SimAM, insert_simam
 from simam_viz.networks.counting import count_parameters, multiply_adds
-from simam_viz.networks.shared import own_buffers, shared_copy
+from simam_viz.networks.shared import private_copy, shared_copy
 
 IMAGE = Image.effect_noise((48, 48), 90).convert("RGB")
 Pair = namedtuple("Pair", ["first", "second"])
@@ -345,6 +345,5 @@ def test_a_convolution_in_two_places_gets_one_simam_in_both() -> None:
 def test_a_buffer_of_several_modules_stays_one() -> None:
     model = Writes().eval()
     model.first.register_buffer("counter", model.counter)
-    copy = shared_copy(model)
-    own_buffers(copy)
+    copy = private_copy(model)
     assert copy.first.counter is copy.counter is not model.counter
