@@ -37,6 +37,8 @@ class Found:
     """Modules that were looked at, and taken for no attention."""
     outside: tuple[str, ...]
     """Modules whose output is multiplied with their input outside of them, which is not understood."""
+    compiled: tuple[str, ...]
+    """Modules that are TorchScript, into which nobody can look; of nested ones the outermost."""
     layers: Layers
     """Where heat maps are taken."""
     would_stand: tuple[str, ...]
@@ -69,6 +71,13 @@ class Found:
                     "Not understood: {names}: their output is multiplied with their input outside of them. Where a module of its "
                     "own takes the input and returns the product, it is found.",
                     names=_some(self.outside),
+                )
+            )
+        if self.compiled:
+            lines.append(
+                _(
+                    "Not looked into: {names}, which is TorchScript. Attention in it is found in the module that it was made of.",
+                    names=_some(self.compiled),
                 )
             )
         if self.left:

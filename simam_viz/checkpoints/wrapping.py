@@ -85,6 +85,10 @@ def wrap(
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"A torch.nn.Module is needed, not {type(model).__name__}.")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError(
+            _("This network is TorchScript, into which nobody can look: give wrap the module that it was made of.")
+        )
     copy = shared_copy(model)
     if device is not None:
         copy.to(device)
@@ -139,6 +143,7 @@ def wrap(
         known.sites,
         known.left,
         tuple(name for name in seen.weighing if not f"{name}.".startswith(inside)),
+        _compiled(copy),
         heat,
         heat.names if heat.shown else tuple(residual_blocks(copy)),
         tuple(x.shape[1:]),
@@ -206,6 +211,15 @@ def _example(transforms: Transforms, example: Image.Image | Tensor | None) -> Te
     noise = torch.rand(1, transforms.channels, *transforms.size(), generator=generator)
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (transforms.mean, transforms.std))
     return ((noise - mean) / std).to(device=transforms.device, dtype=transforms.dtype)
+
+
+def _compiled(model: nn.Module) -> tuple[str, ...]:
+    """The outermost modules that are TorchScript."""
+    found: list[str] = []
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule) and not any(name.startswith(f"{outer}.") for outer in found):
+            found.append(name)
+    return tuple(found)
 
 
 def _own_names(model: nn.Module) -> tuple[str, ...]:

@@ -204,13 +204,13 @@ def _derivatives(x: Tensor, e_lambda: float | Tensor) -> tuple[Tensor, Tensor, T
 def in_parts(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple[Tensor, ...]:
     """What ``work`` gives for ``batches`` whose images do not depend on each other, on the processor so many at a time.
 
-    Not where it is compiled or traced, and is to serve batches of any size.
+    Not where it is compiled, and is to serve batches of any size.
     """
     first = batches[0]
     if torch.compiler.is_compiling() or not first.is_cpu:
         return work(*batches)
     at_once = _PART // 2 if first.element_size() < 4 else _PART  # of narrow numbers, wide ones are made besides
-    if first.numel() <= 2 * at_once or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+    if first.numel() <= 2 * at_once:
         return work(*batches)
     images = max(at_once // first[0].numel(), 1)
     parts = zip(*(batch.split(images) for batch in batches), strict=True)

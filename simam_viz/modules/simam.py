@@ -60,8 +60,8 @@ class SimAM(Weighing):
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (N, C, H, W), refined."""
         e_lambda = check_e_lambda(self.e_lambda)
-        if self.correction != 1:
-            return x * self.weights(x)
+        if self.correction != 1 or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+            return x * self.weights(x)  # in PyTorch's operations alone, which a trace can keep
         if torch.is_grad_enabled() and x.requires_grad:
             try:
                 refined: Tensor = Refine.apply(x, e_lambda)

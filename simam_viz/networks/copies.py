@@ -18,6 +18,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
@@ -50,13 +51,15 @@ def copied(
     Raises:
         ValueError: a module defines its own way to be copied, and that fails.
     """
-    copier = _Copier(parameter, plain)
+    copier = _Copier(parameter, buffer, plain)
     modules = []
     for child in module.modules():
         if kept(child):
             copier.memo[id(child)] = child
             continue
         modules.append(child)
+        if isinstance(child, torch.jit.ScriptModule):  # what it holds is found only by asking it
+            continue
         for tensor in vars(child)["_buffers"].values():  # its own, without the time that ``buffers()`` takes
             if tensor is not None:
                 copier.memo[id(tensor)] = buffer(child, tensor)
@@ -64,8 +67,13 @@ def copied(
 
 
 class _Copier:
-    def __init__(self, parameter: Callable[[nn.Parameter], nn.Parameter], plain: Callable[[Tensor], Tensor]) -> None:
-        self._parameter, self._plain = parameter, plain
+    def __init__(
+        self,
+        parameter: Callable[[nn.Parameter], nn.Parameter],
+        buffer: Callable[[nn.Module, Tensor], Tensor],
+        plain: Callable[[Tensor], Tensor],
+    ) -> None:
+        self._parameter, self._buffer, self._plain = parameter, buffer, plain
         self.memo: dict[int, Any] = {}
         """What was copied, by the identity of the original."""
         # An identity means something only as long as its object lives.
@@ -125,10 +133,23 @@ class _Copier:
         whole: nn.Module = self.memo[id(module)]
         return whole
 
+    def _scripted(self, module: nn.Module) -> nn.Module:
+        """PyTorch copies TorchScript with all its tensors, whatever it is told; so they are exchanged afterwards."""
+        with torch.no_grad():  # or else they would be results of the original's
+            whole: nn.Module = copy.deepcopy(module)
+        meant: list[Tensor] = [self._parameter(weight) for weight in module.parameters()]
+        meant += [self._buffer(module, buffer) for buffer in module.buffers()]
+        for made, tensor in zip((*whole.parameters(), *whole.buffers()), meant, strict=True):
+            made.requires_grad_(tensor.requires_grad)
+            made.data = tensor.data
+        return whole
+
     def _in_its_own_way(self, module: nn.Module) -> nn.Module:
-        for tensor in (*module.parameters(), *module.buffers()):
-            self.copy(tensor)
         try:
+            if isinstance(module, torch.jit.ScriptModule):
+                return self._scripted(module)
+            for tensor in (*module.parameters(), *module.buffers()):
+                self.copy(tensor)
             whole: nn.Module = self._by_deepcopy(module)
             return whole
         except Exception as error:

@@ -104,7 +104,7 @@ class _Watch(TorchDispatchMode):
         self._channels_last: Any = WeakTensorKeyDictionary()
         self._hooks = contextlib.ExitStack()
         for name, module in model.named_modules():
-            if name:
+            if name and not isinstance(module, torch.jit.ScriptModule):  # those take no hooks
                 self._watch(module, name)
 
     def __enter__(self) -> _Watch:
