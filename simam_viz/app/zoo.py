@@ -227,9 +227,10 @@ def lambda_word(loaded: LoadedCheckpoint) -> str:
 
 
 def mark(loaded: LoadedCheckpoint) -> None:
-    """A badge for each thing that keeps a network's attention from being taken for certain, wherever it appears."""
+    """A badge for each thing that keeps a network's attention from being taken for certain, or whole, wherever it appears."""
+    unseen = loaded.found.unseen if loaded.found else ()
     with st.container(horizontal=True, gap="small"):
-        for remark in loaded.remarks:
+        for remark in (*loaded.remarks, *unseen):
             st.badge(remark[0].upper() + remark[1:], icon=":material/warning:", color="orange")
 
 

@@ -92,6 +92,16 @@ class Found:
             lines.append(_("Assumed: {what}.", what=enumeration(_(_ASSUMED[entry]) for entry in self.assumed)))
         return tuple(lines)
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Where attention may be that is not shown, in a few words each; empty where everything was understood."""
+        told = []
+        if self.compiled:
+            told.append(_("not looked into (TorchScript): {names}", names=_some(self.compiled)))
+        if self.outside:
+            told.append(_("not understood: {names}", names=_some(self.outside)))
+        return tuple(told)
+
     def _site(self, site: Site) -> str:
         told = labelled(site.name, _(IN_WORDS[site.kind]))
         if site.e_lambda is not None:

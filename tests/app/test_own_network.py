@@ -332,3 +332,13 @@ def test_a_device_that_is_not_there_is_one_sentence(loaded: simam_viz.LoadedChec
         with pytest.raises(ValueError, match=f"Nothing can be computed on {device} here"):
             on_device(loaded, device)
     assert on_device(loaded, "cpu") is loaded
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch itself calls TorchScript deprecated
+def test_a_part_that_nobody_can_look_into_is_marked_wherever_the_network_is_shown() -> None:
+    model = Small(Retyped(), nn.Identity(), ends=pooled)
+    model.second = torch.jit.script(model.second)
+    give(model)
+    app = open_page("pages/attention_maps.py")
+    assert any("Not looked into (TorchScript): second" in badge.value for badge in app.sidebar.markdown)
+    assert "Not looked into (TorchScript): second" in text(open_page("app.py"))
